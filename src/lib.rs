@@ -1,1 +1,3 @@
-//! x
+//! Blackstart rehearses outages before they happen.
+
+pub mod kernel;
