@@ -1,3 +1,4 @@
 //! Blackstart rehearses outages before they happen.
 
 pub mod kernel;
+pub mod scenario;
