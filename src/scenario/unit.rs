@@ -140,35 +140,27 @@ impl Unit {
         )
     }
 
-    fn factor_of(self, suffix: &str) -> Option<f64> {
-        let find = |table: &[(&str, f64)]| {
-            table
-                .iter()
-                .find(|(unit, _)| *unit == suffix)
-                .map(|(_, factor)| *factor)
+    /// What a suffix multiplies by, and divides by.
+    fn factor_of(self, suffix: &str) -> Option<(f64, f64)> {
+        let find = |table: &[(&str, f64)], suffix: &str| {
+            let found = table.iter().find(|(unit, _)| *unit == suffix);
+            found.map(|(_, factor)| (*factor, 1.0))
         };
         match self {
-            Unit::Duration => find(TIMES),
-            Unit::Share | Unit::Percent => (suffix == "%").then_some(0.01),
+            Unit::Duration => find(TIMES, suffix),
+            Unit::Share | Unit::Percent => (suffix == "%").then_some((0.01, 1.0)),
             Unit::Rate => {
                 let (prefix, time) = suffix.split_once('/')?;
-                let time = time.trim();
-                let per = TIMES.iter().find(|(unit, s)| *unit == time && *s >= 1.0)?.1;
-                let count = PREFIXES.iter().find(|(unit, _)| *unit == prefix.trim())?.1;
-                Some(count / per)
+                let (per, _) = find(TIMES, time.trim()).filter(|(seconds, _)| *seconds >= 1.0)?;
+                let (count, _) = find(PREFIXES, prefix.trim())?;
+                Some((count, per))
             }
-            Unit::Bandwidth => find(BANDWIDTHS),
-            Unit::Bytes => find(BYTES),
-            Unit::Factor => find(&[("", 1.0), ("x", 1.0)]),
-            Unit::Count(..) => find(PREFIXES),
-            Unit::MailboxMinutes => {
-                let prefix = suffix.strip_suffix("mailbox-min")?.trim();
-                PREFIXES
-                    .iter()
-                    .find(|(unit, _)| *unit == prefix)
-                    .map(|(_, factor)| *factor)
-            }
-            Unit::Degrees => (suffix.is_empty()).then_some(1.0),
+            Unit::Bandwidth => find(BANDWIDTHS, suffix),
+            Unit::Bytes => find(BYTES, suffix),
+            Unit::Factor => matches!(suffix, "" | "x").then_some((1.0, 1.0)),
+            Unit::Count(..) => find(PREFIXES, suffix),
+            Unit::MailboxMinutes => find(PREFIXES, suffix.strip_suffix("mailbox-min")?.trim()),
+            Unit::Degrees => suffix.is_empty().then_some((1.0, 1.0)),
             Unit::Scale => None,
         }
     }
@@ -307,7 +299,7 @@ fn number_length(text: &str) -> usize {
     while at < bytes.len() && (bytes[at].is_ascii_digit() || bytes[at] == b'.') {
         at += 1;
     }
-    if at == digits_from {
+    if !bytes[digits_from..at].iter().any(u8::is_ascii_digit) {
         return 0;
     }
     let exponent = &bytes[at..];
@@ -349,11 +341,9 @@ fn one(unit: Unit, text: &str) -> Result<f64, UnitError> {
     }
     let suffix = text[length..].trim();
     match unit.factor_of(suffix) {
-        // Read as hundredths, not divided by 100: 99.9% is the number nearest to 0.999.
-        Some(_) if suffix == "%" => Ok(format!("{}e-2", &text[..length])
-            .parse()
-            .unwrap_or(number / 100.0)),
-        Some(factor) if (number * factor).is_finite() => Ok(scaled(number, factor)),
+        Some((factor, per)) if (number * factor).is_finite() => {
+            Ok(scaled(&text[..length], number, factor) / per)
+        }
         Some(_) => {
             let message = format!("`{text}` is too large to be a number");
             Err(error_of(Code::NotFinite, message, unit))
@@ -373,14 +363,14 @@ fn one(unit: Unit, text: &str) -> Result<f64, UnitError> {
     }
 }
 
-/// Divides by the inverse where that is a whole number: 99 % is 99/100, to the last bit.
-fn scaled(number: f64, factor: f64) -> f64 {
-    let inverse = (1.0 / factor).round();
-    if factor < 1.0 && ((1.0 / factor) - inverse).abs() < 1e-6 * inverse {
-        number / inverse
-    } else {
-        number * factor
-    }
+/// The number times the factor, read as one decimal where the factor is a power of ten: 99.9% is
+/// the number nearest to 0.999, and 8.3M a whole number.
+fn scaled(digits: &str, number: f64, factor: f64) -> f64 {
+    let exponent = (-9..=15).find(|exponent| format!("1e{exponent}").parse() == Ok(factor));
+    exponent
+        .filter(|_| !digits.contains(['e', 'E']))
+        .and_then(|exponent| format!("{digits}e{exponent}").parse().ok())
+        .unwrap_or(number * factor)
 }
 
 fn unit_help(unit: Unit, text: &str) -> String {
@@ -430,6 +420,7 @@ mod tests {
             (Unit::Factor, "1.5x", 1.5),
             (Unit::Factor, "2", 2.0),
             (Unit::Count(0, u64::MAX), "23.8M", 23_800_000.0),
+            (Unit::Count(0, u64::MAX), "8.3M", 8_300_000.0),
             (Unit::MailboxMinutes, "600M mailbox-min", 6e8),
             (Unit::Degrees, "-87.650", -87.65),
             (Unit::Scale, "1/1000", 1000.0),
