@@ -37,6 +37,7 @@ pub use problem::{Code, Problem, Problems, Severity, Sources};
 pub use schema::schema;
 
 use crate::kernel::digest::Digest;
+use distribution::Laws;
 use lower::Context;
 use overlay::Removed;
 use problem::{Place, Reporter};
@@ -132,11 +133,12 @@ fn resolve(file: Node, options: &Options, reporter: &Reporter) -> Option<Scenari
     if let Some(name) = variant {
         known_variant(&file, name, reporter)?;
     }
-    let mut scenario = design(&file, variant, &overrides, options, reporter);
+    let laws = Laws::default();
+    let mut scenario = design(&file, variant, &overrides, options, &laws, reporter);
     // The other designs of the file have to be right too: they are checked, and thrown away.
     for name in file.get("variants").map(Node::entries).unwrap_or(&[]) {
         if variant != Some(&*name.key) {
-            design(&file, Some(&name.key), &[], options, reporter);
+            design(&file, Some(&name.key), &[], options, &laws, reporter);
         }
     }
     scenario.variant = options.variant.clone();
@@ -172,6 +174,7 @@ fn design(
     variant: Option<&str>,
     overrides: &[Node],
     options: &Options,
+    laws: &Laws,
     reporter: &Reporter,
 ) -> Scenario {
     let mut tree = file.clone();
@@ -181,7 +184,7 @@ fn design(
         overlay::apply(&mut tree, overlay, &mut removed, reporter);
     }
     shape::check(&tree, reporter);
-    let context = Context::new(&tree, &removed, reporter);
+    let context = Context::new(&tree, &removed, laws, reporter);
     let mut scenario = lower::lower(&context);
     scenario.seed = options.seed.unwrap_or(scenario.seed);
     scenario.scale = options.scale.unwrap_or(scenario.scale).max(1);

@@ -5,7 +5,7 @@
 
 mod cycle;
 
-use crate::scenario::lower::Context;
+use crate::scenario::lower::{Context, read};
 use crate::scenario::model::{
     Action, Demander, Fault, FaultKind, Operation, OperationId, PipelineId, RouterId, Scenario,
     Service, ServiceId, Site, SiteId, Steering,
@@ -257,6 +257,15 @@ impl Checker<'_> {
 
     /// Every region must reach every site when nothing is wrong.
     fn connections(&self) {
+        let network = &self.scenario.network;
+        let known = |router: RouterId| router.index() < network.routers.len();
+        if !network
+            .links
+            .iter()
+            .all(|link| known(link.between.0) && known(link.between.1))
+        {
+            return;
+        }
         for region in &self.scenario.regions {
             for (from, _) in &region.routers {
                 let Some(router) = self.scenario.network.routers.get(from.index()) else {
@@ -312,6 +321,13 @@ impl Checker<'_> {
             return;
         }
         for service in &self.scenario.services {
+            let written = self
+                .context
+                .tree
+                .at(&["services", &service.name, "concurrency"]);
+            if read::count(written).is_none() {
+                continue;
+            }
             for placement in &service.sites {
                 let Some(site) = self.site(placement.site) else {
                     continue;

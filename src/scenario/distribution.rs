@@ -1,13 +1,37 @@
 //! Laws of times: `{ lognormal: { median: 3ms, p99: 25ms } }` to a [`Distribution`].
 
-use crate::kernel::sample::{Distribution, DistributionKind, Moment};
+use crate::kernel::sample::{Distribution, DistributionKind, FitError, Moment};
+use std::cell::RefCell;
+
 use crate::scenario::problem::{Code, Reporter};
 use crate::scenario::shape::percentile;
 use crate::scenario::tree::{Entry, Node};
 use crate::scenario::unit;
 
+/// Laws fitted so far: the designs of one file have most of theirs in common, and a fit is dear.
+#[derive(Debug, Default)]
+pub struct Laws(RefCell<Vec<Fitted>>);
+
+/// A family with its moments, and what came of them.
+type Fitted = (
+    (DistributionKind, Vec<Moment>),
+    Result<Distribution, FitError>,
+);
+
+impl Laws {
+    fn fit(&self, kind: DistributionKind, moments: Vec<Moment>) -> Result<Distribution, FitError> {
+        let asked = (kind, moments);
+        if let Some((_, fitted)) = self.0.borrow().iter().find(|(known, _)| *known == asked) {
+            return fitted.clone();
+        }
+        let fitted = Distribution::fit(kind, &asked.1);
+        self.0.borrow_mut().push((asked, fitted.clone()));
+        fitted
+    }
+}
+
 /// The law that a node says, `None` if it says none (then that is reported).
-pub fn read(node: &Node, reporter: &Reporter) -> Option<Distribution> {
+pub fn read(node: &Node, laws: &Laws, reporter: &Reporter) -> Option<Distribution> {
     let entry = node.only()?;
     let kind = match entry.key.as_str() {
         "constant" => {
@@ -26,7 +50,7 @@ pub fn read(node: &Node, reporter: &Reporter) -> Option<Distribution> {
     };
     let points: Option<Vec<(&str, f64)>> = entry.value.entries().iter().map(point).collect();
     let moments: Option<Vec<Moment>> = points?.into_iter().map(moment).collect();
-    match Distribution::fit(kind, &moments?) {
+    match laws.fit(kind, moments?) {
         Ok(law) => Some(law),
         Err(error) => {
             reporter.error(
@@ -96,7 +120,7 @@ mod tests {
         let reporter = Reporter::default();
         let source = reporter.add_source("t", text);
         let node = yaml::parse(text, source, &reporter).unwrap();
-        let law = read(&node, &reporter);
+        let law = read(&node, &Laws::default(), &reporter);
         (
             law,
             reporter

@@ -14,6 +14,7 @@ pub mod service;
 pub mod target;
 
 use crate::kernel::time::SimTime;
+use crate::scenario::distribution::Laws;
 use crate::scenario::model::{OperationId, Scenario};
 use crate::scenario::overlay::Removed;
 use crate::scenario::problem::{Code, Place, Reporter};
@@ -103,6 +104,8 @@ pub struct Context<'a> {
     pub tree: &'a Node,
     /// What overlays switched off.
     pub removed: &'a Removed,
+    /// Laws fitted so far.
+    pub laws: &'a Laws,
     /// The start, if it can be read.
     pub start: Option<Start>,
     /// The end of the run, if clock and duration can be read.
@@ -114,7 +117,12 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Reads names and clock of a tree.
-    pub fn new(tree: &'a Node, removed: &'a Removed, reporter: &'a Reporter) -> Context<'a> {
+    pub fn new(
+        tree: &'a Node,
+        removed: &'a Removed,
+        laws: &'a Laws,
+        reporter: &'a Reporter,
+    ) -> Context<'a> {
         let mut operations = Vec::new();
         for client in tree.get("clients").map(Node::entries).unwrap_or(&[]) {
             for operation in client
@@ -134,6 +142,7 @@ impl<'a> Context<'a> {
             reporter,
             tree,
             removed,
+            laws,
             start: None,
             end: None,
             operations,

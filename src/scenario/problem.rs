@@ -413,9 +413,17 @@ impl Reporter {
             .to_owned()
     }
 
-    /// All problems, errors first, each in the order of the sources and of the text.
+    /// All errors, or the warnings if there are none, in the order of the texts.
     pub fn finish(self) -> Problems {
         let mut list = self.list.into_inner();
+        // What is odd is judged on a scenario that can be read; of one that cannot, it may only
+        // follow from the errors.
+        if list
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
+            list.retain(|problem| problem.severity == Severity::Error);
+        }
         list.sort_by_key(|problem| (problem.severity, problem.place));
         Problems {
             list,

@@ -120,15 +120,15 @@ impl Start {
             None => (text, self.zone.clone()),
         };
         let (_, instant) = dated(local, &zone)?;
-        self.from_instant(instant, text)
+        self.since_zero(instant, text)
     }
 
     fn at(&self, civil: DateTime, text: &str) -> Result<SimTime, String> {
         let instant = unambiguous(civil, &self.zone)?;
-        self.from_instant(instant, text)
+        self.since_zero(instant, text)
     }
 
-    fn from_instant(&self, instant: Timestamp, text: &str) -> Result<SimTime, String> {
+    fn since_zero(&self, instant: Timestamp, text: &str) -> Result<SimTime, String> {
         let nanos = instant.as_nanosecond() - self.instant.as_nanosecond();
         let after = u64::try_from(nanos).map_err(|_| format!("`{text}` is before `start`"))?;
         Ok(SimTime::ZERO + self.warmup + SimDuration(after))

@@ -97,6 +97,11 @@ impl Node {
         }
     }
 
+    /// Whether it can be read as a map: it is one, or nothing is written.
+    pub fn is_map(&self) -> bool {
+        matches!(self.value, Value::Map(_) | Value::Null)
+    }
+
     /// The one entry of a map with exactly one.
     pub fn only(&self) -> Option<&Entry> {
         match self.entries() {

@@ -6,7 +6,7 @@
 //! duplicate keys, nesting past [`DEPTH_MAX`], and more than [`NODE_COUNT_MAX`] values once aliases
 //! are expanded, counted before they are copied, so that an alias bomb costs nothing.
 
-use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use serde_yaml::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 use std::collections::BTreeMap;
 
 use crate::scenario::problem::{Code, Place, Reporter};
@@ -32,9 +32,7 @@ pub fn parse(text: &str, source: u32, reporter: &Reporter) -> Option<Node> {
                 return None;
             }
         };
-        if step.is_none() {
-            return None;
-        }
+        step?;
     }
     if builder.root.is_none() {
         let whole = Place {
@@ -68,8 +66,16 @@ fn syntax_error(error: &ScanError, source: u32, reporter: &Reporter) {
         start,
         end: start + 1,
     };
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        reporter.error(Code::TooDeep, place, too_deep());
+        return;
+    }
     let message = format!("this is not YAML: {}", error.info());
     reporter.error(Code::Syntax, place, message);
+}
+
+fn too_deep() -> String {
+    format!("maps and lists are nested more than {DEPTH_MAX} deep here")
 }
 
 /// A map or list that is still open.
@@ -84,6 +90,7 @@ enum Frame {
         anchor: usize,
         entries: Vec<Entry>,
         key: Option<(String, Place)>,
+        known: Keys,
     },
 }
 
@@ -143,6 +150,7 @@ impl<'a> Builder<'a> {
                     anchor,
                     entries: Vec::new(),
                     key: None,
+                    known: Keys::new(),
                 },
                 place,
             ),
@@ -164,8 +172,7 @@ impl<'a> Builder<'a> {
 
     fn opens(&mut self, frame: Frame, place: Place) -> Option<()> {
         if self.open.len() >= DEPTH_MAX {
-            let message = format!("maps and lists are nested more than {DEPTH_MAX} deep here");
-            self.reporter.error(Code::TooDeep, place, message);
+            self.reporter.error(Code::TooDeep, place, too_deep());
             return None;
         }
         if let Some(Frame::Map { key: None, .. }) = self.open.last() {
@@ -239,7 +246,12 @@ impl<'a> Builder<'a> {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
-            Some(Frame::Map { entries, key, .. }) => match key.take() {
+            Some(Frame::Map {
+                entries,
+                key,
+                known,
+                ..
+            }) => match key.take() {
                 None => match node.value {
                     Value::Scalar(text) => *key = Some((text, node.place)),
                     _ => {
@@ -249,9 +261,10 @@ impl<'a> Builder<'a> {
                     }
                 },
                 Some((text, key_place)) => {
-                    if let Some(first) = entries.iter().find(|entry| entry.key == text) {
-                        duplicate(self.reporter, &text, first.key_place, key_place);
+                    if let Some(first) = known.get(&text) {
+                        duplicate(self.reporter, &text, *first, key_place);
                     } else {
+                        known.insert(text.clone(), key_place);
                         entries.push(Entry {
                             key: text,
                             key_place,
@@ -264,6 +277,9 @@ impl<'a> Builder<'a> {
         Some(())
     }
 }
+
+/// Places of the keys of an open map, by key.
+type Keys = BTreeMap<String, Place>;
 
 fn duplicate(reporter: &Reporter, key: &str, first: Place, second: Place) {
     let line = reporter.line_of(first);

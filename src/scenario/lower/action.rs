@@ -46,7 +46,7 @@ fn step(context: &Context<'_>, entry: &Entry) -> Step {
     let started = ["at", "after", "when"]
         .iter()
         .any(|key| node.get(key).is_some());
-    if !started {
+    if !started && node.is_map() {
         let message = format!(
             "`{}` needs `at`, `after` or `when`: nothing starts it",
             entry.key

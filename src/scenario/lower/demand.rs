@@ -123,7 +123,7 @@ fn connects(context: &Context<'_>, entry: &Entry) -> SteeringId {
     if let Some(node) = entry.value.get("connects") {
         return SteeringId(context.id(Kind::Steering, Some(node)));
     }
-    if context.names(Kind::Steering).count() > 1 {
+    if context.names(Kind::Steering).count() > 1 && entry.value.is_map() {
         let message = format!("`{}` needs `connects`: there are several names", entry.key);
         let help = crate::scenario::suggest::help("", context.names(Kind::Steering));
         context
@@ -200,14 +200,15 @@ fn operation(context: &Context<'_>, entry: &Entry, by: Demander, signs_in: bool)
         Timeout::After(after) => Some(*after),
         Timeout::Patience(_) => None,
     });
-    if good_within.is_none() && node.get("good_within").is_none() {
+    let patient = matches!(timeout, Timeout::Patience(_));
+    if patient && node.get("good_within").is_none() {
         let message = format!("`{}` needs `good_within`: patience differs", entry.key);
         context
             .reporter
             .error(Code::MissingKey, entry.key_place, message);
     }
     let load = load(context, entry);
-    if matches!(load, Load::Induced) && !signs_in {
+    if matches!(load, Load::Induced) && !signs_in && node.is_map() {
         let message = format!("nothing ever demands `{}`", entry.key);
         let help = Some("give it a `rate` or a `think` time, or let a session sign in with it");
         context.reporter.warn(
@@ -256,7 +257,7 @@ fn load(context: &Context<'_>, entry: &Entry) -> Load {
 
 fn timeout(context: &Context<'_>, node: Option<&Node>) -> Timeout {
     if let Some(patience) = node.and_then(|node| node.get("patience"))
-        && let Some(law) = distribution::read(patience, context.reporter)
+        && let Some(law) = distribution::read(patience, context.laws, context.reporter)
     {
         return Timeout::Patience(law);
     }
@@ -286,7 +287,7 @@ pub fn steering(context: &Context<'_>) -> Vec<Steering> {
 
 fn steering_kind(context: &Context<'_>, entry: &Entry) -> SteeringKind {
     let (dns, direct) = (entry.value.get("dns"), entry.value.get("direct"));
-    if dns.is_some() == direct.is_some() {
+    if dns.is_some() == direct.is_some() && entry.value.is_map() {
         let message = format!("`{}` needs either `dns` or `direct`", entry.key);
         context
             .reporter

@@ -133,7 +133,7 @@ fn link(context: &Context<'_>, entry: &Entry, routers: &[Router], stretch: f64) 
             let seconds = great_circle_km(a, b) * stretch / LIGHT_IN_FIBRE_KM_S;
             return Some(SimDuration::from_secs_f64(seconds));
         }
-        if node.get("delay").is_none() {
+        if node.get("delay").is_none() && node.is_map() {
             let message = format!("`{}` needs `delay`: an end has no place (`at`)", entry.key);
             context
                 .reporter

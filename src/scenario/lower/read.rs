@@ -54,7 +54,7 @@ pub fn word<T: Copy>(node: Option<&Node>, words: &[(&str, T)]) -> Option<T> {
 
 /// A law; no time at all where it cannot be read.
 pub fn law(context: &Context<'_>, node: Option<&Node>) -> Distribution {
-    node.and_then(|node| distribution::read(node, context.reporter))
+    node.and_then(|node| distribution::read(node, context.laws, context.reporter))
         .unwrap_or(Distribution::Constant { value: 0.0 })
 }
 
