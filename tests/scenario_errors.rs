@@ -199,7 +199,8 @@ fn an_unknown_key_is_found_at_every_level() {
 fn call_cycles_are_refused_where_they_close() {
     let text = edited(
         "service_time: { exponential: { mean: 4ms } }",
-        "service_time: { exponential: { mean: 4ms } }\n    calls: [ { service: front-door, timeout: 1s } ]",
+        "service_time: { exponential: { mean: 4ms } }\n\
+         \x20   calls: [ { service: front-door, timeout: 1s } ]",
     );
     let problems = problems(&text);
     assert_eq!(problems.list.len(), 1, "{problems}");

@@ -219,7 +219,8 @@ clock: { start: \"2014-06-23T06:00[America/New_York]\", duration: 14h }
 include: [library/us-backbone.yaml, library/us-mailboxes.yaml]
 sites: { chicago: { router: chicago } }
 services:
-  front: { sites: { chicago: { instances: 9000 } }, concurrency: 64, service_time: { constant: 1ms } }
+  front:
+    { sites: { chicago: { instances: 9000 } }, concurrency: 64, service_time: { constant: 1ms } }
 clients: { desktop: { operations: { message: { enters: front, rate: 9/h, timeout: 10s } } } }
 steering: { name: { direct: {}, answers: { chicago: 100% } } }
 ";

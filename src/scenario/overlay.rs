@@ -342,7 +342,8 @@ targets: [ { recovery_time: { objective: 4h } } ]
     #[test]
     fn list_items_go_by_their_names() {
         let (tree, _, told) = applied(
-            "{ services.f.calls.e.timeout: 9s, services.f.calls.0.timeout: 8s, targets.recovery_time.objective: 5h }",
+            "{ services.f.calls.e.timeout: 9s, services.f.calls.0.timeout: 8s, \
+             targets.recovery_time.objective: 5h }",
         );
         let calls = tree.at(&["services", "f", "calls"]).unwrap().items();
         assert_eq!(

@@ -11,8 +11,8 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::unit;
 
 /// What can be written, for messages.
-pub const FORMS: &str = "an offset from `start` such as `4h 50m`, a clock time such as `\"10:50\"`, \
-    `day 2 04:30`, or a date such as `2014-06-23T10:50`";
+pub const FORMS: &str = "an offset from `start` such as `4h 50m`, a clock time such as \
+    `\"10:50\"`, `day 2 04:30`, or a date such as `2014-06-23T10:50`";
 
 /// The start of a scenario, and its zone.
 #[derive(Clone, Debug)]
@@ -31,9 +31,12 @@ impl Start {
     /// What is wrong with it, in a sentence.
     pub fn parse(text: &str, warmup: SimDuration) -> Result<Start, String> {
         let text = text.trim();
-        let bracket = text.find('[').filter(|_| text.ends_with(']')).ok_or_else(|| {
-            format!("`{text}` names no time zone; write it like `2014-06-23T06:00[America/New_York]`")
-        })?;
+        let bracket = text
+            .find('[')
+            .filter(|_| text.ends_with(']'))
+            .ok_or_else(|| {
+                format!("`{text}` names no time zone; write `2014-06-23T06:00[America/New_York]`")
+            })?;
         let zone_name = &text[bracket + 1..text.len() - 1];
         let zone = zone(zone_name)?;
         let (civil, instant) = dated(&text[..bracket], &zone)?;
