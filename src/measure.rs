@@ -1,0 +1,3 @@
+//! What is measured, and the forms in which it leaves a trial.
+
+pub mod outcome;
