@@ -1,5 +1,9 @@
 //! Blackstart: outage simulation and chaos testing.
-#![warn(missing_docs)]
 
+pub mod control;
+pub mod kernel;
 pub mod measure;
 pub mod scenario;
+pub mod simulation;
+pub mod traffic;
+pub mod world;
