@@ -1,3 +1,6 @@
 //! What is measured, and the forms in which it leaves a trial.
 
+pub mod histogram;
+pub mod log;
 pub mod outcome;
+pub mod recorder;
