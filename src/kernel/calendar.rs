@@ -1,17 +1,19 @@
 //! The calendar of the hot loop: pending events, popped in the order (time, insertion).
 //!
-//! **Model.** A hierarchical timing wheel of radix 256 (Varghese and Lauck, "Hashed and hierarchical timing
-//! wheels", SOSP 1987, scheme 7) over the eight bytes of a time in nanoseconds, made exact: an event stands at
-//! the level of the highest byte in which its time differs from the cursor, in the slot of that byte. The
-//! earliest slot is either sorted into a short run of *due* events (few events, or one single time), or spread
-//! over the levels below it. Slots keep insertion order, so equal times need no sequence number while they wait.
+//! **Model.** A hierarchical timing wheel of radix 256 (Varghese and Lauck, "Hashed and
+//! hierarchical timing wheels", SOSP 1987, scheme 7) over the eight bytes of a time in nanoseconds,
+//! made exact: an event stands at the level of the highest byte in which its time differs from the
+//! cursor, in the slot of that byte. The earliest slot is either sorted into a short run of *due*
+//! events (few events, or one single time), or spread over the levels below it. Slots keep
+//! insertion order, so equal times need no sequence number while they wait.
 //!
-//! Events pushed into the stretch of time that is already due wait in a small heap beside the run. That stretch
-//! is at most one slot of level [`WIDEST_DUE_LEVEL`], 17 ms, so a storm that starts in a quiet calendar cannot
-//! turn the heap into the whole queue.
+//! Events pushed into the stretch of time that is already due wait in a small heap beside the run.
+//! That stretch is at most one slot of level [`WIDEST_DUE_LEVEL`], 17 ms, so a storm that starts in
+//! a quiet calendar cannot turn the heap into the whole queue.
 //!
-//! **Cost.** About 20 to 50 ns a pop and push from a thousand to ten million pending events; no allocation in
-//! steady state; 24 bytes an event of up to 8 bytes, 32 of 16. **Validation.** Against an ordered map, below.
+//! **Cost.** About 20 to 50 ns a pop and push from a thousand to ten million pending events; no
+//! allocation in steady state; 24 bytes an event of up to 8 bytes, 32 of 16. **Validation.**
+//! Against an ordered map, below.
 
 mod chunk;
 
@@ -177,8 +179,8 @@ impl<E: Copy> Calendar<E> {
 
     /// Makes the earliest slot due if it holds an event at or before `limit`.
     ///
-    /// The limit keeps the cursor from running ahead of the caller's clock: what is pushed behind the cursor
-    /// goes to the heap, which is dearer.
+    /// The limit keeps the cursor from running ahead of the caller's clock: what is pushed behind
+    /// the cursor goes to the heap, which is dearer.
     #[inline(never)]
     fn refill(&mut self, limit: u64) -> bool {
         self.due.clear();
@@ -197,7 +199,8 @@ impl<E: Copy> Calendar<E> {
                 self.make_due(list, slot.level);
                 return true;
             }
-            // Times in the slot agree with `earliest` in all bytes above its level, and are not before it.
+            // Times in the slot agree with `earliest` in all bytes above its level, and are not
+            // before it.
             self.cursor = slot.earliest;
             self.wheel.spread(slot.earliest, list);
         }
@@ -250,8 +253,8 @@ impl<E: Copy> Wheel<E> {
             .append(&mut self.slots[level * SLOT_COUNT + number], waiting);
     }
 
-    /// The slot with the earliest events: no slot before the cursor's own is ever occupied, and every lower
-    /// level lies before every higher one.
+    /// The slot with the earliest events: no slot before the cursor's own is ever occupied, and
+    /// every lower level lies before every higher one.
     #[inline]
     fn first_slot(&self) -> Option<FirstSlot> {
         if self.occupied_levels == 0 {

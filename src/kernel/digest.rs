@@ -1,8 +1,8 @@
 //! The fingerprint of a run: equal input must give an equal digest, on any machine.
 //!
-//! BLAKE3 over a byte stream that the caller defines; integers and floats enter as little-endian bits, so
-//! that no formatting and no rounding can hide a difference. The first 16 bytes are kept: enough that two
-//! different results never share one by accident, short enough to read aloud.
+//! BLAKE3 over a byte stream that the caller defines; integers and floats enter as little-endian
+//! bits, so that no formatting and no rounding can hide a difference. The first 16 bytes are kept:
+//! enough that two different results never share one by accident, short enough to read aloud.
 
 use std::fmt::Write;
 

@@ -1,9 +1,10 @@
 //! Elementary functions that give the same bits on every platform.
 //!
-//! The platform's `ln`, `exp` and `pow` differ between C libraries in 5 to 10 % of results, in the last
-//! bit; one such bit moves a retry past a timeout and changes everything after it. So all of the house
-//! calls these wrappers over the `libm` crate, whose exact version is pinned. `sqrt` needs no such care
-//! (IEEE 754 demands the correctly rounded result) and stands here for completeness.
+//! The platform's `ln`, `exp` and `pow` differ between C libraries in 5 to 10 % of results, in the
+//! last bit; one such bit moves a retry past a timeout and changes everything after it. So all of
+//! the house calls these wrappers over the `libm` crate, whose exact version is pinned. `sqrt`
+//! needs no such care (IEEE 754 demands the correctly rounded result) and stands here for
+//! completeness.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -93,7 +94,8 @@ pub fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
-/// Standard normal quantile: the `x` with [`normal_cdf`]`(x) = p`; minus and plus infinity at 0 and 1.
+/// Standard normal quantile: the `x` with [`normal_cdf`]`(x) = p`; minus and plus infinity at 0 and
+/// 1.
 ///
 /// Relative error about 1e-16; NaN outside 0 to 1.
 ///
@@ -234,8 +236,9 @@ mod tests {
 
     #[test]
     fn bits_of_the_elementary_functions_are_pinned() {
-        // A change of libm, or a build that takes the platform's functions, moves every digest; this
-        // names the cause. The sum runs over arguments at which C libraries are known to differ.
+        // A change of libm, or a build that takes the platform's functions, moves every digest;
+        // this names the cause. The sum runs over arguments at which C libraries are known to
+        // differ.
         let mut digest = crate::kernel::digest::Digest::new();
         for step in 1..2_000_u32 {
             let x = f64::from(step) * 0.037;

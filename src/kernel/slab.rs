@@ -1,9 +1,9 @@
 //! Records in one dense array, with keys that notice when their record is gone.
 //!
-//! A request in flight is named from many places (a queue, a timeout list, its caller). Each of them holds a
-//! [`Key`] of 8 bytes; a key whose record was removed finds nothing, even when another record has taken its
-//! place. Freed places are used again, last freed first, so memory stays hot and a steady state allocates
-//! nothing. A generation wraps after 2^32 uses of one place.
+//! A request in flight is named from many places (a queue, a timeout list, its caller). Each of
+//! them holds a [`Key`] of 8 bytes; a key whose record was removed finds nothing, even when another
+//! record has taken its place. Freed places are used again, last freed first, so memory stays hot
+//! and a steady state allocates nothing. A generation wraps after 2^32 uses of one place.
 
 use std::ops::{Index, IndexMut};
 

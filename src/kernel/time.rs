@@ -1,7 +1,8 @@
-//! Simulated time as integer nanoseconds: exact to add, exact to compare, the same on every machine.
+//! Simulated time as integer nanoseconds: exact to add, exact to compare, the same on every
+//! machine.
 //!
-//! A `u64` of nanoseconds reaches 584 years, so a run never ends by overflow; arithmetic saturates, so
-//! that "never" can be written as [`SimTime::MAX`] and still be added to.
+//! A `u64` of nanoseconds reaches 584 years, so a run never ends by overflow; arithmetic saturates,
+//! so that "never" can be written as [`SimTime::MAX`] and still be added to.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Sub, SubAssign};
@@ -162,7 +163,8 @@ impl Mul<u64> for SimDuration {
     }
 }
 
-/// Human text that scenario files accept back: `1h 30m`, `2.5s`, `250ms`, `1m 0.5s`; exact to the ns.
+/// Human text that scenario files accept back: `1h 30m`, `2.5s`, `250ms`, `1m 0.5s`; exact to the
+/// ns.
 impl fmt::Display for SimDuration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0;

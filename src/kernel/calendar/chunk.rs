@@ -1,7 +1,8 @@
-//! Waiting events of the wheel in linked chunks: order kept, memory given back to a pool, never freed.
+//! Waiting events of the wheel in linked chunks: order kept, memory given back to a pool, never
+//! freed.
 //!
-//! A chunk holds a few events side by side, so that walking a slot of many thousand events costs one cache
-//! miss per chunk instead of one per event.
+//! A chunk holds a few events side by side, so that walking a slot of many thousand events costs
+//! one cache miss per chunk instead of one per event.
 
 /// Events in one chunk: 14 of 24 bytes fill five and a half cache lines with the link.
 const CHUNK_LENGTH: usize = 14;

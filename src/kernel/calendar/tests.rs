@@ -102,7 +102,7 @@ fn apply(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn calendar_agrees_with_an_ordered_map(steps in prop::collection::vec(step(), 1..200)) {

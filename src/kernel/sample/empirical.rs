@@ -4,8 +4,9 @@ use serde::Serialize;
 
 /// Points (cumulative probability, time [s]) of a distribution, both never falling.
 ///
-/// A first probability above 0 is the share at exactly the first time; the last must be 1. Two points of one
-/// time are a jump in probability (many draws of just that time), two points of one probability a gap in time.
+/// A first probability above 0 is the share at exactly the first time; the last must be 1. Two
+/// points of one time are a jump in probability (many draws of just that time), two points of one
+/// probability a gap in time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct EmpiricalTable {

@@ -1,10 +1,11 @@
 //! From what people know of a time (its mean, its median, its p99) to the parameters of a law.
 //!
-//! Every law here is a scale times a law of one free number, its *spread*: sigma of the lognormal, one over
-//! the shape of the others. The ratio of two moments depends on the spread alone, so two moments are one
-//! equation in one unknown; the scale follows. Two quantiles solve in closed form (but gamma); the rest is a
-//! scan for the first change of sign and bisection, which finds the least variable law where several fit.
-//! Own derivation, tested by round trips in `sample/tests.rs`.
+//! Every law here is a scale times a law of one free number, its *spread*: sigma of the lognormal,
+//! one over the shape of the others. The ratio of two moments depends on the spread alone, so two
+//! moments are one equation in one unknown; the scale follows. Two quantiles solve in closed form
+//! (but gamma); the rest is a scan for the first change of sign and bisection, which finds the
+//! least variable law where several fit. Own derivation, tested by round trips in
+//! `sample/tests.rs`.
 
 use serde::Serialize;
 

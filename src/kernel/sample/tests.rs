@@ -1,14 +1,18 @@
-//! Samplers against the distributions of `statrs` and the samplers of `rand_distr`, with fixed seeds.
+//! Samplers against the distributions of `statrs` and the samplers of `rand_distr`, with fixed
+//! seeds.
 
 use statrs::distribution::{self as reference, ContinuousCDF};
 
 use super::*;
 use crate::kernel::stream::{RootSeed, Stream};
 
-fn constant_free_laws() -> Vec<(Distribution, Box<dyn Fn(f64) -> f64>)> {
+/// A cumulative distribution function.
+type Cdf = Box<dyn Fn(f64) -> f64>;
+
+fn laws_with_references() -> Vec<(Distribution, Cdf)> {
     let gamma = |shape, scale: f64| {
         let law = reference::Gamma::new(shape, 1.0 / scale).unwrap();
-        let cdf: Box<dyn Fn(f64) -> f64> = Box::new(move |x| law.cdf(x));
+        let cdf: Cdf = Box::new(move |x| law.cdf(x));
         (Distribution::Gamma { shape, scale }, cdf)
     };
     let lognormal = reference::LogNormal::new(-3.0, 0.9).unwrap();
@@ -19,7 +23,7 @@ fn constant_free_laws() -> Vec<(Distribution, Box<dyn Fn(f64) -> f64>)> {
     vec![
         (
             Distribution::Exponential { mean: 0.05 },
-            Box::new(move |x| exponential.cdf(x)) as Box<_>,
+            Box::new(move |x| exponential.cdf(x)) as Cdf,
         ),
         (
             Distribution::Lognormal {
@@ -58,7 +62,8 @@ fn samples(law: &Distribution, count: usize) -> Vec<f64> {
     (0..count).map(|_| law.sample(stream.luck())).collect()
 }
 
-/// Greatest distance between the share of the sample up to x and `cdf(x)`, times the root of the count.
+/// Greatest distance between the share of the sample up to x and `cdf(x)`, times the root of the
+/// count.
 fn kolmogorov_smirnov(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
     sample.sort_by(f64::total_cmp);
     let n = sample.len() as f64;
@@ -74,7 +79,7 @@ const KOLMOGOROV_LIMIT: f64 = 2.23;
 
 #[test]
 fn samples_follow_the_reference_distribution() {
-    for (law, cdf) in constant_free_laws() {
+    for (law, cdf) in laws_with_references() {
         let distance = kolmogorov_smirnov(samples(&law, 100_000), cdf);
         assert!(distance < KOLMOGOROV_LIMIT, "{law:?}: {distance}");
     }
@@ -95,7 +100,7 @@ fn the_smirnov_test_sees_a_wrong_scale() {
 
 #[test]
 fn cdf_and_quantile_agree_with_the_reference_and_with_each_other() {
-    for (law, cdf) in constant_free_laws() {
+    for (law, cdf) in laws_with_references() {
         for p in [0.001, 0.01, 0.2, 0.5, 0.8, 0.99, 0.999_9] {
             let x = law.quantile(p);
             assert!(
@@ -115,7 +120,7 @@ fn cdf_and_quantile_agree_with_the_reference_and_with_each_other() {
 
 #[test]
 fn moments_of_samples_are_those_of_the_law() {
-    for (law, _) in constant_free_laws() {
+    for (law, _) in laws_with_references() {
         let count = 200_000;
         let sample = samples(&law, count);
         let mean = sample.iter().sum::<f64>() / count as f64;
@@ -126,7 +131,8 @@ fn moments_of_samples_are_those_of_the_law() {
             "{law:?}: mean {mean} against {}",
             law.mean()
         );
-        // The fourth moment of a Pareto law of shape 2.5 is infinite: no test of its variance converges.
+        // The fourth moment of a Pareto law of shape 2.5 is infinite: no test of its variance
+        // converges.
         if !matches!(law, Distribution::Pareto { .. }) {
             let squares = sample.iter().map(|x| (x - law.mean()).powi(2)).sum::<f64>();
             let ratio = squares / count as f64 / law.variance();
@@ -140,7 +146,7 @@ fn moments_of_samples_are_those_of_the_law() {
 
 #[test]
 fn a_sample_is_the_quantile_of_its_draw_where_the_inverse_is_used() {
-    for (law, _) in constant_free_laws() {
+    for (law, _) in laws_with_references() {
         if matches!(law, Distribution::Gamma { .. }) {
             continue;
         }
@@ -377,118 +383,5 @@ fn tables_that_are_no_distribution_are_refused() {
             refuse(&[point]),
             EmpiricalError::Impossible { index: 0, .. }
         ));
-    }
-}
-
-/// Chi-square of counts against a probability function, cells of at least 10 expected, and its 99.99 % limit.
-fn chi_square(draws: &[u64], pmf: impl Fn(u64) -> f64) -> (f64, f64) {
-    let (least, most) = (*draws.iter().min().unwrap(), *draws.iter().max().unwrap());
-    let mut counts = vec![0.0; (most - least + 1) as usize];
-    for draw in draws {
-        counts[(draw - least) as usize] += 1.0;
-    }
-    let total = draws.len() as f64;
-    let mut cells = vec![];
-    let (mut observed, mut expected, mut expected_sum) = (0.0, 0.0, 0.0);
-    for (offset, count) in counts.iter().enumerate() {
-        observed += count;
-        // All that lies below the least draw belongs to the first cell.
-        if offset == 0 {
-            expected += (0..least).rev().take(1_000).map(&pmf).sum::<f64>() * total;
-        }
-        expected += pmf(least + offset as u64) * total;
-        if expected >= 10.0 {
-            cells.push((observed, expected));
-            expected_sum += expected;
-            (observed, expected) = (0.0, 0.0);
-        }
-    }
-    cells.push((observed, total - expected_sum));
-    // Cells too small to count on their own are joined to their neighbour.
-    if cells.last().unwrap().1 < 10.0 && cells.len() > 1 {
-        let (observed, expected) = cells.pop().unwrap();
-        let last = cells.last_mut().unwrap();
-        *last = (last.0 + observed, last.1 + expected);
-    }
-    let statistic = cells.iter().map(|(o, e)| (o - e) * (o - e) / e).sum();
-    let law = reference::ChiSquared::new((cells.len() - 1).max(1) as f64).unwrap();
-    (statistic, law.inverse_cdf(0.9999))
-}
-
-#[test]
-fn poisson_counts_follow_the_reference() {
-    use statrs::distribution::Discrete;
-    for mean in [0.01, 0.8, 9.9, 10.0, 37.5, 800.0, 250_000.0] {
-        let mut stream = Stream::named(RootSeed(21), "poisson");
-        let draws: Vec<u64> = (0..100_000).map(|_| poisson(&mut stream, mean)).collect();
-        let law = reference::Poisson::new(mean).unwrap();
-        let (statistic, limit) = chi_square(&draws, |k| law.pmf(k));
-        assert!(statistic < limit, "mean {mean}: {statistic} over {limit}");
-    }
-    let mut stream = Stream::named(RootSeed(21), "poisson");
-    assert_eq!(poisson(&mut stream, 0.0), 0);
-    assert_eq!(poisson(&mut stream, f64::NAN), 0);
-    assert_eq!(poisson(&mut stream, -1.0), 0);
-}
-
-#[test]
-fn binomial_counts_follow_the_reference() {
-    use statrs::distribution::Discrete;
-    let cases = [
-        (1, 0.3),
-        (20, 0.1),
-        (20, 0.9),
-        (40, 0.5),
-        (1_000, 0.02),
-        (1_000, 0.97),
-        (100_000, 0.4),
-    ];
-    for (n, p) in cases {
-        let mut stream = Stream::named(RootSeed(22), "binomial");
-        let draws: Vec<u64> = (0..100_000).map(|_| binomial(&mut stream, n, p)).collect();
-        let law = reference::Binomial::new(p, n).unwrap();
-        let (statistic, limit) = chi_square(&draws, |k| law.pmf(k));
-        assert!(statistic < limit, "{n} of {p}: {statistic} over {limit}");
-    }
-    let mut stream = Stream::named(RootSeed(22), "binomial");
-    assert_eq!(binomial(&mut stream, 9, 0.0), 0);
-    assert_eq!(binomial(&mut stream, 9, 1.0), 9);
-    assert_eq!(binomial(&mut stream, 9, 2.0), 9);
-    assert_eq!(binomial(&mut stream, 0, 0.5), 0);
-}
-
-#[test]
-fn counts_of_fifty_million_have_the_right_mean_and_spread() {
-    let mut stream = Stream::named(RootSeed(23), "large");
-    let (n, p) = (50_000_000_u64, 0.37);
-    let trial_count = 20_000;
-    let (mut sum, mut squares) = (0.0, 0.0);
-    for _ in 0..trial_count {
-        let deviation = binomial(&mut stream, n, p) as f64 - n as f64 * p;
-        sum += deviation;
-        squares += deviation * deviation;
-    }
-    let variance = n as f64 * p * (1.0 - p);
-    let mean_in_errors = sum / trial_count as f64 / (variance / trial_count as f64).sqrt();
-    assert!(mean_in_errors.abs() < 4.0, "{mean_in_errors}");
-    let ratio = squares / trial_count as f64 / variance;
-    assert!(
-        (ratio - 1.0).abs() < 4.0 * (2.0 / trial_count as f64).sqrt(),
-        "{ratio}"
-    );
-}
-
-#[test]
-fn count_probabilities_match_the_reference_in_the_far_tails() {
-    use statrs::distribution::Discrete;
-    let poisson_law = reference::Poisson::new(100.0).unwrap();
-    for k in [0_u64, 1, 15, 16, 99, 100, 101, 250, 400] {
-        let error = ln_poisson_pmf(k as f64, 100.0) - poisson_law.ln_pmf(k);
-        assert!(error.abs() < 1e-10, "{k}: {error}");
-    }
-    let binomial_law = reference::Binomial::new(0.2, 500).unwrap();
-    for k in [0_u64, 1, 20, 99, 100, 101, 300, 499, 500] {
-        let error = ln_binomial_pmf(k as f64, 500.0, 0.2) - binomial_law.ln_pmf(k);
-        assert!(error.abs() < 1e-9, "{k}: {error}");
     }
 }

@@ -1,0 +1,605 @@
+//! The network between regions and sites: who reaches whom, how long it takes, what is lost.
+//!
+//! **Which question.** What does one attempt meet on its way at this instant, and how does the load
+//! of all attempts change what the next ones meet? **Model.** Routes are shortest paths with equal-cost
+//! splits on the topology *as routing knows it*; the *actual* state of links and routers decides what
+//! is carried. Between a failure and [`Network::reroute`] the paths over it are black holes, and those
+//! through a silent router stay so. Links (each direction) and middleboxes (bits, packets, new
+//! connections) are fluid queues that are advanced by [`Network::tick`]; session tables are counts.
+//!
+//! **What it leaves out.** Packets; loops while routers disagree (all tables change at once); the relief
+//! that an upstream loss gives to what lies behind it. Bits are split evenly between request and answer
+//! (assumption: no scenario states the two sizes apart), and the answer returns the way of the request.
+//! A path's delay and loss are the mean of both ways. **Cost.** A tick walks paths times hops; choosing
+//! a path and looking at it are a few loads, independent of the population. **Validation.** Hand-checked
+//! shortest paths on the Abilene backbone, Newell's closed forms, conservation under random loads.
+
+mod fluid;
+mod load;
+mod route;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use load::{LinkWindow, MSS_BITS, MiddleboxWindow, TICK_BUSY, TICK_QUIET, packets_of};
+
+use crate::kernel::time::SimDuration;
+use crate::scenario::model::{
+    self, LinkId, MiddleboxId, RegionId, RouterId, Scenario, SiteId, WhenFull,
+};
+use fluid::Fluid;
+use load::{Grain, LinkTotals, MiddleboxTotals, Tally};
+use route::{Known, Topology};
+use table::{PathKind, PathTable};
+
+/// Equal-cost paths followed between two ends; of more, the first in link order share the flows.
+pub const MAX_PATHS: usize = 16;
+
+/// Index of a (region, router) pair, in the order of the scenario's regions and their routers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttachmentId(pub u32);
+
+/// Index of a path; it stays valid, and means the same way, for the whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathId(pub u32);
+
+impl AttachmentId {
+    /// The identifier as an index.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl PathId {
+    /// The identifier as an index.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where a part of a region's mailboxes enters the network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attachment {
+    /// The region.
+    pub region: RegionId,
+    /// The router that it enters at.
+    pub router: RouterId,
+    /// Share of the region's mailboxes.
+    pub share: f64,
+}
+
+/// What faults have made of a link; the default is a healthy one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkState {
+    /// Whether it carries anything; its ends notice when not.
+    pub up: bool,
+    /// Share of packets lost on top of the link's own.
+    pub loss: f64,
+    /// Delay added one way.
+    pub extra_delay: SimDuration,
+    /// Share of the bandwidth that is left.
+    pub bandwidth_factor: f64,
+}
+
+impl Default for LinkState {
+    fn default() -> LinkState {
+        LinkState {
+            up: true,
+            loss: 0.0,
+            extra_delay: SimDuration::ZERO,
+            bandwidth_factor: 1.0,
+        }
+    }
+}
+
+/// What faults have made of a router.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouterState {
+    /// Forwards.
+    #[default]
+    Up,
+    /// Gone; its neighbours notice.
+    Down,
+    /// Forwards nothing, yet speaks the routing protocol: nobody routes around it.
+    Silent,
+}
+
+/// What an attempt meets on a path at this instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PathView {
+    /// Whether anything arrives; `false` is a black hole.
+    pub carries: bool,
+    /// Delay one way, queues included: half the round trip.
+    pub delay: SimDuration,
+    /// Share of packets lost one way; a round trip loses 1 - (1 - loss)^2.
+    pub loss: f64,
+    /// What a new connection waits for at middleboxes, once, on top of `delay`.
+    pub connection_delay: SimDuration,
+    /// Share of new connections silently dropped at middleboxes, on top of `loss`.
+    pub connection_loss: f64,
+    /// Share of new connections refused at once at middleboxes; disjoint from `connection_loss`.
+    pub connection_refused: f64,
+}
+
+/// A link, as it is.
+#[derive(Clone, Debug)]
+struct LinkNow {
+    delay: SimDuration,
+    loss: f64,
+    /// Of each direction, at this run's scale [bit/s].
+    bandwidth: f64,
+    buffer_s: f64,
+    state: LinkState,
+    totals: [LinkTotals; 2],
+}
+
+/// A middlebox, as it is; limits at this run's scale, infinite without one.
+#[derive(Clone, Debug)]
+struct MiddleboxNow {
+    connections_per_s: f64,
+    packets_per_s: f64,
+    bits_per_s: f64,
+    sessions: f64,
+    buffer_s: f64,
+    when_full: WhenFull,
+    factor: f64,
+    connections: Fluid,
+    packets: Fluid,
+    bits: Fluid,
+    totals: MiddleboxTotals,
+}
+
+/// A site, as the network sees it.
+#[derive(Clone, Debug)]
+struct SiteNow {
+    router: RouterId,
+    up: bool,
+    middleboxes: Vec<MiddleboxId>,
+    sessions: u64,
+    /// The smallest session table before it, where there is one: it fills first.
+    table: Option<SessionTable>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SessionTable {
+    limit: f64,
+    at: MiddleboxId,
+    when_full: WhenFull,
+}
+
+impl SiteNow {
+    #[inline]
+    fn full_table(&self) -> Option<SessionTable> {
+        self.table
+            .filter(|table| self.sessions as f64 >= table.limit)
+    }
+}
+
+/// The whole network; see the module's page.
+#[derive(Clone, Debug)]
+pub struct Network {
+    topology: Topology,
+    known: Known,
+    links: Vec<LinkNow>,
+    /// Queue of every direction of every link.
+    directions: Vec<Fluid>,
+    routers: Vec<RouterState>,
+    middleboxes: Vec<MiddleboxNow>,
+    sites: Vec<SiteNow>,
+    attachments: Vec<Attachment>,
+    table: PathTable,
+    views: Vec<PathView>,
+    tallies: Vec<Tally>,
+    grain: Grain,
+    /// Something was set or re-routed since the last tick.
+    changed: bool,
+    /// Something is over 80 % or has a queue.
+    busy: bool,
+}
+
+impl Network {
+    /// The network of a scenario, all healthy and empty, at the scenario's scale.
+    pub fn new(scenario: &Scenario) -> Network {
+        let network = &scenario.network;
+        let scale = scenario.scale as f64;
+        let attachments = attachments_of(scenario);
+        let site_count = scenario.sites.len();
+        let known = Known {
+            links: vec![true; network.links.len()],
+            routers: vec![true; network.routers.len()],
+        };
+        let mut this = Network {
+            topology: Topology::new(network.routers.len(), &network.links),
+            known,
+            links: network
+                .links
+                .iter()
+                .map(|link| LinkNow::new(link, scale))
+                .collect(),
+            directions: vec![Fluid::default(); 2 * network.links.len()],
+            routers: vec![RouterState::Up; network.routers.len()],
+            middleboxes: network
+                .middleboxes
+                .iter()
+                .map(|m| MiddleboxNow::new(m, scale))
+                .collect(),
+            sites: sites_of(scenario),
+            table: PathTable::new((attachments.len() + site_count) * site_count),
+            attachments,
+            views: Vec::new(),
+            tallies: Vec::new(),
+            grain: Grain::new(scale),
+            changed: true,
+            busy: false,
+        };
+        for site in 0..site_count {
+            this.find_table(site);
+        }
+        this.reroute();
+        this
+    }
+
+    /// Where regions enter the network; an [`AttachmentId`] is an index into it.
+    pub fn attachments(&self) -> &[Attachment] {
+        &self.attachments
+    }
+
+    /// Sets what faults make of a link, from now on.
+    pub fn set_link(&mut self, link: LinkId, state: LinkState) {
+        let link = &mut self.links[link.index()];
+        if link.state != state {
+            link.state = state;
+            self.note_change();
+        }
+    }
+
+    /// Sets what faults make of a router, from now on.
+    pub fn set_router(&mut self, router: RouterId, state: RouterState) {
+        if self.routers[router.index()] != state {
+            self.routers[router.index()] = state;
+            self.note_change();
+        }
+    }
+
+    /// Sets whether anything at a site answers, from now on.
+    pub fn set_site(&mut self, site: SiteId, up: bool) {
+        if self.sites[site.index()].up != up {
+            self.sites[site.index()].up = up;
+            self.note_change();
+        }
+    }
+
+    /// Sets the share that is left of all limits of a middlebox, from now on. Sessions over a table
+    /// cut so stay; it only takes no more.
+    pub fn set_middlebox(&mut self, id: MiddleboxId, factor: f64) {
+        if self.middleboxes[id.index()].factor != factor {
+            self.middleboxes[id.index()].factor = factor;
+            for site in 0..self.sites.len() {
+                self.find_table(site);
+            }
+            self.note_change();
+        }
+    }
+
+    fn note_change(&mut self) {
+        self.changed = true;
+        self.refresh_views();
+    }
+
+    /// Whether something went up or down that neighbours notice and the tables do not know yet.
+    pub fn needs_reroute(&self) -> bool {
+        let links = self.links.iter().zip(&self.known.links);
+        let routers = self.routers.iter().zip(&self.known.routers);
+        links
+            .into_iter()
+            .any(|(link, &known)| link.state.up != known)
+            || routers
+                .into_iter()
+                .any(|(&state, &known)| seems_up(state) != known)
+    }
+
+    /// Routing learns what is up and down now, and all tables change.
+    pub fn reroute(&mut self) {
+        for (known, link) in self.known.links.iter_mut().zip(&self.links) {
+            *known = link.state.up;
+        }
+        for (known, &state) in self.known.routers.iter_mut().zip(&self.routers) {
+            *known = seems_up(state);
+        }
+        let Network {
+            topology,
+            known,
+            sites,
+            table,
+            ..
+        } = self;
+        let distances: Vec<Vec<u64>> = sites
+            .iter()
+            .map(|site| topology.distances(site.router, known))
+            .collect();
+        let regions = self.attachments.iter().map(|a| (a.router, None));
+        let between = sites
+            .iter()
+            .enumerate()
+            .map(|(index, site)| (site.router, Some(index)));
+        table.clear_choices();
+        for (start, source_site) in regions.chain(between) {
+            for (to, distances) in distances.iter().enumerate() {
+                let (kind, routes) = match source_site {
+                    Some(site) if site == to => (PathKind::Local, vec![route::Route::LOCAL]),
+                    Some(_) => (
+                        PathKind::BetweenSites,
+                        topology.routes(start, distances, known),
+                    ),
+                    None => (
+                        PathKind::FromRegion,
+                        topology.routes(start, distances, known),
+                    ),
+                };
+                table.add_pair(start, SiteId(to as u32), kind, &routes);
+            }
+        }
+        self.views.resize(self.table.paths.len(), PathView::NOTHING);
+        self.tallies
+            .resize(self.table.paths.len(), Tally::default());
+        self.note_change();
+    }
+
+    /// The path of a flow: the same hash takes the same path until the next re-route.
+    #[inline]
+    pub fn path(&self, from: AttachmentId, to: SiteId, flow_hash: u64) -> PathId {
+        self.table
+            .choose(from.index() * self.sites.len() + to.index(), flow_hash)
+    }
+
+    /// The path of a flow from one site to another; it passes no middlebox.
+    #[inline]
+    pub fn path_between_sites(&self, from: SiteId, to: SiteId, flow_hash: u64) -> PathId {
+        self.table
+            .choose(self.pair_between_sites(from, to), flow_hash)
+    }
+
+    /// What an attempt from one site to another meets on the first of their paths.
+    pub fn between_sites(&self, from: SiteId, to: SiteId) -> PathView {
+        let first = self.table.shares(self.pair_between_sites(from, to)).next();
+        first.map_or(PathView::NOTHING, |(path, _)| self.view(path))
+    }
+
+    #[inline]
+    fn pair_between_sites(&self, from: SiteId, to: SiteId) -> usize {
+        (self.attachments.len() + from.index()) * self.sites.len() + to.index()
+    }
+
+    /// The equal-cost paths in use, with the share of flows on each.
+    pub fn shares(&self, from: AttachmentId, to: SiteId) -> impl Iterator<Item = (PathId, f64)> {
+        self.table
+            .shares(from.index() * self.sites.len() + to.index())
+    }
+
+    /// Links of a path, in order.
+    pub fn links_of(&self, path: PathId) -> impl Iterator<Item = LinkId> {
+        let path = &self.table.paths[path.index()];
+        self.table
+            .hops(path)
+            .iter()
+            .map(|hop| LinkId(hop.link() as u32))
+    }
+
+    /// What an attempt meets on a path now.
+    #[inline]
+    pub fn view(&self, path: PathId) -> PathView {
+        let mut view = self.views[path.index()];
+        let path = &self.table.paths[path.index()];
+        if path.kind == PathKind::FromRegion
+            && let Some(table) = self.sites[path.to.index()].full_table()
+        {
+            let dropped = f64::from(u8::from(table.when_full == WhenFull::Drop));
+            view.connection_loss = dropped;
+            view.connection_refused = 1.0 - dropped;
+        }
+        view
+    }
+
+    /// A session was signed in at a site: an entry in every table before it.
+    #[inline]
+    pub fn session_opened(&mut self, site: SiteId) {
+        self.sessions_opened(site, 1);
+    }
+
+    /// A session at a site ended.
+    #[inline]
+    pub fn session_closed(&mut self, site: SiteId) {
+        self.sessions_closed(site, 1);
+    }
+
+    /// So many sessions were signed in at a site.
+    #[inline]
+    pub fn sessions_opened(&mut self, site: SiteId, count: u64) {
+        self.sites[site.index()].sessions += count;
+    }
+
+    /// So many sessions at a site ended.
+    #[inline]
+    pub fn sessions_closed(&mut self, site: SiteId, count: u64) {
+        let sessions = &mut self.sites[site.index()].sessions;
+        debug_assert!(*sessions >= count, "more sessions closed than opened");
+        *sessions = sessions.saturating_sub(count);
+    }
+
+    /// Sessions at a site [count at this run's scale].
+    #[inline]
+    pub fn sessions(&self, site: SiteId) -> u64 {
+        self.sites[site.index()].sessions
+    }
+
+    fn find_table(&mut self, site: usize) {
+        let mut smallest: Option<SessionTable> = None;
+        for &at in &self.sites[site].middleboxes {
+            let middlebox = &self.middleboxes[at.index()];
+            if middlebox.sessions == f64::INFINITY {
+                continue;
+            }
+            let limit = middlebox.sessions * middlebox.factor;
+            if smallest.is_none_or(|table| limit < table.limit) {
+                smallest = Some(SessionTable {
+                    limit,
+                    at,
+                    when_full: middlebox.when_full,
+                });
+            }
+        }
+        self.sites[site].table = smallest;
+    }
+
+    fn refresh_views(&mut self) {
+        for index in 0..self.views.len() {
+            self.views[index] = self.look(index);
+        }
+    }
+
+    fn look(&self, index: usize) -> PathView {
+        let path = &self.table.paths[index];
+        let site = &self.sites[path.to.index()];
+        if path.kind == PathKind::Nowhere {
+            return PathView::NOTHING;
+        }
+        let mut view = PathView {
+            carries: site.up,
+            loss: 0.0,
+            ..PathView::NOTHING
+        };
+        if path.kind == PathKind::Local {
+            return view;
+        }
+        view.carries &= self.routers[path.start.index()] == RouterState::Up;
+        let (mut passed, mut queues_s) = (1.0, 0.0);
+        for &hop in self.table.hops(path) {
+            let link = &self.links[hop.link()];
+            let (out, back) = (
+                &self.directions[hop.index()],
+                &self.directions[hop.opposite().index()],
+            );
+            let far_end = self.topology.far_ends[hop.index()];
+            view.carries &= link.state.up && self.routers[far_end.index()] == RouterState::Up;
+            view.delay = view.delay + link.delay + link.state.extra_delay;
+            queues_s += 0.5 * (out.delay_s + back.delay_s);
+            passed *= link.passes() * ((1.0 - out.loss) * (1.0 - back.loss)).sqrt();
+        }
+        if path.kind == PathKind::FromRegion {
+            let mut connections_s = 0.0;
+            let mut arriving = 1.0;
+            for &id in &site.middleboxes {
+                let middlebox = &self.middleboxes[id.index()];
+                // Both ways pass its one queue, so each way has all of the delay and of the loss.
+                queues_s += middlebox.bits.delay_s.max(middlebox.packets.delay_s);
+                passed *= (1.0 - middlebox.bits.loss) * (1.0 - middlebox.packets.loss);
+                connections_s += middlebox.connections.delay_s;
+                let stopped = arriving * middlebox.connections.loss;
+                match middlebox.when_full {
+                    WhenFull::Drop => view.connection_loss += stopped,
+                    WhenFull::Reset => view.connection_refused += stopped,
+                }
+                arriving -= stopped;
+            }
+            view.connection_delay = SimDuration::from_secs_f64(connections_s);
+        }
+        view.delay += SimDuration::from_secs_f64(queues_s);
+        view.loss = if view.carries { 1.0 - passed } else { 1.0 };
+        view
+    }
+}
+
+impl PathView {
+    /// No way at all.
+    const NOTHING: PathView = PathView {
+        carries: false,
+        delay: SimDuration::ZERO,
+        loss: 1.0,
+        connection_delay: SimDuration::ZERO,
+        connection_loss: 0.0,
+        connection_refused: 0.0,
+    };
+}
+
+impl LinkNow {
+    fn new(link: &model::Link, scale: f64) -> LinkNow {
+        LinkNow {
+            delay: link.delay,
+            loss: link.loss,
+            bandwidth: link.bandwidth / scale,
+            buffer_s: link.buffer.as_secs_f64(),
+            state: LinkState::default(),
+            totals: [LinkTotals::default(); 2],
+        }
+    }
+
+    /// Share of packets that no error on the line loses, overload apart.
+    fn passes(&self) -> f64 {
+        (1.0 - self.loss) * (1.0 - self.state.loss).clamp(0.0, 1.0)
+    }
+
+    /// What it carries a second in each direction now [bit/s].
+    fn capacity(&self) -> f64 {
+        if self.state.up {
+            self.bandwidth * self.state.bandwidth_factor
+        } else {
+            0.0
+        }
+    }
+}
+
+impl MiddleboxNow {
+    fn new(middlebox: &model::Middlebox, scale: f64) -> MiddleboxNow {
+        let limit = |full_size: Option<f64>| full_size.map_or(f64::INFINITY, |l| l / scale);
+        MiddleboxNow {
+            connections_per_s: limit(middlebox.new_connections),
+            packets_per_s: limit(middlebox.packets),
+            bits_per_s: limit(middlebox.bandwidth),
+            sessions: limit(middlebox.sessions.map(|count| count as f64)),
+            buffer_s: middlebox.buffer.as_secs_f64(),
+            when_full: middlebox.when_full,
+            factor: 1.0,
+            connections: Fluid::default(),
+            packets: Fluid::default(),
+            bits: Fluid::default(),
+            totals: MiddleboxTotals::default(),
+        }
+    }
+}
+
+fn seems_up(state: RouterState) -> bool {
+    state != RouterState::Down
+}
+
+fn attachments_of(scenario: &Scenario) -> Vec<Attachment> {
+    let mut attachments = Vec::new();
+    for (index, region) in scenario.regions.iter().enumerate() {
+        for &(router, share) in &region.routers {
+            attachments.push(Attachment {
+                region: RegionId(index as u32),
+                router,
+                share,
+            });
+        }
+    }
+    attachments
+}
+
+fn sites_of(scenario: &Scenario) -> Vec<SiteNow> {
+    let before = |site: usize| {
+        let all = scenario.network.middleboxes.iter().enumerate();
+        let here = all.filter(move |(_, middlebox)| middlebox.before.index() == site);
+        here.map(|(index, _)| MiddleboxId(index as u32)).collect()
+    };
+    let sites = scenario.sites.iter().enumerate();
+    let now = sites.map(|(index, site)| SiteNow {
+        router: site.router,
+        up: true,
+        middleboxes: before(index),
+        sessions: 0,
+        table: None,
+    });
+    now.collect()
+}

@@ -1,0 +1,1 @@
+//! Network under load and under faults.
