@@ -32,6 +32,7 @@
 //! ```
 
 pub mod calendar;
+pub mod defect;
 pub mod digest;
 pub mod math;
 pub mod sample;
