@@ -44,11 +44,7 @@ pub fn recovery(
     let sustained = sustained_minutes.max(1);
     let mut found = RecoveryFound::default();
     let mut state = State::Healthy;
-    for (minute, value) in minute_availability
-        .iter()
-        .enumerate()
-        .skip(fault_minute.unwrap_or(0))
-    {
+    for (minute, value) in minute_availability.iter().enumerate().skip(fault_minute.unwrap_or(0)) {
         let Some(value) = *value else { continue };
         // NaN is under every threshold: what can't be compared is not good.
         state = state.next(minute, value >= threshold, sustained, &mut found);
@@ -115,25 +111,19 @@ pub fn minute_availability(window_s: f64, demand: &[f64], good: &[f64]) -> Vec<O
     let share = |good: f64, demand: f64| (demand > 0.0).then(|| good / demand);
     // The small part keeps 6 windows of 10 s at 60 s, whatever the last bit of the product.
     let minute_of = |window: usize| (window as f64 * window_s / 60.0 + 1e-9).floor() as usize;
-    let minutes = (demand.len() as f64 * window_s / 60.0 - 1e-9)
-        .ceil()
-        .max(0.0) as usize;
+    let minutes = (demand.len() as f64 * window_s / 60.0 - 1e-9).ceil().max(0.0) as usize;
     if window_s > 60.0 {
         let window_of = |minute: usize| (minute as f64 * 60.0 / window_s + 1e-9).floor() as usize;
         let last = demand.len().saturating_sub(1);
         let windows = (0..minutes).map(|minute| window_of(minute).min(last));
-        return windows
-            .map(|window| share(good[window], demand[window]))
-            .collect();
+        return windows.map(|window| share(good[window], demand[window])).collect();
     }
     let mut sums = vec![(0.0, 0.0); minutes];
     for (window, (&demand, &good)) in demand.iter().zip(good).enumerate() {
         let sum = &mut sums[minute_of(window)];
         *sum = (sum.0 + good, sum.1 + demand);
     }
-    sums.into_iter()
-        .map(|(good, demand)| share(good, demand))
-        .collect()
+    sums.into_iter().map(|(good, demand)| share(good, demand)).collect()
 }
 
 #[cfg(test)]
@@ -160,11 +150,7 @@ mod tests {
         assert_eq!(find("......", Some(2), 3), RecoveryFound::default());
         assert_eq!(find("______", None, 3), RecoveryFound::default());
         assert_eq!(find("", None, 3), RecoveryFound::default());
-        assert_eq!(
-            find("..", Some(9), 3),
-            RecoveryFound::default(),
-            "a fault after the end"
-        );
+        assert_eq!(find("..", Some(9), 3), RecoveryFound::default(), "a fault after the end");
     }
 
     #[test]
@@ -187,10 +173,7 @@ mod tests {
     fn exactly_the_threshold_is_good_and_not_a_number_is_not() {
         let found = recovery(&[Some(0.98), Some(0.99), Some(0.99)], None, 0.99, 2);
         assert_eq!(found.recovered, Some(1));
-        assert_eq!(
-            recovery(&[Some(f64::NAN)], None, 0.99, 1).impact_minute,
-            Some(0)
-        );
+        assert_eq!(recovery(&[Some(f64::NAN)], None, 0.99, 1).impact_minute, Some(0));
     }
 
     #[test]
@@ -205,10 +188,7 @@ mod tests {
         assert_eq!((forgiven.recovered, forgiven.relapses.len()), (Some(2), 0));
         let relapse = find("xx...xx...xx...", None, 3);
         assert_eq!(relapse.relapses, [5, 10]);
-        assert_eq!(
-            (relapse.first_recovered, relapse.recovered),
-            (Some(2), Some(12))
-        );
+        assert_eq!((relapse.first_recovered, relapse.recovered), (Some(2), Some(12)));
         assert!(!relapse.censored);
     }
 
@@ -229,16 +209,8 @@ mod tests {
     fn minutes_without_data_neither_help_nor_break() {
         assert_eq!(find("x._..", None, 3).recovered, Some(1), "not broken");
         assert!(find("x.__.", None, 3).censored, "not helped");
-        assert_eq!(
-            find("x__..", None, 2).recovered,
-            Some(3),
-            "starts with data"
-        );
-        assert_eq!(
-            find("x..x_x..", None, 2).relapses,
-            [3],
-            "one dip of two minutes"
-        );
+        assert_eq!(find("x__..", None, 2).recovered, Some(3), "starts with data");
+        assert_eq!(find("x..x_x..", None, 2).relapses, [3], "one dip of two minutes");
     }
 
     #[test]
@@ -248,36 +220,22 @@ mod tests {
 
     #[test]
     fn windows_add_up_to_minutes_weighted_by_demand() {
-        let demand = [
-            1.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0,
-        ];
-        let good = [
-            1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0,
-        ];
-        assert_eq!(
-            minute_availability(10.0, &demand, &good),
-            [Some(0.5), None, Some(1.0)]
-        );
+        let demand = [1.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0];
+        let good = [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0];
+        assert_eq!(minute_availability(10.0, &demand, &good), [Some(0.5), None, Some(1.0)]);
         let long = minute_availability(120.0, &[4.0, 0.0], &[3.0, 0.0]);
         assert_eq!(long, [Some(0.75), Some(0.75), None, None]);
         assert_eq!(minute_availability(10.0, &[], &[]), []);
-        assert_eq!(
-            minute_availability(0.1, &[1.0; 1800], &[1.0; 1800]),
-            [Some(1.0); 3]
-        );
+        assert_eq!(minute_availability(0.1, &[1.0; 1800], &[1.0; 1800]), [Some(1.0); 3]);
     }
 
     /// The rule once more, by looking at every minute and every stretch; only to compare with.
     fn restated(minutes: &[Option<f64>], fault: usize, sustained: usize) -> RecoveryFound {
         // Without the minutes that have no data, the rule speaks of plain stretches.
         let known = minutes.iter().enumerate().skip(fault);
-        let known: Vec<_> = known
-            .filter_map(|(m, v)| v.map(|v| (m, v >= 0.99)))
-            .collect();
+        let known: Vec<_> = known.filter_map(|(m, v)| v.map(|v| (m, v >= 0.99))).collect();
         let is = |from: usize, count: usize, good: bool| {
-            known
-                .get(from..from + count)
-                .is_some_and(|s| s.iter().all(|&(_, g)| g == good))
+            known.get(from..from + count).is_some_and(|s| s.iter().all(|&(_, g)| g == good))
         };
         let first = |from: usize, count: usize, good: bool| {
             (from..known.len()).find(|&start| is(start, count, good))
