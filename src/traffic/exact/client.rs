@@ -326,7 +326,7 @@ impl Exact {
                 return;
             }
             // The handshake takes a round trip before the request can go.
-            delay += view.delay * 2;
+            delay += view.delay * 2 + view.connection_delay;
         }
         if op.luck.uniform(draw::of(draw::DATA, attempt)) < 1.0 - delivered * delivered {
             delay += RETRANSMISSION;

@@ -371,7 +371,8 @@ impl Exact {
         for pair in 0..self.mailboxes.broken_since.len() {
             let from = AttachmentId((pair / sites) as u32);
             let to = SiteId((pair % sites) as u32);
-            let broken = !scene.world.network.all_paths_carry(from, to);
+            let network = &scene.world.network;
+            let broken = !network.shares(from, to).all(|(path, _)| network.view(path).carries);
             let since = &mut self.mailboxes.broken_since[pair];
             newly_broken |= broken;
             *since = if broken { since.or(Some(now)) } else { None };
