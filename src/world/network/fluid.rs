@@ -114,7 +114,7 @@ mod tests {
             assert!((fluid.queue - (40.0 - 8.0 * f64::from(count))).abs() < 1e-9);
         }
         fluid.advance(2.0, &tenth);
-        assert!(fluid.queue.abs() < 1e-9 && !(fluid.delay_s > 1e-9));
+        assert!(fluid.queue.abs() < 1e-9 && fluid.delay_s < 1e-9);
         assert_eq!(fluid.loss, 0.0);
     }
 

@@ -333,7 +333,7 @@ impl MiddleboxNow {
 
 /// As [`Fluid::advance`], where the limit may be infinite: then nothing waits.
 fn advance_limited(fluid: &mut Fluid, demand: f64, step: &Step) -> Flow {
-    // Without a limit, a factor of 0 (infinity times 0) leaves none either.
+    // No limit stays none whatever the share left of it (infinity times 0 is not finite either).
     if step.capacity.is_finite() {
         return fluid.advance(demand, step);
     }
