@@ -1,5 +1,5 @@
-//! What one attempt meets on each path, worked out once a tick and after every change, so that the hot
-//! path only copies it.
+//! What one attempt meets on each path, worked out once a tick and after every change, so that the
+//! hot path only copies it.
 
 use super::table::PathKind;
 use super::{Network, RouterState};
