@@ -1,34 +1,38 @@
 //! The network between regions and sites: who reaches whom, how long it takes, what is lost.
 //!
 //! **Which question.** What does one attempt meet on its way at this instant, and how does the load
-//! of all attempts change what the next ones meet? **Model.** Routes are shortest paths with equal-cost
-//! splits on the topology *as routing knows it*; the *actual* state of links and routers decides what
-//! is carried. Between a failure and [`Network::reroute`] the paths over it are black holes, and those
-//! through a silent router stay so. Links (each direction) and middleboxes (bits, packets, new
-//! connections) are fluid queues that are advanced by [`Network::tick`]; session tables are counts.
+//! of all attempts change what the next ones meet? **Model.** Routes are shortest paths with
+//! equal-cost splits on the topology *as routing knows it*; the *actual* state of links and routers
+//! decides what is carried. Between a failure and [`Network::reroute`] the paths over it are black
+//! holes, and those through a silent router stay so. Links (each direction) and middleboxes (bits,
+//! packets, new connections) are fluid queues that are advanced by [`Network::tick`]; session
+//! tables are counts.
 //!
-//! **What it leaves out.** Packets; loops while routers disagree (all tables change at once); the relief
-//! that an upstream loss gives to what lies behind it. Bits are split evenly between request and answer
-//! (assumption: no scenario states the two sizes apart), and the answer returns the way of the request.
-//! A path's delay and loss are the mean of both ways. **Cost.** A tick walks paths times hops; choosing
-//! a path and looking at it are a few loads, independent of the population. **Validation.** Hand-checked
-//! shortest paths on the Abilene backbone, Newell's closed forms, conservation under random loads.
+//! **What it leaves out.** Packets; loops while routers disagree (all tables change at once); the
+//! relief that an upstream loss gives to what lies behind it. Bits are split evenly between request
+//! and answer (assumption: no scenario states the two sizes apart), and the answer returns the way
+//! of the request. A path's delay and loss are the mean of both ways. **Cost.** A tick walks paths
+//! times hops; choosing a path and looking at it are a few loads, independent of the population.
+//! **Validation.** Hand-checked shortest paths on the Abilene backbone, Newell's closed forms,
+//! conservation under random loads.
 
+mod element;
 mod fluid;
 mod load;
 mod route;
 mod table;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use load::{LinkWindow, MSS_BITS, MiddleboxWindow, TICK_BUSY, TICK_QUIET, packets_of};
+pub use view::PathView;
 
 use crate::kernel::time::SimDuration;
-use crate::scenario::model::{
-    self, LinkId, MiddleboxId, RegionId, RouterId, Scenario, SiteId, WhenFull,
-};
+use crate::scenario::model::{LinkId, MiddleboxId, RegionId, RouterId, Scenario, SiteId, WhenFull};
+use element::{LinkNow, MiddleboxNow, SessionTable, SiteNow, sites_of};
 use fluid::Fluid;
-use load::{Grain, LinkTotals, MiddleboxTotals, Tally};
+use load::{Grain, Tally};
 use route::{Known, Topology};
 use table::{PathKind, PathTable};
 
@@ -104,77 +108,6 @@ pub enum RouterState {
     Down,
     /// Forwards nothing, yet speaks the routing protocol: nobody routes around it.
     Silent,
-}
-
-/// What an attempt meets on a path at this instant.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PathView {
-    /// Whether anything arrives; `false` is a black hole.
-    pub carries: bool,
-    /// Delay one way, queues included: half the round trip.
-    pub delay: SimDuration,
-    /// Share of packets lost one way; a round trip loses 1 - (1 - loss)^2.
-    pub loss: f64,
-    /// What a new connection waits for at middleboxes, once, on top of `delay`.
-    pub connection_delay: SimDuration,
-    /// Share of new connections silently dropped at middleboxes, on top of `loss`.
-    pub connection_loss: f64,
-    /// Share of new connections refused at once at middleboxes; disjoint from `connection_loss`.
-    pub connection_refused: f64,
-}
-
-/// A link, as it is.
-#[derive(Clone, Debug)]
-struct LinkNow {
-    delay: SimDuration,
-    loss: f64,
-    /// Of each direction, at this run's scale [bit/s].
-    bandwidth: f64,
-    buffer_s: f64,
-    state: LinkState,
-    totals: [LinkTotals; 2],
-}
-
-/// A middlebox, as it is; limits at this run's scale, infinite without one.
-#[derive(Clone, Debug)]
-struct MiddleboxNow {
-    connections_per_s: f64,
-    packets_per_s: f64,
-    bits_per_s: f64,
-    sessions: f64,
-    buffer_s: f64,
-    when_full: WhenFull,
-    factor: f64,
-    connections: Fluid,
-    packets: Fluid,
-    bits: Fluid,
-    totals: MiddleboxTotals,
-}
-
-/// A site, as the network sees it.
-#[derive(Clone, Debug)]
-struct SiteNow {
-    router: RouterId,
-    up: bool,
-    middleboxes: Vec<MiddleboxId>,
-    sessions: u64,
-    /// The smallest session table before it, where there is one: it fills first.
-    table: Option<SessionTable>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct SessionTable {
-    limit: f64,
-    at: MiddleboxId,
-    when_full: WhenFull,
-}
-
-impl SiteNow {
-    #[inline]
-    fn full_table(&self) -> Option<SessionTable> {
-        self.table
-            .filter(|table| self.sessions as f64 >= table.limit)
-    }
 }
 
 /// The whole network; see the module's page.
@@ -452,121 +385,6 @@ impl Network {
         }
         self.sites[site].table = smallest;
     }
-
-    fn refresh_views(&mut self) {
-        for index in 0..self.views.len() {
-            self.views[index] = self.look(index);
-        }
-    }
-
-    fn look(&self, index: usize) -> PathView {
-        let path = &self.table.paths[index];
-        let site = &self.sites[path.to.index()];
-        if path.kind == PathKind::Nowhere {
-            return PathView::NOTHING;
-        }
-        let mut view = PathView {
-            carries: site.up,
-            loss: 0.0,
-            ..PathView::NOTHING
-        };
-        if path.kind == PathKind::Local {
-            return view;
-        }
-        view.carries &= self.routers[path.start.index()] == RouterState::Up;
-        let (mut passed, mut queues_s) = (1.0, 0.0);
-        for &hop in self.table.hops(path) {
-            let link = &self.links[hop.link()];
-            let (out, back) = (
-                &self.directions[hop.index()],
-                &self.directions[hop.opposite().index()],
-            );
-            let far_end = self.topology.far_ends[hop.index()];
-            view.carries &= link.state.up && self.routers[far_end.index()] == RouterState::Up;
-            view.delay = view.delay + link.delay + link.state.extra_delay;
-            queues_s += 0.5 * (out.delay_s + back.delay_s);
-            passed *= link.passes() * ((1.0 - out.loss) * (1.0 - back.loss)).sqrt();
-        }
-        if path.kind == PathKind::FromRegion {
-            let mut connections_s = 0.0;
-            let mut arriving = 1.0;
-            for &id in &site.middleboxes {
-                let middlebox = &self.middleboxes[id.index()];
-                // Both ways pass its one queue, so each way has all of the delay and of the loss.
-                queues_s += middlebox.bits.delay_s.max(middlebox.packets.delay_s);
-                passed *= (1.0 - middlebox.bits.loss) * (1.0 - middlebox.packets.loss);
-                connections_s += middlebox.connections.delay_s;
-                let stopped = arriving * middlebox.connections.loss;
-                match middlebox.when_full {
-                    WhenFull::Drop => view.connection_loss += stopped,
-                    WhenFull::Reset => view.connection_refused += stopped,
-                }
-                arriving -= stopped;
-            }
-            view.connection_delay = SimDuration::from_secs_f64(connections_s);
-        }
-        view.delay += SimDuration::from_secs_f64(queues_s);
-        view.loss = if view.carries { 1.0 - passed } else { 1.0 };
-        view
-    }
-}
-
-impl PathView {
-    /// No way at all.
-    const NOTHING: PathView = PathView {
-        carries: false,
-        delay: SimDuration::ZERO,
-        loss: 1.0,
-        connection_delay: SimDuration::ZERO,
-        connection_loss: 0.0,
-        connection_refused: 0.0,
-    };
-}
-
-impl LinkNow {
-    fn new(link: &model::Link, scale: f64) -> LinkNow {
-        LinkNow {
-            delay: link.delay,
-            loss: link.loss,
-            bandwidth: link.bandwidth / scale,
-            buffer_s: link.buffer.as_secs_f64(),
-            state: LinkState::default(),
-            totals: [LinkTotals::default(); 2],
-        }
-    }
-
-    /// Share of packets that no error on the line loses, overload apart.
-    fn passes(&self) -> f64 {
-        (1.0 - self.loss) * (1.0 - self.state.loss).clamp(0.0, 1.0)
-    }
-
-    /// What it carries a second in each direction now [bit/s].
-    fn capacity(&self) -> f64 {
-        if self.state.up {
-            self.bandwidth * self.state.bandwidth_factor
-        } else {
-            0.0
-        }
-    }
-}
-
-impl MiddleboxNow {
-    fn new(middlebox: &model::Middlebox, scale: f64) -> MiddleboxNow {
-        let limit = |full_size: Option<f64>| full_size.map_or(f64::INFINITY, |l| l / scale);
-        MiddleboxNow {
-            connections_per_s: limit(middlebox.new_connections),
-            packets_per_s: limit(middlebox.packets),
-            bits_per_s: limit(middlebox.bandwidth),
-            sessions: limit(middlebox.sessions.map(|count| count as f64)),
-            buffer_s: middlebox.buffer.as_secs_f64(),
-            when_full: middlebox.when_full,
-            factor: 1.0,
-            connections: Fluid::default(),
-            packets: Fluid::default(),
-            bits: Fluid::default(),
-            totals: MiddleboxTotals::default(),
-        }
-    }
 }
 
 fn seems_up(state: RouterState) -> bool {
@@ -585,21 +403,4 @@ fn attachments_of(scenario: &Scenario) -> Vec<Attachment> {
         }
     }
     attachments
-}
-
-fn sites_of(scenario: &Scenario) -> Vec<SiteNow> {
-    let before = |site: usize| {
-        let all = scenario.network.middleboxes.iter().enumerate();
-        let here = all.filter(move |(_, middlebox)| middlebox.before.index() == site);
-        here.map(|(index, _)| MiddleboxId(index as u32)).collect()
-    };
-    let sites = scenario.sites.iter().enumerate();
-    let now = sites.map(|(index, site)| SiteNow {
-        router: site.router,
-        up: true,
-        middleboxes: before(index),
-        sessions: 0,
-        table: None,
-    });
-    now.collect()
 }

@@ -1,13 +1,14 @@
 //! One limited resource as a fluid queue: a link's direction, or one limit of a middlebox.
 //!
-//! **Model.** Demand arrives evenly over a step and is carried at the capacity; what is over it waits,
-//! up to the buffer, and what is over the buffer is lost (Newell, *Applications of Queueing Theory*,
-//! 2nd ed. 1982, ch. 2). For a demand that is constant over the step this is exact at any length of
-//! the step: the queue is linear until it is empty or full, and then stays there.
+//! **Model.** Demand arrives evenly over a step and is carried at the capacity; what is over it
+//! waits, up to the buffer, and what is over the buffer is lost (Newell, *Applications of Queueing
+//! Theory*, 2nd ed. 1982, ch. 2). For a demand that is constant over the step this is exact at any
+//! length of the step: the queue is linear until it is empty or full, and then stays there.
 //!
-//! **Slack.** At a scale of 1/N the same share of load comes in N times fewer, N times larger grains,
-//! so that a queue of some grains appears which the full size would not have. A step is given the
-//! size of that noise, and a queue up to it causes neither delay nor loss; it is zero at full size.
+//! **Slack.** At a scale of 1/N the same share of load comes in N times fewer, N times larger
+//! grains, so that a queue of some grains appears which the full size would not have. A step is
+//! given the size of that noise, and a queue up to it causes neither delay nor loss; it is zero at
+//! full size.
 
 /// A fluid queue; amounts are in bits, packets or connections, as its owner wishes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -114,7 +115,7 @@ mod tests {
             assert!((fluid.queue - (40.0 - 8.0 * f64::from(count))).abs() < 1e-9);
         }
         fluid.advance(2.0, &tenth);
-        assert!(fluid.queue.abs() < 1e-9 && !(fluid.delay_s > 1e-9));
+        assert!(fluid.queue.abs() < 1e-9 && fluid.delay_s < 1e-9);
         assert_eq!(fluid.loss, 0.0);
     }
 
@@ -184,7 +185,10 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_vanishes(
-            steps in prop::collection::vec((0.0..1e4_f64, 0.0..1e4_f64, 0.0..0.5_f64, 0.0..50.0_f64), 1..60),
+            steps in prop::collection::vec(
+                (0.0..1e4_f64, 0.0..1e4_f64, 0.0..0.5_f64, 0.0..50.0_f64),
+                1..60,
+            ),
         ) {
             let mut fluid = Fluid::default();
             let (mut offered, mut carried, mut lost) = (0.0, 0.0, 0.0);

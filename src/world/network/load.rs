@@ -5,8 +5,8 @@ use super::table::PathKind;
 use super::{MiddleboxNow, Network, PathId, RouterState};
 use crate::kernel::time::SimDuration;
 
-/// Payload of a full TCP segment [bit]: 1460 bytes, an Ethernet MTU of 1500 less 20 bytes each of IPv4
-/// and TCP header (RFC 9293, section 3.7.1; RFC 894).
+/// Payload of a full TCP segment [bit]: 1460 bytes, an Ethernet MTU of 1500 less 20 bytes each of
+/// IPv4 and TCP header (RFC 9293, section 3.7.1; RFC 894).
 pub const MSS_BITS: f64 = 1460.0 * 8.0;
 
 /// Time between two ticks where something is busy or changing (DESIGN.md, section 5).
@@ -18,9 +18,9 @@ pub const TICK_QUIET: SimDuration = SimDuration::from_secs(1);
 /// Utilisation from which an element counts as busy (DESIGN.md, section 5) [share].
 const BUSY_FROM: f64 = 0.8;
 
-/// Grains of load that may queue at a small scale before it counts. The queue of M/D/1 exceeds x with
-/// a probability of about exp(-2 x (1 - rho) / rho) (heavy traffic: Kingman 1962), at rho = 0.9 and
-/// x = 32 that is 1 in 1,000.
+/// Grains of load that may queue at a small scale before it counts. The queue of M/D/1 exceeds x
+/// with a probability of about exp(-2 x (1 - rho) / rho) (heavy traffic: Kingman 1962), at rho =
+/// 0.9 and x = 32 that is 1 in 1,000.
 const SLACK_GRAINS: f64 = 32.0;
 
 /// Packets of an attempt, both ways together: its full segments, and one to open or acknowledge.
@@ -333,7 +333,7 @@ impl MiddleboxNow {
 
 /// As [`Fluid::advance`], where the limit may be infinite: then nothing waits.
 fn advance_limited(fluid: &mut Fluid, demand: f64, step: &Step) -> Flow {
-    // Without a limit, a factor of 0 (infinity times 0) leaves none either.
+    // No limit stays none whatever the share left of it (infinity times 0 is not finite either).
     if step.capacity.is_finite() {
         return fluid.advance(demand, step);
     }

@@ -108,8 +108,8 @@ impl Topology {
         distances
     }
 
-    /// The first [`MAX_PATHS`] shortest paths, in order of links, with shares that add up to 1; none
-    /// where the destination of `distances` cannot be reached.
+    /// The first [`MAX_PATHS`] shortest paths, in order of links, with shares that add up to 1;
+    /// none where the destination of `distances` cannot be reached.
     pub(super) fn routes(&self, from: RouterId, distances: &[u64], known: &Known) -> Vec<Route> {
         let mut routes = Vec::new();
         if distances[from.index()] != UNREACHABLE {

@@ -32,6 +32,9 @@ pub(super) enum PathKind {
     Nowhere,
 }
 
+/// Number of different hashes, 2^64.
+const HASHES: f64 = 18_446_744_073_709_551_616.0;
+
 /// Paths by identifier and by pair of ends.
 #[derive(Clone, Debug)]
 pub(super) struct PathTable {
@@ -88,7 +91,7 @@ impl PathTable {
             share += route.share;
             // `as` saturates at the largest hash.
             self.choices.push(Choice {
-                last_hash: (share * 2.0_f64.powi(64)) as u64,
+                last_hash: (share * HASHES) as u64,
                 path,
             });
         }
@@ -155,7 +158,7 @@ impl PathTable {
         choices.iter().scan(0_u64, |before, choice| {
             let width = choice.last_hash - *before;
             *before = choice.last_hash;
-            Some((choice.path, width as f64 / u64::MAX as f64))
+            Some((choice.path, width as f64 / HASHES))
         })
     }
 }
