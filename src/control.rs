@@ -119,8 +119,8 @@ impl Control {
             }
         }
         let alarms = scenario.observers.alarms.iter();
-        let alarms = alarms
-            .map(|a| AlarmState { watch: Watch::new(&a.when), risen: false, first: None });
+        let alarms =
+            alarms.map(|a| AlarmState { watch: Watch::new(&a.when), risen: false, first: None });
         Control {
             calendar,
             forces: Forces::new(scenario, world),
@@ -269,15 +269,8 @@ impl Control {
             let step = &scenario.runbook[index];
             let mut progress = self.steps[index].clone();
             let projected = action::shares_after(step, world);
-            let view = View {
-                scenario,
-                world,
-                recorder,
-                log,
-                alarms: &alarms,
-                steps: &steps,
-                projected,
-            };
+            let view =
+                View { scenario, world, recorder, log, alarms: &alarms, steps: &steps, projected };
             progress.look(&view, now);
             if let Standing::Due(at) = progress.standing {
                 if progress.standing != self.steps[index].standing {
@@ -323,9 +316,7 @@ impl Control {
                 };
                 let skipped = |trigger: &Trigger| match *trigger {
                     Trigger::Alarm(_) => false,
-                    Trigger::Step(step) => {
-                        self.steps[step.index()].standing == Standing::Skipped
-                    }
+                    Trigger::Step(step) => self.steps[step.index()].standing == Standing::Skipped,
                 };
                 let step = &scenario.runbook[index];
                 progress.advance(step, now, happened, skipped, any_alarm);

@@ -22,7 +22,7 @@ use crate::scenario::model::{ClientId, PipelineId, Scenario, SiteId, TargetKind,
 use crate::traffic::exact::ledger::Imbalance;
 use crate::traffic::exact::{Exact, Scene};
 use crate::world::World;
-use crate::world::network::load::{LinkWindow, MiddleboxWindow};
+use crate::world::network::{LinkWindow, MiddleboxWindow};
 use thiserror::Error;
 
 /// Threshold of availability where no `recovery_time` target gives one.
@@ -247,9 +247,7 @@ impl Trial {
 /// Threshold and sustained time of the first `recovery_time` target, or the defaults.
 fn criterion(scenario: &Scenario) -> (f64, SimDuration) {
     let found = scenario.targets.iter().find_map(|target| match target.kind {
-        TargetKind::RecoveryTime { availability, sustained, .. } => {
-            Some((availability, sustained))
-        }
+        TargetKind::RecoveryTime { availability, sustained, .. } => Some((availability, sustained)),
         _ => None,
     });
     found.unwrap_or((DEFAULT_THRESHOLD, DEFAULT_SUSTAINED))

@@ -7,7 +7,9 @@
 
 use super::change::{Change, Loss};
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::scenario::model::{FaultKind, LinkId, LostJobs, MiddleboxId, RouterId, Scenario, SiteId};
+use crate::scenario::model::{
+    FaultKind, LinkId, LostJobs, MiddleboxId, RouterId, Scenario, SiteId,
+};
 use crate::world::World;
 use crate::world::network::{LinkState, RouterState};
 use crate::world::population::ClassKind;
@@ -240,12 +242,8 @@ fn sessions_with(
 }
 
 fn link_state(link: LinkId, active: &[(&FaultKind, f64)]) -> LinkState {
-    let mut state = LinkState {
-        up: true,
-        loss: 0.0,
-        extra_delay: SimDuration::ZERO,
-        bandwidth_factor: 1.0,
-    };
+    let mut state =
+        LinkState { up: true, loss: 0.0, extra_delay: SimDuration::ZERO, bandwidth_factor: 1.0 };
     for &(kind, strength) in active {
         match *kind {
             FaultKind::LinkDown { link: l } if l == link => state.up = false,

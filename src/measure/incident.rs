@@ -42,12 +42,8 @@ pub fn incident(readings: &Readings) -> Incident {
     let fault_end = readings.timeline.iter().rev().find(|moment| moment.kind == "fault_end");
     let minute_of = |at_s: f64| (at_s / 60.0).floor().max(0.0) as usize;
     let sustained_minutes = (readings.sustained_s / 60.0).ceil() as usize;
-    let found = recovery(
-        readings.minutes,
-        fault_s.map(minute_of),
-        readings.threshold,
-        sustained_minutes,
-    );
+    let found =
+        recovery(readings.minutes, fault_s.map(minute_of), readings.threshold, sustained_minutes);
     let seconds = |minute: usize| minute as f64 * 60.0;
     let impact_s = found.impact_minute.map(seconds);
     let lowest = found.impact_minute.and_then(|impact| lowest_after(readings.minutes, impact));
@@ -92,7 +88,10 @@ pub fn incident(readings: &Readings) -> Incident {
         relapses_s: found.relapses.iter().map(|&minute| seconds(minute)).collect(),
         sessions_back_s: after_impact(sessions_back, readings.sessions.len()),
         drained_s: after_impact(drained, readings.backlog.len()),
-        failed_back_s: after_impact(Box::new(move |w: usize| home[w]), readings.steering_home.len()),
+        failed_back_s: after_impact(
+            Box::new(move |w: usize| home[w]),
+            readings.steering_home.len(),
+        ),
         published_s: first("status_page"),
         censored: found.censored,
         metastable: false,
@@ -124,7 +123,8 @@ mod tests {
             (0..60).map(|m| Some(if (10..30).contains(&m) { 0.2 } else { 1.0 })).collect();
         let sessions: Vec<Option<f64>> =
             (0..60).map(|m| Some(if (12..40).contains(&m) { 0.5 } else { 1.0 })).collect();
-        let backlog: Vec<f64> = (0..60).map(|m| if (11..50).contains(&m) { 9.0 } else { 0.0 }).collect();
+        let backlog: Vec<f64> =
+            (0..60).map(|m| if (11..50).contains(&m) { 9.0 } else { 0.0 }).collect();
         let home: Vec<bool> = (0..60).map(|m| !(20..55).contains(&m)).collect();
         let timeline = [
             moment(590.0, "fault", "cut"),

@@ -7,8 +7,8 @@ use crate::measure::histogram::Histogram;
 use crate::measure::incident::{Readings, incident};
 use crate::measure::outcome::{
     ClientLedger, Impact, Incident, LatencyRow, Ledgers, LinkSeries, MiddleboxSeries, Moment,
-    OperationSeries, Outcome, PipelineLedger, PipelineSeries, RegionSeries, Series,
-    SessionSeries, StationLedger, StationSeries, SteeringSeries,
+    OperationSeries, Outcome, PipelineLedger, PipelineSeries, RegionSeries, Series, SessionSeries,
+    StationLedger, StationSeries, SteeringSeries,
 };
 use crate::measure::recorder::Cell;
 use crate::measure::recovery::minute_availability;
@@ -115,8 +115,7 @@ fn availability(scenario: &Scenario, trial: &Trial, classes: &[usize]) -> Vec<Op
 fn series(scenario: &Scenario, trial: &Trial) -> Series {
     let everyone = classes_of(trial, None, None);
     let all = sums(trial, &everyone);
-    let amplification =
-        all.iter().map(|sum| (sum[5] > 0).then(|| sum[6] as f64 / sum[5] as f64));
+    let amplification = all.iter().map(|sum| (sum[5] > 0).then(|| sum[6] as f64 / sum[5] as f64));
     let operations = scenario.operations.iter().enumerate();
     let (slice, _) = trial.recorder.slices();
     Series {
@@ -150,9 +149,8 @@ fn series(scenario: &Scenario, trial: &Trial) -> Series {
 /// The classes of an operation: of the groups, or its pipeline's own.
 fn classes_of_operation(trial: &Trial, operation: OperationId) -> Vec<usize> {
     let classes = trial.world.population.classes.iter().enumerate();
-    let own = classes.filter(|(_, class)| {
-        class.operation == operation && class.kind != ClassKind::Probe
-    });
+    let own =
+        classes.filter(|(_, class)| class.operation == operation && class.kind != ClassKind::Probe);
     own.map(|(index, _)| index).collect()
 }
 
@@ -163,11 +161,7 @@ fn demander(scenario: &Scenario, operation: OperationId) -> String {
     }
 }
 
-fn operation_series(
-    scenario: &Scenario,
-    trial: &Trial,
-    operation: OperationId,
-) -> OperationSeries {
+fn operation_series(scenario: &Scenario, trial: &Trial, operation: OperationId) -> OperationSeries {
     let classes = classes_of_operation(trial, operation);
     let sums = sums(trial, &classes);
     let factor = scenario.scale as f64 / scenario.clock.window.as_secs_f64();
@@ -322,12 +316,7 @@ fn steering_series(scenario: &Scenario, trial: &Trial) -> Vec<SteeringSeries> {
     scenario.steering.iter().enumerate().map(series).collect()
 }
 
-fn clock(
-    scenario: &Scenario,
-    trial: &Trial,
-    series: &Series,
-    timeline: &[Moment],
-) -> Incident {
+fn clock(scenario: &Scenario, trial: &Trial, series: &Series, timeline: &[Moment]) -> Incident {
     let all = sums(trial, &classes_of(trial, None, None));
     let finals = final_windows(scenario, trial);
     let demand: Vec<f64> = all[..finals].iter().map(|sum| sum[0] as f64).collect();
@@ -429,9 +418,8 @@ fn impact(scenario: &Scenario, trial: &Trial, series: &Series) -> Impact {
     let window_min = series.window_s / 60.0;
     let mut minutes_lost = 0.0;
     for group in 0..groups {
-        let of_group = |class: &crate::world::population::Class| {
-            class.kind == ClassKind::Group(group as u32)
-        };
+        let of_group =
+            |class: &crate::world::population::Class| class.kind == ClassKind::Group(group as u32);
         let classes = trial.world.population.classes.iter().enumerate();
         let classes: Vec<usize> =
             classes.filter(|(_, class)| of_group(class)).map(|(index, _)| index).collect();

@@ -21,7 +21,7 @@ pub mod station;
 use crate::control::change::Change;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::slab::{Key, Slab};
-use crate::kernel::stream::{Luck, RootSeed, Stream};
+use crate::kernel::stream::{Luck, RootSeed};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::outcome::Cost;
 use crate::measure::recorder::Recorder;

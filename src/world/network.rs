@@ -89,12 +89,7 @@ pub struct LinkState {
 
 impl Default for LinkState {
     fn default() -> LinkState {
-        LinkState {
-            up: true,
-            loss: 0.0,
-            extra_delay: SimDuration::ZERO,
-            bandwidth_factor: 1.0,
-        }
+        LinkState { up: true, loss: 0.0, extra_delay: SimDuration::ZERO, bandwidth_factor: 1.0 }
     }
 }
 
@@ -146,18 +141,10 @@ impl Network {
         let mut this = Network {
             topology: Topology::new(network.routers.len(), &network.links),
             known,
-            links: network
-                .links
-                .iter()
-                .map(|link| LinkNow::new(link, scale))
-                .collect(),
+            links: network.links.iter().map(|link| LinkNow::new(link, scale)).collect(),
             directions: vec![Fluid::default(); 2 * network.links.len()],
             routers: vec![RouterState::Up; network.routers.len()],
-            middleboxes: network
-                .middleboxes
-                .iter()
-                .map(|m| MiddleboxNow::new(m, scale))
-                .collect(),
+            middleboxes: network.middleboxes.iter().map(|m| MiddleboxNow::new(m, scale)).collect(),
             sites: sites_of(scenario),
             table: PathTable::new((attachments.len() + site_count) * site_count),
             attachments,
@@ -225,12 +212,8 @@ impl Network {
     pub fn needs_reroute(&self) -> bool {
         let links = self.links.iter().zip(&self.known.links);
         let routers = self.routers.iter().zip(&self.known.routers);
-        links
-            .into_iter()
-            .any(|(link, &known)| link.state.up != known)
-            || routers
-                .into_iter()
-                .any(|(&state, &known)| seems_up(state) != known)
+        links.into_iter().any(|(link, &known)| link.state.up != known)
+            || routers.into_iter().any(|(&state, &known)| seems_up(state) != known)
     }
 
     /// Routing learns what is up and down now, and all tables change.
@@ -241,57 +224,37 @@ impl Network {
         for (known, &state) in self.known.routers.iter_mut().zip(&self.routers) {
             *known = seems_up(state);
         }
-        let Network {
-            topology,
-            known,
-            sites,
-            table,
-            ..
-        } = self;
-        let distances: Vec<Vec<u64>> = sites
-            .iter()
-            .map(|site| topology.distances(site.router, known))
-            .collect();
+        let Network { topology, known, sites, table, .. } = self;
+        let distances: Vec<Vec<u64>> =
+            sites.iter().map(|site| topology.distances(site.router, known)).collect();
         let regions = self.attachments.iter().map(|a| (a.router, None));
-        let between = sites
-            .iter()
-            .enumerate()
-            .map(|(index, site)| (site.router, Some(index)));
+        let between = sites.iter().enumerate().map(|(index, site)| (site.router, Some(index)));
         table.clear_choices();
         for (start, source_site) in regions.chain(between) {
             for (to, distances) in distances.iter().enumerate() {
                 let (kind, routes) = match source_site {
                     Some(site) if site == to => (PathKind::Local, vec![route::Route::LOCAL]),
-                    Some(_) => (
-                        PathKind::BetweenSites,
-                        topology.routes(start, distances, known),
-                    ),
-                    None => (
-                        PathKind::FromRegion,
-                        topology.routes(start, distances, known),
-                    ),
+                    Some(_) => (PathKind::BetweenSites, topology.routes(start, distances, known)),
+                    None => (PathKind::FromRegion, topology.routes(start, distances, known)),
                 };
                 table.add_pair(start, SiteId(to as u32), kind, &routes);
             }
         }
         self.views.resize(self.table.paths.len(), PathView::NOTHING);
-        self.tallies
-            .resize(self.table.paths.len(), Tally::default());
+        self.tallies.resize(self.table.paths.len(), Tally::default());
         self.note_change();
     }
 
     /// The path of a flow: the same hash takes the same path until the next re-route.
     #[inline]
     pub fn path(&self, from: AttachmentId, to: SiteId, flow_hash: u64) -> PathId {
-        self.table
-            .choose(from.index() * self.sites.len() + to.index(), flow_hash)
+        self.table.choose(from.index() * self.sites.len() + to.index(), flow_hash)
     }
 
     /// The path of a flow from one site to another; it passes no middlebox.
     #[inline]
     pub fn path_between_sites(&self, from: SiteId, to: SiteId, flow_hash: u64) -> PathId {
-        self.table
-            .choose(self.pair_between_sites(from, to), flow_hash)
+        self.table.choose(self.pair_between_sites(from, to), flow_hash)
     }
 
     /// What an attempt from one site to another meets on the first of their paths.
@@ -307,17 +270,13 @@ impl Network {
 
     /// The equal-cost paths in use, with the share of flows on each.
     pub fn shares(&self, from: AttachmentId, to: SiteId) -> impl Iterator<Item = (PathId, f64)> {
-        self.table
-            .shares(from.index() * self.sites.len() + to.index())
+        self.table.shares(from.index() * self.sites.len() + to.index())
     }
 
     /// Links of a path, in order.
     pub fn links_of(&self, path: PathId) -> impl Iterator<Item = LinkId> {
         let path = &self.table.paths[path.index()];
-        self.table
-            .hops(path)
-            .iter()
-            .map(|hop| LinkId(hop.link() as u32))
+        self.table.hops(path).iter().map(|hop| LinkId(hop.link() as u32))
     }
 
     /// What an attempt meets on a path now.
@@ -376,11 +335,7 @@ impl Network {
             }
             let limit = middlebox.sessions * middlebox.factor;
             if smallest.is_none_or(|table| limit < table.limit) {
-                smallest = Some(SessionTable {
-                    limit,
-                    at,
-                    when_full: middlebox.when_full,
-                });
+                smallest = Some(SessionTable { limit, at, when_full: middlebox.when_full });
             }
         }
         self.sites[site].table = smallest;
@@ -395,11 +350,7 @@ fn attachments_of(scenario: &Scenario) -> Vec<Attachment> {
     let mut attachments = Vec::new();
     for (index, region) in scenario.regions.iter().enumerate() {
         for &(router, share) in &region.routers {
-            attachments.push(Attachment {
-                region: RegionId(index as u32),
-                router,
-                share,
-            });
+            attachments.push(Attachment { region: RegionId(index as u32), router, share });
         }
     }
     attachments

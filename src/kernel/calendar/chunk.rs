@@ -32,12 +32,8 @@ pub(super) struct ChunkList {
 }
 
 impl ChunkList {
-    pub(super) const EMPTY: ChunkList = ChunkList {
-        first: NO_CHUNK,
-        last: NO_CHUNK,
-        count: 0,
-        earliest: u64::MAX,
-    };
+    pub(super) const EMPTY: ChunkList =
+        ChunkList { first: NO_CHUNK, last: NO_CHUNK, count: 0, earliest: u64::MAX };
 
     /// Number of events, at most 2^32 - 1.
     #[inline]
@@ -61,10 +57,7 @@ pub(super) struct ChunkPool<E: Copy> {
 
 impl<E: Copy> ChunkPool<E> {
     pub(super) fn new() -> ChunkPool<E> {
-        ChunkPool {
-            chunks: Vec::new(),
-            first_free: NO_CHUNK,
-        }
+        ChunkPool { chunks: Vec::new(), first_free: NO_CHUNK }
     }
 
     #[inline]
@@ -92,10 +85,7 @@ impl<E: Copy> ChunkPool<E> {
         if index == NO_CHUNK {
             let index = self.chunks.len();
             assert!(index < NO_CHUNK as usize, "calendar is full");
-            self.chunks.push(Chunk {
-                content: [first; CHUNK_LENGTH],
-                next: NO_CHUNK,
-            });
+            self.chunks.push(Chunk { content: [first; CHUNK_LENGTH], next: NO_CHUNK });
             return index as u32;
         }
         let chunk = &mut self.chunks[index as usize];

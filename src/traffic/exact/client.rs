@@ -533,8 +533,7 @@ impl Exact {
             return;
         }
         let class = &self.plan.classes[op.class as usize];
-        let offline =
-            class.sessions && !class.signs_in && !self.mailboxes.signed_in(op.mailbox);
+        let offline = class.sessions && !class.signs_in && !self.mailboxes.signed_in(op.mailbox);
         if offline || (self.relieved && attempt > 0) {
             self.end_failed(key, now, scene);
         } else {

@@ -143,13 +143,7 @@ impl Exact {
     }
 
     /// A mailbox with closed load demands again.
-    pub(super) fn think_due(
-        &mut self,
-        class: u16,
-        mailbox: u32,
-        now: SimTime,
-        scene: &mut Scene,
-    ) {
+    pub(super) fn think_due(&mut self, class: u16, mailbox: u32, now: SimTime, scene: &mut Scene) {
         let luck = self.sources[class as usize].luck();
         self.demand(class, mailbox, luck, now, scene);
     }

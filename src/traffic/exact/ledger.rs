@@ -1,7 +1,7 @@
 //! The books: at each window's end both ledgers are counted by walking the structures.
 
-use super::station::Stage;
 use super::Exact;
+use super::station::Stage;
 use crate::kernel::time::SimTime;
 use crate::measure::recorder::{Recorder, StationCell};
 use crate::world::World;
@@ -62,11 +62,8 @@ impl Exact {
             standing.waiting[index] = self.count_waiting(index);
             let what = |what: &str| format!("station {index} ({what})");
             let totals = &recorder.stations[index];
-            let gone = totals.useful
-                + totals.stale
-                + totals.rejected
-                + totals.dropped
-                + totals.crashed;
+            let gone =
+                totals.useful + totals.stale + totals.rejected + totals.dropped + totals.crashed;
             let stands = standing.waiting[index] + standing.holding[index];
             check("server", || what("requests"), totals.arrived, gone + stands)?;
             check("server", || what("slots"), u64::from(line.busy), in_slots[index])?;
@@ -116,9 +113,5 @@ fn check(
     expected: u64,
     found: u64,
 ) -> Result<(), Imbalance> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(Imbalance { side, what: what(), expected, found })
-    }
+    if expected == found { Ok(()) } else { Err(Imbalance { side, what: what(), expected, found }) }
 }

@@ -267,14 +267,7 @@ impl Exact {
         scene.world.network.session_closed(site);
     }
 
-    fn sign_in(
-        &mut self,
-        mailbox: u32,
-        group: u32,
-        flags: Flags,
-        now: SimTime,
-        scene: &mut Scene,
-    ) {
+    fn sign_in(&mut self, mailbox: u32, group: u32, flags: Flags, now: SimTime, scene: &mut Scene) {
         let Some(class) = self.mailboxes.sign_in_class[group as usize] else { return };
         // Keyed by mailbox and time, so that no other sign-in's luck moves with this one.
         let luck = scene.world.population.luck(mailbox).derive(now.0);
@@ -415,9 +408,7 @@ impl Exact {
             let group = &scene.world.population.groups[index];
             let of_group = match target {
                 Target::Broken { group, .. } => group as usize == index,
-                Target::Moved(name) => {
-                    scene.world.steering_of_client[group.client.index()] == name
-                }
+                Target::Moved(name) => scene.world.steering_of_client[group.client.index()] == name,
                 Target::Site(_) => true,
             };
             if !of_group || !group.sessions {
@@ -449,9 +440,7 @@ impl Exact {
         let luck = population.luck(mailbox);
         match target {
             Target::Site(drained) => site == drained,
-            Target::Moved(name) => {
-                scene.world.steering[name.index()].authoritative(luck) != site
-            }
+            Target::Moved(name) => scene.world.steering[name.index()].authoritative(luck) != site,
             Target::Broken { since, .. } => {
                 let from = population.attachment(&population.groups[group], luck);
                 let pair = from as usize * self.mailboxes.sites + site.index();

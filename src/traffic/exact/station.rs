@@ -686,9 +686,10 @@ impl Exact {
 
     /// What hung ends now.
     pub(super) fn unhung(&mut self, index: usize, now: SimTime, scene: &mut Scene) {
-        let stuck = self.jobs.iter().filter(|(_, job)| {
-            job.station as usize == index && job.stage == Stage::Stuck
-        });
+        let stuck = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.station as usize == index && job.stage == Stage::Stuck);
         let stuck: Vec<Key> = stuck.map(|(key, _)| key).collect();
         for key in stuck {
             let Some(job) = self.jobs.get_mut(key) else { continue };

@@ -55,8 +55,7 @@ pub(super) struct SessionTable {
 impl SiteNow {
     #[inline]
     pub(super) fn full_table(&self) -> Option<SessionTable> {
-        self.table
-            .filter(|table| self.sessions as f64 >= table.limit)
+        self.table.filter(|table| self.sessions as f64 >= table.limit)
     }
 }
 
@@ -79,11 +78,7 @@ impl LinkNow {
 
     /// What it carries a second in each direction now [bit/s].
     pub(super) fn capacity(&self) -> f64 {
-        if self.state.up {
-            self.bandwidth * self.state.bandwidth_factor
-        } else {
-            0.0
-        }
+        if self.state.up { self.bandwidth * self.state.bandwidth_factor } else { 0.0 }
     }
 }
 

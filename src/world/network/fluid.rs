@@ -59,20 +59,14 @@ impl Fluid {
         let unbounded = waiting + demand - service;
         let overflow = (unbounded - room).max(0.0);
         self.queue = unbounded.clamp(0.0, room);
-        let flow = Flow {
-            carried: waiting + demand - overflow - self.queue,
-            lost: shed + overflow,
-        };
+        let flow =
+            Flow { carried: waiting + demand - overflow - self.queue, lost: shed + overflow };
         let over_slack = (self.queue - slack).max(0.0);
         self.busy = over_slack > 0.0;
         if step.capacity > 0.0 {
             self.utilisation = demand / service;
             self.delay_s = over_slack / step.capacity;
-            self.loss = if demand > 0.0 {
-                (overflow / demand).min(1.0)
-            } else {
-                0.0
-            };
+            self.loss = if demand > 0.0 { (overflow / demand).min(1.0) } else { 0.0 };
         } else {
             self.utilisation = if demand > 0.0 { f64::INFINITY } else { 0.0 };
             self.delay_s = 0.0;
@@ -88,12 +82,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn step(capacity: f64, buffer_s: f64, elapsed_s: f64) -> Step {
-        Step {
-            capacity,
-            buffer_s,
-            slack: 0.0,
-            elapsed_s,
-        }
+        Step { capacity, buffer_s, slack: 0.0, elapsed_s }
     }
 
     #[test]
@@ -155,12 +144,7 @@ mod tests {
     #[test]
     fn slack_hides_the_grain_of_a_small_scale_but_no_lasting_overload() {
         let mut fluid = Fluid::default();
-        let tick = Step {
-            capacity: 24.0,
-            buffer_s: 0.05,
-            slack: 32.0,
-            elapsed_s: 0.1,
-        };
+        let tick = Step { capacity: 24.0, buffer_s: 0.05, slack: 32.0, elapsed_s: 0.1 };
         for burst in [9.0, 0.0, 1.0, 0.0] {
             fluid.advance(burst, &tick);
             assert_eq!((fluid.loss, fluid.delay_s), (0.0, 0.0));

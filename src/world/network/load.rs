@@ -50,11 +50,7 @@ pub(super) struct Grain {
 
 impl Grain {
     pub(super) fn new(scale: f64) -> Grain {
-        Grain {
-            bits: 0.0,
-            squared_bits: 0.0,
-            coarseness: 1.0 - 1.0 / scale,
-        }
+        Grain { bits: 0.0, squared_bits: 0.0, coarseness: 1.0 - 1.0 / scale }
     }
 
     /// Queue of connections that is noise [count].
@@ -65,11 +61,7 @@ impl Grain {
     /// Queue of bits that is noise; the size that matters in a queue is E\[X^2\] / E\[X\]
     /// (Pollaczek-Khinchine).
     fn bits(&self) -> f64 {
-        if self.bits > 0.0 {
-            self.connections() * self.squared_bits / self.bits
-        } else {
-            0.0
-        }
+        if self.bits > 0.0 { self.connections() * self.squared_bits / self.bits } else { 0.0 }
     }
 
     fn packets(&self) -> f64 {
@@ -194,12 +186,7 @@ impl Network {
         let slack = self.grain.bits();
         for (index, link) in self.links.iter_mut().enumerate() {
             let capacity = link.capacity();
-            let step = Step {
-                capacity,
-                buffer_s: link.buffer_s,
-                slack,
-                elapsed_s,
-            };
+            let step = Step { capacity, buffer_s: link.buffer_s, slack, elapsed_s };
             let passes = link.passes();
             for (side, totals) in link.totals.iter_mut().enumerate() {
                 let fluid = &mut self.directions[2 * index + side];
@@ -240,11 +227,7 @@ impl Network {
 
     /// When the next tick is due, from the last one: soon where something is busy or was changed.
     pub fn next_tick(&self) -> SimDuration {
-        if self.busy || self.changed {
-            TICK_BUSY
-        } else {
-            TICK_QUIET
-        }
+        if self.busy || self.changed { TICK_BUSY } else { TICK_QUIET }
     }
 
     /// Fills in what was measured since the last call, one entry a middlebox and a link, and starts
@@ -264,67 +247,32 @@ impl Network {
         }
         links.extend(self.links.iter_mut().map(|link| {
             let [out, back] = link.totals.each_mut().map(LinkTotals::take_window);
-            if back.utilisation > out.utilisation {
-                back
-            } else {
-                out
-            }
+            if back.utilisation > out.utilisation { back } else { out }
         }));
     }
 }
 
 impl LinkTotals {
     fn take_window(&mut self) -> LinkWindow {
-        let LinkTotals {
-            offered,
-            lost,
-            capacity,
-            demand,
-        } = *self;
-        *self = LinkTotals {
-            demand,
-            ..LinkTotals::default()
-        };
+        let LinkTotals { offered, lost, capacity, demand } = *self;
+        *self = LinkTotals { demand, ..LinkTotals::default() };
         // A link that was down all the time is full with whatever was sent into it.
         let full = f64::from(u8::from(offered > 0.0));
         LinkWindow {
-            utilisation: if capacity > 0.0 {
-                offered / capacity
-            } else {
-                full
-            },
-            loss: if offered > 0.0 {
-                (lost / offered).min(1.0)
-            } else {
-                0.0
-            },
+            utilisation: if capacity > 0.0 { offered / capacity } else { full },
+            loss: if offered > 0.0 { (lost / offered).min(1.0) } else { 0.0 },
         }
     }
 }
 
 impl MiddleboxNow {
     fn take_window(&mut self) -> MiddleboxWindow {
-        let MiddleboxTotals {
-            offered,
-            lost,
-            demand,
-        } = self.totals;
-        self.totals = MiddleboxTotals {
-            demand,
-            ..MiddleboxTotals::default()
-        };
-        let delay_s = self
-            .bits
-            .delay_s
-            .max(self.packets.delay_s)
-            .max(self.connections.delay_s);
+        let MiddleboxTotals { offered, lost, demand } = self.totals;
+        self.totals = MiddleboxTotals { demand, ..MiddleboxTotals::default() };
+        let delay_s = self.bits.delay_s.max(self.packets.delay_s).max(self.connections.delay_s);
         MiddleboxWindow {
             offered_connections: offered,
-            lost_share: if offered > 0.0 {
-                (lost / offered).min(1.0)
-            } else {
-                0.0
-            },
+            lost_share: if offered > 0.0 { (lost / offered).min(1.0) } else { 0.0 },
             sessions: 0.0,
             delay_s,
         }
@@ -338,10 +286,7 @@ fn advance_limited(fluid: &mut Fluid, demand: f64, step: &Step) -> Flow {
         return fluid.advance(demand, step);
     }
     *fluid = Fluid::default();
-    Flow {
-        carried: demand,
-        lost: 0.0,
-    }
+    Flow { carried: demand, lost: 0.0 }
 }
 
 fn is_busy(fluid: &Fluid) -> bool {

@@ -55,10 +55,7 @@ pub(super) struct Route {
 
 impl Route {
     /// No hop at all.
-    pub(super) const LOCAL: Route = Route {
-        hops: Vec::new(),
-        share: 1.0,
-    };
+    pub(super) const LOCAL: Route = Route { hops: Vec::new(), share: 1.0 };
 }
 
 const UNREACHABLE: u64 = u64::MAX;
@@ -75,11 +72,7 @@ impl Topology {
             far_ends.extend([second, first]);
         }
         let metrics = links.iter().map(|link| link.metric.max(1)).collect();
-        Topology {
-            outwards,
-            metrics,
-            far_ends,
-        }
+        Topology { outwards, metrics, far_ends }
     }
 
     /// Sum of metrics from every router to `to`; metrics are the same both ways.
@@ -132,10 +125,7 @@ impl Topology {
         routes: &mut Vec<Route>,
     ) {
         if distances[at.index()] == 0 {
-            routes.push(Route {
-                hops: hops.clone(),
-                share,
-            });
+            routes.push(Route { hops: hops.clone(), share });
             return;
         }
         let shortest = |&&(direction, next): &&(Direction, RouterId)| {
@@ -150,14 +140,7 @@ impl Topology {
                 return;
             }
             hops.push(direction);
-            self.extend(
-                next,
-                distances,
-                known,
-                hops,
-                share / next_hops as f64,
-                routes,
-            );
+            self.extend(next, distances, known, hops, share / next_hops as f64, routes);
             hops.pop();
         }
     }

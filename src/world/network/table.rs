@@ -90,17 +90,11 @@ impl PathTable {
             let path = self.intern(pair, start, to, kind, &route.hops);
             share += route.share;
             // `as` saturates at the largest hash.
-            self.choices.push(Choice {
-                last_hash: (share * HASHES) as u64,
-                path,
-            });
+            self.choices.push(Choice { last_hash: (share * HASHES) as u64, path });
         }
         if routes.is_empty() {
             let path = self.intern(pair, start, to, PathKind::Nowhere, &[]);
-            self.choices.push(Choice {
-                last_hash: u64::MAX,
-                path,
-            });
+            self.choices.push(Choice { last_hash: u64::MAX, path });
         }
         if let Some(last) = self.choices.last_mut() {
             last.last_hash = u64::MAX;
@@ -126,13 +120,7 @@ impl PathTable {
         let id = PathId(self.paths.len() as u32);
         let (first_hop, hop_count) = (self.hops.len() as u32, hops.len() as u32);
         self.hops.extend_from_slice(hops);
-        self.paths.push(Path {
-            start,
-            to,
-            first_hop,
-            hop_count,
-            kind,
-        });
+        self.paths.push(Path { start, to, first_hop, hop_count, kind });
         self.ever[pair].push(id);
         id
     }

@@ -37,19 +37,14 @@ fn middlebox(before: u32, new_connections: f64, when_full: WhenFull) -> Middlebo
 }
 
 fn region(routers: &[u32]) -> Region {
-    let flat = || Curve {
-        points: vec![(0.0, 1.0)],
-    };
+    let flat = || Curve { points: vec![(0.0, 1.0)] };
     let share = 1.0 / routers.len() as f64;
     Region {
         name: format!("region-{}", routers[0]),
         mailboxes: 1000,
         time_zone: "UTC".to_owned(),
         utc_offset_s: 0,
-        routers: routers
-            .iter()
-            .map(|&router| (RouterId(router), share))
-            .collect(),
+        routers: routers.iter().map(|&router| (RouterId(router), share)).collect(),
         load: flat(),
         present: flat(),
         clients: Vec::new(),
@@ -58,14 +53,8 @@ fn region(routers: &[u32]) -> Region {
 
 /// A scenario with nothing but a network: regions and sites by their routers.
 fn scenario(router_count: u32, links: Vec<Link>, regions: &[&[u32]], sites: &[u32]) -> Scenario {
-    let router = |index| Router {
-        name: format!("r{index}"),
-        coordinates: None,
-    };
-    let site = |&at: &u32| Site {
-        name: format!("site-{at}"),
-        router: RouterId(at),
-    };
+    let router = |index| Router { name: format!("r{index}"), coordinates: None };
+    let site = |&at: &u32| Site { name: format!("site-{at}"), router: RouterId(at) };
     Scenario {
         name: "network".to_owned(),
         title: String::new(),
@@ -89,10 +78,7 @@ fn scenario(router_count: u32, links: Vec<Link>, regions: &[&[u32]], sites: &[u3
             routers: (0..router_count).map(router).collect(),
             links,
             middleboxes: Vec::new(),
-            routing: Routing {
-                detect: TENTH,
-                converge: SECOND,
-            },
+            routing: Routing { detect: TENTH, converge: SECOND },
         },
         regions: regions.iter().map(|routers| region(routers)).collect(),
         sites: sites.iter().map(site).collect(),
@@ -102,11 +88,7 @@ fn scenario(router_count: u32, links: Vec<Link>, regions: &[&[u32]], sites: &[u3
         clients: Vec::new(),
         operations: Vec::new(),
         steering: Vec::new(),
-        observers: Observers {
-            probes: None,
-            alarms: Vec::new(),
-            status_page: None,
-        },
+        observers: Observers { probes: None, alarms: Vec::new(), status_page: None },
         faults: Vec::new(),
         runbook: Vec::new(),
         targets: Vec::new(),
@@ -151,12 +133,8 @@ fn abilene() -> Scenario {
         link(CHICAGO, NEW_YORK, 700),
         link(WASHINGTON, NEW_YORK, 233),
     ];
-    let regions: [&[u32]; 4] = [
-        &[NEW_YORK, WASHINGTON, ATLANTA],
-        &[CHICAGO, HOUSTON],
-        &[DENVER],
-        &[SEATTLE, LOS_ANGELES],
-    ];
+    let regions: [&[u32]; 4] =
+        [&[NEW_YORK, WASHINGTON, ATLANTA], &[CHICAGO, HOUSTON], &[DENVER], &[SEATTLE, LOS_ANGELES]];
     scenario(11, links, &regions, &[CHICAGO, HOUSTON])
 }
 
@@ -164,10 +142,7 @@ const TO_CHICAGO: SiteId = SiteId(0);
 const TO_HOUSTON: SiteId = SiteId(1);
 
 fn attachment(network: &Network, router: u32) -> AttachmentId {
-    let found = network
-        .attachments()
-        .iter()
-        .position(|a| a.router == RouterId(router));
+    let found = network.attachments().iter().position(|a| a.router == RouterId(router));
     AttachmentId(found.expect("a region is attached there") as u32)
 }
 
@@ -193,28 +168,19 @@ fn abilene_paths_are_the_shortest_ones() {
     // Seattle to Chicago: 2095 + 639 + 548 + 260 = 3542 by Denver; by Sunnyvale it is 61 more.
     let northern = [SEATTLE, DENVER, KANSAS_CITY, INDIANAPOLIS, CHICAGO];
     assert_eq!(routers_on(&network, SEATTLE, TO_CHICAGO), northern);
-    assert_eq!(
-        view(&network, SEATTLE, TO_CHICAGO).delay,
-        SimDuration::from_millis(3542)
-    );
+    assert_eq!(view(&network, SEATTLE, TO_CHICAGO).delay, SimDuration::from_millis(3542));
     // Seattle to Houston: 861 + 366 + 1893 = 3120 along the coast, 3636 by Kansas City.
     let coast = [SEATTLE, SUNNYVALE, LOS_ANGELES, HOUSTON];
     assert_eq!(routers_on(&network, SEATTLE, TO_HOUSTON), coast);
     // Washington to Chicago: 233 + 700 by New York, 846 + 587 + 260 by Atlanta.
-    assert_eq!(
-        routers_on(&network, WASHINGTON, TO_CHICAGO),
-        [WASHINGTON, NEW_YORK, CHICAGO]
-    );
+    assert_eq!(routers_on(&network, WASHINGTON, TO_CHICAGO), [WASHINGTON, NEW_YORK, CHICAGO]);
     // New York to Houston: 233 + 846 + 1176 = 2255 by Atlanta, 2410 by Kansas City.
     let southern = [NEW_YORK, WASHINGTON, ATLANTA, HOUSTON];
     assert_eq!(routers_on(&network, NEW_YORK, TO_HOUSTON), southern);
     assert_eq!(routers_on(&network, CHICAGO, TO_CHICAGO), [CHICAGO]);
     let between = network.between_sites(TO_CHICAGO, TO_HOUSTON);
     assert_eq!(between.delay, SimDuration::from_millis(260 + 548 + 902));
-    assert_eq!(
-        network.between_sites(TO_HOUSTON, TO_HOUSTON).delay,
-        SimDuration::ZERO
-    );
+    assert_eq!(network.between_sites(TO_HOUSTON, TO_HOUSTON).delay, SimDuration::ZERO);
 }
 
 #[test]
@@ -222,36 +188,21 @@ fn a_dead_link_is_a_black_hole_until_the_reroute() {
     let mut network = Network::new(&abilene());
     let before = network.path(attachment(&network, SEATTLE), TO_CHICAGO, 7);
     let denver_kansas = LinkId(5);
-    network.set_link(
-        denver_kansas,
-        LinkState {
-            up: false,
-            ..LinkState::default()
-        },
-    );
+    network.set_link(denver_kansas, LinkState { up: false, ..LinkState::default() });
     assert!(network.needs_reroute());
     assert!(!view(&network, SEATTLE, TO_CHICAGO).carries);
-    assert!(
-        view(&network, WASHINGTON, TO_CHICAGO).carries,
-        "others do not pass there"
-    );
+    assert!(view(&network, WASHINGTON, TO_CHICAGO).carries, "others do not pass there");
     network.reroute();
     assert!(!network.needs_reroute());
     // Now by Houston: 861 + 366 + 1893 + 902 + 548 + 260.
     let seen = view(&network, SEATTLE, TO_CHICAGO);
     assert!(seen.carries);
     assert_eq!(seen.delay, SimDuration::from_millis(4830));
-    assert!(
-        !network.view(before).carries,
-        "what is still on the old path is lost"
-    );
+    assert!(!network.view(before).carries, "what is still on the old path is lost");
     network.set_link(denver_kansas, LinkState::default());
     assert!(network.needs_reroute() && network.view(before).carries);
     network.reroute();
-    assert_eq!(
-        network.path(attachment(&network, SEATTLE), TO_CHICAGO, 7),
-        before
-    );
+    assert_eq!(network.path(attachment(&network, SEATTLE), TO_CHICAGO, 7), before);
 }
 
 #[test]
@@ -260,21 +211,12 @@ fn flapping_does_not_make_the_tables_grow() {
     let mut path_counts = Vec::new();
     for _ in 0..20 {
         for up in [false, true] {
-            network.set_link(
-                LinkId(5),
-                LinkState {
-                    up,
-                    ..LinkState::default()
-                },
-            );
+            network.set_link(LinkId(5), LinkState { up, ..LinkState::default() });
             network.reroute();
         }
         path_counts.push(network.views.len());
     }
-    assert!(
-        path_counts.iter().all(|&count| count == path_counts[0]),
-        "{path_counts:?}"
-    );
+    assert!(path_counts.iter().all(|&count| count == path_counts[0]), "{path_counts:?}");
 }
 
 #[test]
@@ -298,21 +240,12 @@ fn routing_goes_around_a_dead_router_but_never_around_a_silent_one() {
 fn a_partition_and_a_dead_site_carry_nothing_however_often_routing_looks() {
     let mut network = Network::new(&abilene());
     for index in [9, 12] {
-        network.set_link(
-            LinkId(index),
-            LinkState {
-                up: false,
-                ..LinkState::default()
-            },
-        );
+        network.set_link(LinkId(index), LinkState { up: false, ..LinkState::default() });
     }
     network.reroute();
     assert!(!view(&network, SEATTLE, TO_CHICAGO).carries);
     assert!(!network.between_sites(TO_CHICAGO, TO_HOUSTON).carries);
-    assert!(
-        view(&network, CHICAGO, TO_CHICAGO).carries,
-        "Chicago still reaches itself"
-    );
+    assert!(view(&network, CHICAGO, TO_CHICAGO).carries, "Chicago still reaches itself");
     assert!(view(&network, SEATTLE, TO_HOUSTON).carries);
     network.set_site(TO_CHICAGO, false);
     assert!(!view(&network, CHICAGO, TO_CHICAGO).carries);
@@ -321,13 +254,7 @@ fn a_partition_and_a_dead_site_carry_nothing_however_often_routing_looks() {
 
 /// 0 to 3 by 1, by 2 over two parallel links: a router splits over its links, not over paths.
 fn diamond() -> Scenario {
-    let links = vec![
-        link(0, 1, 5),
-        link(0, 2, 5),
-        link(1, 3, 5),
-        link(2, 3, 5),
-        link(2, 3, 5),
-    ];
+    let links = vec![link(0, 1, 5), link(0, 2, 5), link(1, 3, 5), link(2, 3, 5), link(2, 3, 5)];
     scenario(4, links, &[&[0]], &[3])
 }
 
@@ -366,10 +293,7 @@ fn no_pair_follows_more_than_the_maximum_of_paths() {
         links.extend([link(here + 1, next, 1), link(here + 2, next, 1)]);
     }
     let network = Network::new(&scenario(19, links, &[&[0]], &[18]));
-    let shares: Vec<f64> = network
-        .shares(AttachmentId(0), SiteId(0))
-        .map(|(_, s)| s)
-        .collect();
+    let shares: Vec<f64> = network.shares(AttachmentId(0), SiteId(0)).map(|(_, s)| s).collect();
     assert_eq!(shares.len(), MAX_PATHS);
     assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
 }

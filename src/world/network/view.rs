@@ -49,11 +49,7 @@ impl Network {
         if path.kind == PathKind::Nowhere {
             return PathView::NOTHING;
         }
-        let mut view = PathView {
-            carries: site.up,
-            loss: 0.0,
-            ..PathView::NOTHING
-        };
+        let mut view = PathView { carries: site.up, loss: 0.0, ..PathView::NOTHING };
         if path.kind == PathKind::Local {
             return view;
         }
@@ -61,10 +57,8 @@ impl Network {
         let (mut passed, mut queues_s) = (1.0, 0.0);
         for &hop in self.table.hops(path) {
             let link = &self.links[hop.link()];
-            let (out, back) = (
-                &self.directions[hop.index()],
-                &self.directions[hop.opposite().index()],
-            );
+            let (out, back) =
+                (&self.directions[hop.index()], &self.directions[hop.opposite().index()]);
             let far_end = self.topology.far_ends[hop.index()];
             view.carries &= link.state.up && self.routers[far_end.index()] == RouterState::Up;
             view.delay = view.delay + link.delay + link.state.extra_delay;

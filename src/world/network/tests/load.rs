@@ -41,12 +41,7 @@ fn faults_of_a_link_add_to_what_it_is() {
     let mut network = Network::new(&scenario);
     let path = network.path(AttachmentId(0), SiteId(0), 0);
     let extra_delay = SimDuration::from_millis(30);
-    let state = LinkState {
-        loss: 0.5,
-        extra_delay,
-        bandwidth_factor: 0.1,
-        ..LinkState::default()
-    };
+    let state = LinkState { loss: 0.5, extra_delay, bandwidth_factor: 0.1, ..LinkState::default() };
     network.set_link(LinkId(0), state);
     assert!(!network.needs_reroute(), "routing sees no loss");
     assert_eq!(network.next_tick(), TICK_BUSY, "a change is looked at soon");
@@ -89,10 +84,7 @@ fn a_full_middlebox_drops_or_refuses_the_same_share() {
 
 #[test]
 fn middleboxes_in_a_row_let_through_what_the_first_left() {
-    let boxes = vec![
-        middlebox(0, 100.0, WhenFull::Reset),
-        middlebox(0, 100.0, WhenFull::Drop),
-    ];
+    let boxes = vec![middlebox(0, 100.0, WhenFull::Reset), middlebox(0, 100.0, WhenFull::Drop)];
     let mut network = Network::new(&at_the_door(boxes));
     let path = network.path(AttachmentId(0), SiteId(0), 0);
     network.offer(path, 40, 1000.0);
@@ -144,10 +136,7 @@ fn a_full_session_table_takes_no_new_connection() {
         network.tick(TENTH);
         let (mut middleboxes, mut links) = (Vec::new(), Vec::new());
         network.take_window(&mut middleboxes, &mut links);
-        assert_eq!(
-            (middleboxes[0].lost_share, middleboxes[0].sessions),
-            (0.5, 3.0)
-        );
+        assert_eq!((middleboxes[0].lost_share, middleboxes[0].sessions), (0.5, 3.0));
         assert!(network.between_sites(site, site).connection_loss == 0.0);
         network.session_closed(site);
         assert_eq!(stopped(&network), (0.0, 0.0));
@@ -162,21 +151,12 @@ fn what_is_sent_into_a_black_hole_loads_only_the_way_there() {
     scenario.network.middleboxes = vec![middlebox(0, 100.0, WhenFull::Drop)];
     let mut network = Network::new(&scenario);
     let path = network.path(AttachmentId(0), SiteId(0), 0);
-    network.set_link(
-        LinkId(1),
-        LinkState {
-            up: false,
-            ..LinkState::default()
-        },
-    );
+    network.set_link(LinkId(1), LinkState { up: false, ..LinkState::default() });
     network.offer(path, 5, 0.02 * GIGABIT);
     network.tick(TENTH);
     let (mut middleboxes, mut links) = (Vec::new(), Vec::new());
     network.take_window(&mut middleboxes, &mut links);
-    assert_eq!(
-        middleboxes[0].offered_connections, 0.0,
-        "nothing arrives there"
-    );
+    assert_eq!(middleboxes[0].offered_connections, 0.0, "nothing arrives there");
     assert!((links[0].utilisation - 0.1).abs() < 1e-12 && links[0].loss == 0.0);
     assert_eq!(links[1].loss, 1.0);
 }
