@@ -1,3 +1,9 @@
 //! Blackstart rehearses outages before they happen.
 
+pub mod control;
 pub mod kernel;
+pub mod measure;
+pub mod scenario;
+pub mod simulation;
+pub mod traffic;
+pub mod world;

@@ -119,21 +119,11 @@ impl<E: Copy> Calendar<E> {
     pub fn push(&mut self, time: SimTime, event: E) {
         self.pending_count += 1;
         if time.0 > self.cursor {
-            self.wheel.insert(
-                self.cursor,
-                Waiting {
-                    time: time.0,
-                    event,
-                },
-            );
+            self.wheel.insert(self.cursor, Waiting { time: time.0, event });
         } else {
             let order = self.next_order;
             self.next_order += 1;
-            self.late.push(Due {
-                time: time.0,
-                order,
-                event,
-            });
+            self.late.push(Due { time: time.0, order, event });
         }
     }
 
@@ -174,9 +164,7 @@ impl<E: Copy> Calendar<E> {
             (Some(due), Some(late)) => Some(due.min(late)),
             (due, late) => due.or(late),
         };
-        earliest
-            .or_else(|| self.wheel.first_slot().map(|slot| slot.earliest))
-            .map(SimTime)
+        earliest.or_else(|| self.wheel.first_slot().map(|slot| slot.earliest)).map(SimTime)
     }
 
     /// Makes the earliest slot due if it holds an event at or before `limit`.
@@ -188,11 +176,7 @@ impl<E: Copy> Calendar<E> {
         self.due.clear();
         self.due_next = 0;
         loop {
-            let Some(slot) = self
-                .wheel
-                .first_slot()
-                .filter(|slot| slot.earliest <= limit)
-            else {
+            let Some(slot) = self.wheel.first_slot().filter(|slot| slot.earliest <= limit) else {
                 return false;
             };
             let list = self.wheel.remove_slot(&slot);
@@ -212,11 +196,7 @@ impl<E: Copy> Calendar<E> {
         let due = &mut self.due;
         let next_order = &mut self.next_order;
         self.wheel.pool.drain(list, |waiting| {
-            due.push(Due {
-                time: waiting.time,
-                order: *next_order,
-                event: waiting.event,
-            });
+            due.push(Due { time: waiting.time, order: *next_order, event: waiting.event });
             *next_order += 1;
         });
         // A slot of level 0 is one single time, in order of insertion already.
@@ -251,8 +231,7 @@ impl<E: Copy> Wheel<E> {
         let number = (waiting.time >> (8 * level)) as usize % SLOT_COUNT;
         self.occupied[level][number / 64] |= 1 << (number % 64);
         self.occupied_levels |= 1 << level;
-        self.pool
-            .append(&mut self.slots[level * SLOT_COUNT + number], waiting);
+        self.pool.append(&mut self.slots[level * SLOT_COUNT + number], waiting);
     }
 
     /// The slot with the earliest events: no slot before the cursor's own is ever occupied, and
@@ -267,11 +246,7 @@ impl<E: Copy> Wheel<E> {
         let word = words.iter().position(|&word| word != 0)?;
         let number = word * 64 + words[word].trailing_zeros() as usize;
         let earliest = self.slots[level * SLOT_COUNT + number].earliest();
-        Some(FirstSlot {
-            level,
-            number,
-            earliest,
-        })
+        Some(FirstSlot { level, number, earliest })
     }
 
     fn remove_slot(&mut self, slot: &FirstSlot) -> ChunkList {
@@ -280,10 +255,7 @@ impl<E: Copy> Wheel<E> {
         if words.iter().all(|&word| word == 0) {
             self.occupied_levels &= !(1 << slot.level);
         }
-        std::mem::replace(
-            &mut self.slots[slot.level * SLOT_COUNT + slot.number],
-            ChunkList::EMPTY,
-        )
+        std::mem::replace(&mut self.slots[slot.level * SLOT_COUNT + slot.number], ChunkList::EMPTY)
     }
 
     /// Distributes the events of a slot over lower levels, chunk by chunk, keeping their order.

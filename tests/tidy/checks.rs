@@ -25,15 +25,8 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Rooms of which one trial is made: no clock, no thread, no file, no hash order.
-const PURE_ROOMS: [&str; 7] = [
-    "kernel",
-    "scenario",
-    "measure",
-    "world",
-    "control",
-    "traffic",
-    "simulation",
-];
+const PURE_ROOMS: [&str; 7] =
+    ["kernel", "scenario", "measure", "world", "control", "traffic", "simulation"];
 
 /// The one file of a pure room that opens files.
 const FILE_LOADER: &str = "src/scenario/source.rs";
@@ -47,10 +40,7 @@ fn room_of(path: &str) -> Option<&str> {
     if ["main.rs", "lib.rs"].contains(&inside) {
         return None;
     }
-    inside
-        .split('/')
-        .next()
-        .map(|first| first.strip_suffix(".rs").unwrap_or(first))
+    inside.split('/').next().map(|first| first.strip_suffix(".rs").unwrap_or(first))
 }
 
 fn is_test_file(path: &str) -> bool {
@@ -67,24 +57,17 @@ fn is_word(character: char) -> bool {
 
 /// Places of `path` in `code` where neither end runs on into another name.
 fn uses<'a>(code: &'a str, path: &'a str) -> impl Iterator<Item = usize> + 'a {
-    code.match_indices(path)
-        .map(|(at, _)| at)
-        .filter(move |&at| {
-            let starts_inside = code[..at].chars().next_back().is_some_and(is_word);
-            let ends_inside = path.chars().next_back().is_some_and(is_word)
-                && code[at + path.len()..].chars().next().is_some_and(is_word);
-            !starts_inside && !ends_inside
-        })
+    code.match_indices(path).map(|(at, _)| at).filter(move |&at| {
+        let starts_inside = code[..at].chars().next_back().is_some_and(is_word);
+        let ends_inside = path.chars().next_back().is_some_and(is_word)
+            && code[at + path.len()..].chars().next().is_some_and(is_word);
+        !starts_inside && !ends_inside
+    })
 }
 
 /// First names of the paths that follow `prefix::`, through one pair of braces, with their places.
 fn names_after<'a>(code: &'a str, prefix: &str) -> Vec<(usize, &'a str)> {
-    let first_name = |path: &'a str| {
-        path.trim()
-            .split(|c| !is_word(c))
-            .next()
-            .unwrap_or_default()
-    };
+    let first_name = |path: &'a str| path.trim().split(|c| !is_word(c)).next().unwrap_or_default();
     let mut names = Vec::new();
     for at in uses(code, prefix) {
         let rest = &code[at + prefix.len()..];
@@ -110,10 +93,7 @@ pub fn check_imports(files: &[SourceFile]) -> Vec<String> {
             continue;
         };
         let Some(rank) = ROOMS.iter().position(|name| *name == room) else {
-            complaints.push(format!(
-                "{}: room `{room}` has no place in the order",
-                file.path
-            ));
+            complaints.push(format!("{}: room `{room}` has no place in the order", file.path));
             continue;
         };
         let code = code_of(&file.text);
@@ -123,18 +103,10 @@ pub fn check_imports(files: &[SourceFile]) -> Vec<String> {
         for step_count in steps_to_crate..steps_to_crate + 2 {
             let prefix = "super::".repeat(step_count);
             let chains = names_after(&code, &prefix);
-            names.extend(
-                chains
-                    .into_iter()
-                    .filter(|(at, _)| !code[..*at].ends_with("super::")),
-            );
+            names.extend(chains.into_iter().filter(|(at, _)| !code[..*at].ends_with("super::")));
         }
         for (at, name) in names {
-            if ROOMS
-                .iter()
-                .position(|other| *other == name)
-                .is_some_and(|other| other > rank)
-            {
+            if ROOMS.iter().position(|other| *other == name).is_some_and(|other| other > rank) {
                 complaints.push(format!(
                     "{}: line {}: `{room}` lies below `{name}` and may not import it",
                     file.path,
@@ -148,10 +120,7 @@ pub fn check_imports(files: &[SourceFile]) -> Vec<String> {
 
 pub fn check_module_files(files: &[SourceFile]) -> Vec<String> {
     let misnamed = files.iter().filter_map(|file| {
-        let folder = file
-            .path
-            .strip_suffix("/mod.rs")
-            .filter(|_| file.path.starts_with("src/"))?;
+        let folder = file.path.strip_suffix("/mod.rs").filter(|_| file.path.starts_with("src/"))?;
         Some(format!("{}: name it {folder}.rs", file.path))
     });
     misnamed.collect()
@@ -195,9 +164,7 @@ pub fn check_file_lengths(files: &[SourceFile], exceptions: &[(&str, usize)]) ->
             ));
         }
     }
-    let gone = exceptions
-        .iter()
-        .filter(|(path, _)| !files.iter().any(|file| file.path == *path));
+    let gone = exceptions.iter().filter(|(path, _)| !files.iter().any(|file| file.path == *path));
     complaints.extend(gone.map(|(path, _)| format!("{path}: an exception for no file: remove it")));
     complaints
 }
@@ -223,7 +190,7 @@ pub fn check_purity(files: &[SourceFile]) -> Vec<String> {
         "HashMap",
         "HashSet",
         "SystemTime",
-        "Instant",
+        "Instant::now",
         "std::thread",
         "thread::",
         "std::env",
@@ -240,24 +207,18 @@ pub fn check_purity(files: &[SourceFile]) -> Vec<String> {
             continue;
         }
         let code = without_tests(&code_of(&file.text));
-        let mut found: Vec<&str> = BANNED
-            .into_iter()
-            .filter(|name| uses(&code, name).next().is_some())
-            .collect();
+        let mut found: Vec<&str> =
+            BANNED.into_iter().filter(|name| uses(&code, name).next().is_some()).collect();
         let std_modules = names_after(&code, "std::");
         let imports = |module| std_modules.iter().any(|(_, name)| *name == module);
         if file.path != FILE_LOADER && (imports("fs") || uses(&code, "fs::").next().is_some()) {
             found.push("std::fs");
         }
-        if imports("thread") || imports("env") || imports("net") {
-            found.push("std::thread, std::env or std::net");
+        if ["time", "thread", "env", "net"].into_iter().any(imports) {
+            found.push("std::time, std::thread, std::env or std::net");
         }
         if !found.is_empty() {
-            complaints.push(format!(
-                "{}: {} in a pure room",
-                file.path,
-                found.join(", ")
-            ));
+            complaints.push(format!("{}: {} in a pure room", file.path, found.join(", ")));
         }
     }
     complaints
@@ -268,27 +229,18 @@ pub fn check_file_format(files: &[SourceFile]) -> Vec<String> {
         room_of(&file.path).is_some_and(|room| FORMAT_FREE_ROOMS.contains(&room))
             && file.text.to_lowercase().contains("yaml")
     });
-    mentions
-        .map(|file| format!("{}: does not know that YAML exists", file.path))
-        .collect()
+    mentions.map(|file| format!("{}: does not know that YAML exists", file.path)).collect()
 }
 
 pub fn check_module_docs(files: &[SourceFile]) -> Vec<String> {
     let silent = files.iter().filter(|file| {
         let first = file.text.lines().next().unwrap_or_default();
-        let documented = first
-            .strip_prefix("//! ")
-            .is_some_and(|words| !words.trim().is_empty());
+        let documented = first.strip_prefix("//! ").is_some_and(|words| !words.trim().is_empty());
         let included = file.path == "src/lib.rs" && first.starts_with("#![doc");
         file.path.starts_with("src/") && !documented && !included
     });
     silent
-        .map(|file| {
-            format!(
-                "{}: its first line must say what it is (`//! …`)",
-                file.path
-            )
-        })
+        .map(|file| format!("{}: its first line must say what it is (`//! …`)", file.path))
         .collect()
 }
 
@@ -307,9 +259,8 @@ pub fn check_machine_paths(files: &[SourceFile]) -> Vec<String> {
             if let Some(folder) = found {
                 let number = index + 1;
                 let path = &file.path;
-                complaints.push(format!(
-                    "{path}: line {number}: a path in /{folder} of one machine"
-                ));
+                complaints
+                    .push(format!("{path}: line {number}: a path in /{folder} of one machine"));
             }
         }
     }

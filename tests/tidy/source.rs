@@ -21,17 +21,12 @@ pub fn tracked_files() -> Vec<SourceFile> {
 
 /// Every Rust file of the package.
 pub fn rust_files() -> Vec<SourceFile> {
-    tracked_files()
-        .into_iter()
-        .filter(|file| file.path.ends_with(".rs"))
-        .collect()
+    tracked_files().into_iter().filter(|file| file.path.ends_with(".rs")).collect()
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) {
     let entries = fs::read_dir(folder).expect("the tree can be read");
-    let mut paths: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
     for path in paths {
         let relative = path.strip_prefix(root).expect("below the root");
@@ -44,10 +39,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) {
             collect(root, &path, files);
         } else if let Ok(text) = fs::read_to_string(&path) {
             // What is not UTF-8 is a picture.
-            files.push(SourceFile {
-                path: relative,
-                text,
-            });
+            files.push(SourceFile { path: relative, text });
         }
     }
 }
@@ -74,10 +66,7 @@ fn keep(text: &str, wanted: impl Fn(Kind) -> bool) -> String {
     let characters: Vec<char> = text.chars().collect();
     let kinds = classify(&characters);
     let pairs = characters.iter().zip(kinds);
-    pairs
-        .filter(|(c, kind)| **c == '\n' || wanted(*kind))
-        .map(|(c, _)| *c)
-        .collect()
+    pairs.filter(|(c, kind)| **c == '\n' || wanted(*kind)).map(|(c, _)| *c).collect()
 }
 
 /// Kind of every character; a small lexer of Rust, enough for comments and literals.
@@ -134,11 +123,7 @@ fn string_length(before: &[char], rest: &[char]) -> Option<(usize, usize)> {
         '"' => {
             let hash_count = before.iter().rev().take_while(|&&c| c == '#').count();
             let raw = before[..before.len() - hash_count].last() == Some(&'r');
-            let length = if raw {
-                raw_string_end(rest, hash_count)
-            } else {
-                end_of('"')
-            };
+            let length = if raw { raw_string_end(rest, hash_count) } else { end_of('"') };
             // The closing quote is skipped with the content, else it would open a string.
             Some((1, (length + 1).min(rest.len())))
         }

@@ -26,12 +26,8 @@ pub(super) struct ChunkList {
 }
 
 impl ChunkList {
-    pub(super) const EMPTY: ChunkList = ChunkList {
-        first: NO_CHUNK,
-        last: NO_CHUNK,
-        count: 0,
-        earliest: u64::MAX,
-    };
+    pub(super) const EMPTY: ChunkList =
+        ChunkList { first: NO_CHUNK, last: NO_CHUNK, count: 0, earliest: u64::MAX };
 
     /// Number of events, at most 2^32 - 1.
     #[inline]
@@ -59,11 +55,7 @@ pub(super) struct ChunkPool<E: Copy> {
 
 impl<E: Copy> ChunkPool<E> {
     pub(super) fn new() -> ChunkPool<E> {
-        ChunkPool {
-            contents: Vec::new(),
-            links: Vec::new(),
-            first_free: NO_CHUNK,
-        }
+        ChunkPool { contents: Vec::new(), links: Vec::new(), first_free: NO_CHUNK }
     }
 
     #[inline]
