@@ -4,3 +4,4 @@
 pub mod kernel;
 pub mod measure;
 pub mod scenario;
+pub mod verdict;
