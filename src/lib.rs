@@ -1,7 +1,10 @@
 //! Blackstart rehearses outages before they happen.
-#![warn(missing_docs)]
 
+pub mod control;
 pub mod kernel;
 pub mod measure;
 pub mod scenario;
+pub mod simulation;
+pub mod traffic;
 pub mod verdict;
+pub mod world;

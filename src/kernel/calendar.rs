@@ -1,17 +1,19 @@
 //! The calendar of the hot loop: pending events, popped in the order (time, insertion).
 //!
-//! **Model.** A hierarchical timing wheel of radix 256 (Varghese and Lauck, "Hashed and hierarchical timing
-//! wheels", SOSP 1987, scheme 7) over the eight bytes of a time in nanoseconds, made exact: an event stands at
-//! the level of the highest byte in which its time differs from the cursor, in the slot of that byte. The
-//! earliest slot is either sorted into a short run of *due* events (few events, or one single time), or spread
-//! over the levels below it. Slots keep insertion order, so equal times need no sequence number while they wait.
+//! **Model.** A hierarchical timing wheel of radix 256 (Varghese and Lauck, "Hashed and
+//! hierarchical timing wheels", SOSP 1987, scheme 7) over the eight bytes of a time in nanoseconds,
+//! made exact: an event stands at the level of the highest byte in which its time differs from the
+//! cursor, in the slot of that byte. The earliest slot is either sorted into a short run of *due*
+//! events (few events, or one single time), or spread over the levels below it. Slots keep
+//! insertion order, so equal times need no sequence number while they wait.
 //!
-//! Events pushed into the stretch of time that is already due wait in a small heap beside the run. That stretch
-//! is at most one slot of level [`WIDEST_DUE_LEVEL`], 17 ms, so a storm that starts in a quiet calendar cannot
-//! turn the heap into the whole queue.
+//! Events pushed into the stretch of time that is already due wait in a small heap beside the run.
+//! That stretch is at most one slot of level [`WIDEST_DUE_LEVEL`], 17 ms, so a storm that starts in
+//! a quiet calendar cannot turn the heap into the whole queue.
 //!
-//! **Cost.** About 20 to 50 ns a pop and push from a thousand to ten million pending events; no allocation in
-//! steady state; 24 bytes an event of up to 8 bytes, 32 of 16. **Validation.** Against an ordered map, below.
+//! **Cost.** About 20 to 50 ns a pop and push from a thousand to ten million pending events; no
+//! allocation in steady state; 24 bytes an event of up to 8 bytes, 32 of 16. **Validation.**
+//! Against an ordered map, below.
 
 mod chunk;
 
@@ -115,21 +117,11 @@ impl<E: Copy> Calendar<E> {
     pub fn push(&mut self, time: SimTime, event: E) {
         self.pending_count += 1;
         if time.0 > self.cursor {
-            self.wheel.insert(
-                self.cursor,
-                Waiting {
-                    time: time.0,
-                    event,
-                },
-            );
+            self.wheel.insert(self.cursor, Waiting { time: time.0, event });
         } else {
             let order = self.next_order;
             self.next_order += 1;
-            self.late.push(Due {
-                time: time.0,
-                order,
-                event,
-            });
+            self.late.push(Due { time: time.0, order, event });
         }
     }
 
@@ -170,25 +162,19 @@ impl<E: Copy> Calendar<E> {
             (Some(due), Some(late)) => Some(due.min(late)),
             (due, late) => due.or(late),
         };
-        earliest
-            .or_else(|| self.wheel.first_slot().map(|slot| slot.earliest))
-            .map(SimTime)
+        earliest.or_else(|| self.wheel.first_slot().map(|slot| slot.earliest)).map(SimTime)
     }
 
     /// Makes the earliest slot due if it holds an event at or before `limit`.
     ///
-    /// The limit keeps the cursor from running ahead of the caller's clock: what is pushed behind the cursor
-    /// goes to the heap, which is dearer.
+    /// The limit keeps the cursor from running ahead of the caller's clock: what is pushed behind
+    /// the cursor goes to the heap, which is dearer.
     #[inline(never)]
     fn refill(&mut self, limit: u64) -> bool {
         self.due.clear();
         self.due_next = 0;
         loop {
-            let Some(slot) = self
-                .wheel
-                .first_slot()
-                .filter(|slot| slot.earliest <= limit)
-            else {
+            let Some(slot) = self.wheel.first_slot().filter(|slot| slot.earliest <= limit) else {
                 return false;
             };
             let list = self.wheel.remove_slot(&slot);
@@ -197,7 +183,8 @@ impl<E: Copy> Calendar<E> {
                 self.make_due(list, slot.level);
                 return true;
             }
-            // Times in the slot agree with `earliest` in all bytes above its level, and are not before it.
+            // Times in the slot agree with `earliest` in all bytes above its level, and are not
+            // before it.
             self.cursor = slot.earliest;
             self.wheel.spread(slot.earliest, list);
         }
@@ -207,11 +194,7 @@ impl<E: Copy> Calendar<E> {
         let due = &mut self.due;
         let next_order = &mut self.next_order;
         self.wheel.pool.drain(list, |waiting| {
-            due.push(Due {
-                time: waiting.time,
-                order: *next_order,
-                event: waiting.event,
-            });
+            due.push(Due { time: waiting.time, order: *next_order, event: waiting.event });
             *next_order += 1;
         });
         // A slot of level 0 is one single time, in order of insertion already.
@@ -246,12 +229,11 @@ impl<E: Copy> Wheel<E> {
         let number = (waiting.time >> (8 * level)) as usize % SLOT_COUNT;
         self.occupied[level][number / 64] |= 1 << (number % 64);
         self.occupied_levels |= 1 << level;
-        self.pool
-            .append(&mut self.slots[level * SLOT_COUNT + number], waiting);
+        self.pool.append(&mut self.slots[level * SLOT_COUNT + number], waiting);
     }
 
-    /// The slot with the earliest events: no slot before the cursor's own is ever occupied, and every lower
-    /// level lies before every higher one.
+    /// The slot with the earliest events: no slot before the cursor's own is ever occupied, and
+    /// every lower level lies before every higher one.
     #[inline]
     fn first_slot(&self) -> Option<FirstSlot> {
         if self.occupied_levels == 0 {
@@ -262,11 +244,7 @@ impl<E: Copy> Wheel<E> {
         let word = words.iter().position(|&word| word != 0)?;
         let number = word * 64 + words[word].trailing_zeros() as usize;
         let earliest = self.slots[level * SLOT_COUNT + number].earliest();
-        Some(FirstSlot {
-            level,
-            number,
-            earliest,
-        })
+        Some(FirstSlot { level, number, earliest })
     }
 
     fn remove_slot(&mut self, slot: &FirstSlot) -> ChunkList {
@@ -275,10 +253,7 @@ impl<E: Copy> Wheel<E> {
         if words.iter().all(|&word| word == 0) {
             self.occupied_levels &= !(1 << slot.level);
         }
-        std::mem::replace(
-            &mut self.slots[slot.level * SLOT_COUNT + slot.number],
-            ChunkList::EMPTY,
-        )
+        std::mem::replace(&mut self.slots[slot.level * SLOT_COUNT + slot.number], ChunkList::EMPTY)
     }
 
     /// Distributes the events of a slot over lower levels, chunk by chunk, keeping their order.

@@ -1,8 +1,8 @@
 //! The fingerprint of a run: equal input must give an equal digest, on any machine.
 //!
-//! BLAKE3 over a byte stream that the caller defines; integers and floats enter as little-endian bits, so
-//! that no formatting and no rounding can hide a difference. The first 16 bytes are kept: enough that two
-//! different results never share one by accident, short enough to read aloud.
+//! BLAKE3 over a byte stream that the caller defines; integers and floats enter as little-endian
+//! bits, so that no formatting and no rounding can hide a difference. The first 16 bytes are kept:
+//! enough that two different results never share one by accident, short enough to read aloud.
 
 use std::fmt::Write;
 
@@ -69,9 +69,6 @@ mod tests {
         });
         assert_ne!(one_two, two_one);
         assert_ne!(of(&|d| d.update_f64(0.0)), of(&|d| d.update_f64(-0.0)));
-        assert_eq!(
-            of(&|d| d.update_u64(1)),
-            of(&|d| d.update_bytes(&[1, 0, 0, 0, 0, 0, 0, 0]))
-        );
+        assert_eq!(of(&|d| d.update_u64(1)), of(&|d| d.update_bytes(&[1, 0, 0, 0, 0, 0, 0, 0])));
     }
 }

@@ -1,12 +1,13 @@
 //! Distributions of times, and samplers of counts, over [`math`] alone.
 //!
-//! **Which question.** How long does this service, this person, this link take? A scenario gives a law and
-//! any two of its mean, median and quantiles; [`Distribution::fit`] finds the parameters. **Model.** Laws of
-//! non-negative times in seconds. A sample is the inverse of the law at one uniform number, so that the same
-//! [`Luck`] gives a slower draw wherever the law is slower; the gamma law, whose inverse is dear, uses
-//! rejection from a stream of its own. **Why our own.** The samplers of `rand_distr` call the platform's
-//! logarithm as soon as any crate turns on `num-traits/std`, and digests then differ between machines; it
-//! serves as the reference in the tests, with `statrs`.
+//! **Which question.** How long does this service, this person, this link take? A scenario gives a
+//! law and any two of its mean, median and quantiles; [`Distribution::fit`] finds the parameters.
+//! **Model.** Laws of non-negative times in seconds. A sample is the inverse of the law at one
+//! uniform number, so that the same [`Luck`] gives a slower draw wherever the law is slower; the
+//! gamma law, whose inverse is dear, uses rejection from a stream of its own. **Why our own.** The
+//! samplers of `rand_distr` call the platform's logarithm as soon as any crate turns on
+//! `num-traits/std`, and digests then differ between machines; it serves as the reference in the
+//! tests, with `statrs`.
 
 mod count;
 mod empirical;
@@ -73,10 +74,12 @@ pub enum Distribution {
 impl Distribution {
     /// Law of `kind` with the given moments: one for constant and exponential, two for the others.
     ///
-    /// Where two laws fit (a mean and a high quantile of a lognormal, say), the less variable one is taken.
+    /// Where two laws fit (a mean and a high quantile of a lognormal, say), the less variable one
+    /// is taken.
     ///
     /// # Errors
-    /// Wrong number of moments, a moment that is no positive number, or moments no law of this kind has.
+    /// Wrong number of moments, a moment that is no positive number, or moments no law of this kind
+    /// has.
     pub fn fit(kind: DistributionKind, moments: &[Moment]) -> Result<Distribution, FitError> {
         fit::fit(kind, moments)
     }

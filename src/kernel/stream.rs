@@ -1,13 +1,14 @@
 //! Randomness that does not depend on who asked before.
 //!
-//! Two kinds. A [`Stream`] is a sequence with a name, for things that happen one after another (the arrivals
-//! of one population). A [`Luck`] is a key from which every draw is a pure function of (key, tag), for things
-//! that must not move when something else is added (the service times of one request): adding a draw with a
-//! new tag changes no other draw, so two designs can be compared under the same luck.
+//! Two kinds. A [`Stream`] is a sequence with a name, for things that happen one after another (the
+//! arrivals of one population). A [`Luck`] is a key from which every draw is a pure function of
+//! (key, tag), for things that must not move when something else is added (the service times of one
+//! request): adding a draw with a new tag changes no other draw, so two designs can be compared
+//! under the same luck.
 //!
-//! A stream is ChaCha with 8 rounds, keyed by BLAKE3 of (seed, name): streams of different names are
-//! independent whatever the names are. A luck is mixed by one multiply-xorshift permutation of 64 bits, which
-//! is far cheaper; it is no cipher, and nothing here needs one.
+//! A stream is ChaCha with 8 rounds, keyed by BLAKE3 of (seed, name): streams of different names
+//! are independent whatever the names are. A luck is mixed by one multiply-xorshift permutation of
+//! 64 bits, which is far cheaper; it is no cipher, and nothing here needs one.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -17,12 +18,13 @@ use crate::kernel::math;
 /// Changing this text changes every draw of every run.
 const KEY_CONTEXT: &str = "blackstart kernel stream, version 1";
 
-/// Fractional part of the golden ratio in 64 bits, odd: the increment of SplitMix64 (Steele, Lea, Flood,
-/// "Fast splittable pseudorandom number generators", OOPSLA 2014).
+/// Fractional part of the golden ratio in 64 bits, odd: the increment of SplitMix64 (Steele, Lea,
+/// Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Separates the keys of [`Luck::derive`] from the draws of [`Luck::bits`]: fractional part of the square
-/// root of 2, and an odd increment from the square root of 3 (the first words of SHA-512's initial value).
+/// Separates the keys of [`Luck::derive`] from the draws of [`Luck::bits`]: fractional part of the
+/// square root of 2, and an odd increment from the square root of 3 (the first words of SHA-512's
+/// initial value).
 const DERIVE_MASK: u64 = 0x6a09_e667_f3bc_c908;
 const DERIVE_INCREMENT: u64 = 0xbb67_ae85_84ca_a73b;
 
@@ -39,9 +41,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this name under this seed, from its beginning.
     pub fn named(seed: RootSeed, name: &str) -> Stream {
-        Stream {
-            generator: ChaCha8Rng::from_seed(key_of(seed, name)),
-        }
+        Stream { generator: ChaCha8Rng::from_seed(key_of(seed, name)) }
     }
 
     /// Next 64 random bits.
@@ -74,7 +74,8 @@ impl Stream {
     /// When `bound` is zero: there is no such number.
     ///
     /// # Source
-    /// D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29 (2019), algorithm 5.
+    /// D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29 (2019), algorithm
+    /// 5.
     #[inline]
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "no whole number is below zero");
@@ -122,10 +123,7 @@ impl Luck {
     /// The 64 bits of draw `tag`: always the same for the same luck.
     #[inline]
     pub fn bits(self, tag: u64) -> u64 {
-        avalanche(
-            self.0
-                .wrapping_add(tag.wrapping_add(1).wrapping_mul(GOLDEN)),
-        )
+        avalanche(self.0.wrapping_add(tag.wrapping_add(1).wrapping_mul(GOLDEN)))
     }
 
     /// Draw `tag` in [0, 1), a multiple of 2^-53.
@@ -143,7 +141,8 @@ impl Luck {
 
 /// Short sequence that starts from a [`Luck`], for samplers that need an unknown number of draws.
 ///
-/// It is the sequence [`Luck::bits`] of tags 0, 1, 2 …, that is, SplitMix64 with the finaliser below.
+/// It is the sequence [`Luck::bits`] of tags 0, 1, 2 …, that is, SplitMix64 with the finaliser
+/// below.
 #[derive(Clone, Debug)]
 pub struct SmallStream {
     state: u64,
@@ -173,8 +172,8 @@ impl SmallStream {
 /// Permutation of 64 bits in which every output bit depends on every input bit.
 ///
 /// # Source
-/// "moremur", P. Evensen, mostlymangling.blogspot.com (2019): the MurmurHash3 / SplitMix64 finaliser with
-/// constants searched for low bias, tested by its author on counters with PractRand.
+/// "moremur", P. Evensen, mostlymangling.blogspot.com (2019): the MurmurHash3 / SplitMix64
+/// finaliser with constants searched for low bias, tested by its author on counters with PractRand.
 #[inline]
 fn avalanche(mut x: u64) -> u64 {
     x ^= x >> 27;
@@ -240,16 +239,11 @@ mod tests {
             counts[stream.below(6) as usize] += 1;
         }
         let chi_square: f64 = counts.iter().map(|&n| (n as f64 - 1e4).powi(2) / 1e4).sum();
-        assert!(
-            chi_square < 20.5,
-            "5 degrees of freedom, 99.9 %: {chi_square}"
-        );
+        assert!(chi_square < 20.5, "5 degrees of freedom, 99.9 %: {chi_square}");
         assert_eq!(stream.below(1), 0);
         // With this bound a third of all 64-bit words would be biased without rejection.
         let bound = 3 << 62;
-        let low = (0..20_000)
-            .filter(|_| stream.below(bound) < bound / 2)
-            .count();
+        let low = (0..20_000).filter(|_| stream.below(bound) < bound / 2).count();
         assert!((9_700..10_300).contains(&low), "{low}");
     }
 
@@ -267,10 +261,7 @@ mod tests {
     fn every_input_bit_of_a_luck_reaches_every_output_bit() {
         let trial_count = 4_000;
         for (name, draw) in [
-            (
-                "bits",
-                (|luck: Luck, tag| luck.bits(tag)) as fn(Luck, u64) -> u64,
-            ),
+            ("bits", (|luck: Luck, tag| luck.bits(tag)) as fn(Luck, u64) -> u64),
             ("derive", |luck, tag| luck.derive(tag).0),
         ] {
             for flipped in 0..64 {
@@ -284,10 +275,7 @@ mod tests {
                 }
                 for (bit, count) in changed.iter().enumerate() {
                     let share = f64::from(*count) / trial_count as f64;
-                    assert!(
-                        (share - 0.5).abs() < 0.1,
-                        "{name}: {flipped} -> {bit}: {share}"
-                    );
+                    assert!((share - 0.5).abs() < 0.1, "{name}: {flipped} -> {bit}: {share}");
                 }
             }
         }
@@ -295,18 +283,17 @@ mod tests {
 
     #[test]
     fn draws_of_neighbouring_lucks_and_tags_are_uncorrelated() {
-        let correlation = |first: &dyn Fn(u64) -> f64, second: &dyn Fn(u64) -> f64| {
+        type Draw<'a> = &'a dyn Fn(u64) -> f64;
+        let correlation = |first: Draw, second: Draw| {
             let n = 100_000;
             let sum: f64 = (0..n).map(|i| (first(i) - 0.5) * (second(i) - 0.5)).sum();
             sum / n as f64 * 12.0
         };
-        let pairs: [(&dyn Fn(u64) -> f64, &dyn Fn(u64) -> f64); 4] = [
+        let pairs: [(Draw, Draw); 4] = [
             (&|i| Luck(i).uniform(0), &|i| Luck(i + 1).uniform(0)),
             (&|i| Luck(i).uniform(0), &|i| Luck(i).uniform(1)),
             (&|i| Luck(i).derive(0).uniform(0), &|i| Luck(i).uniform(0)),
-            (&|i| Luck(i).derive(0).uniform(0), &|i| {
-                Luck(i).derive(1).uniform(0)
-            }),
+            (&|i| Luck(i).derive(0).uniform(0), &|i| Luck(i).derive(1).uniform(0)),
         ];
         for (number, (first, second)) in pairs.iter().enumerate() {
             let r = correlation(first, second);

@@ -151,7 +151,11 @@ mod tests {
     fn merging_is_the_same_as_recording_together() {
         let (mut a, mut b, mut both) = (Histogram::new(), Histogram::new(), Histogram::new());
         for value in (0..50_000u64).map(|i| SimDuration(i * i * 31)) {
-            if value.0 % 3 == 0 { a.record(value) } else { b.record(value) }
+            if value.0 % 3 == 0 {
+                a.record(value)
+            } else {
+                b.record(value)
+            }
             both.record(value);
         }
         a.merge(&b);

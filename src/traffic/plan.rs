@@ -112,7 +112,8 @@ impl RetryPlan {
     /// Whether attempt number `made` may be followed by another.
     #[inline]
     pub fn allows_after(&self, made: u32) -> bool {
-        let made = if crate::kernel::defect::planted("attempts-off-by-one") { made - 1 } else { made };
+        let made =
+            if crate::kernel::defect::planted("attempts-off-by-one") { made - 1 } else { made };
         made < self.attempts
     }
 
@@ -209,7 +210,7 @@ impl Plan {
         let mut calls = Vec::new();
         let mut calls_of = Vec::with_capacity(scenario.services.len() * operations);
         for (s, service) in scenario.services.iter().enumerate() {
-            let cache_of: Vec<Option<u16>> = service.calls.iter().map(|call| {
+            let cache_of = service.calls.iter().map(|call| {
                 call.cache.as_ref().map(|cache| {
                     caches.push(CachePlan {
                         caller: ServiceId(s as u32),
@@ -219,8 +220,7 @@ impl Plan {
                     caches.len() as u16 - 1
                 })
             });
-            let cache_of = cache_of.collect();
-            let cache_of: Vec<Option<u16>> = cache_of;
+            let cache_of: Vec<Option<u16>> = cache_of.collect();
             for operation in 0..operations {
                 let from = calls.len() as u16;
                 for (call, &cache) in service.calls.iter().zip(&cache_of) {

@@ -1,7 +1,8 @@
-//! Waiting events of the wheel in linked chunks: order kept, memory given back to a pool, never freed.
+//! Waiting events of the wheel in linked chunks: order kept, memory given back to a pool, never
+//! freed.
 //!
-//! A chunk holds a few events side by side, so that walking a slot of many thousand events costs one cache
-//! miss per chunk instead of one per event.
+//! A chunk holds a few events side by side, so that walking a slot of many thousand events costs
+//! one cache miss per chunk instead of one per event.
 
 /// Events in one chunk: 14 of 24 bytes fill five and a half cache lines with the link.
 const CHUNK_LENGTH: usize = 14;
@@ -31,12 +32,8 @@ pub(super) struct ChunkList {
 }
 
 impl ChunkList {
-    pub(super) const EMPTY: ChunkList = ChunkList {
-        first: NO_CHUNK,
-        last: NO_CHUNK,
-        count: 0,
-        earliest: u64::MAX,
-    };
+    pub(super) const EMPTY: ChunkList =
+        ChunkList { first: NO_CHUNK, last: NO_CHUNK, count: 0, earliest: u64::MAX };
 
     /// Number of events, at most 2^32 - 1.
     #[inline]
@@ -60,10 +57,7 @@ pub(super) struct ChunkPool<E: Copy> {
 
 impl<E: Copy> ChunkPool<E> {
     pub(super) fn new() -> ChunkPool<E> {
-        ChunkPool {
-            chunks: Vec::new(),
-            first_free: NO_CHUNK,
-        }
+        ChunkPool { chunks: Vec::new(), first_free: NO_CHUNK }
     }
 
     #[inline]
@@ -91,10 +85,7 @@ impl<E: Copy> ChunkPool<E> {
         if index == NO_CHUNK {
             let index = self.chunks.len();
             assert!(index < NO_CHUNK as usize, "calendar is full");
-            self.chunks.push(Chunk {
-                content: [first; CHUNK_LENGTH],
-                next: NO_CHUNK,
-            });
+            self.chunks.push(Chunk { content: [first; CHUNK_LENGTH], next: NO_CHUNK });
             return index as u32;
         }
         let chunk = &mut self.chunks[index as usize];

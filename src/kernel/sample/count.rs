@@ -1,5 +1,8 @@
 //! Samplers of counts, exact in law at every size, and the probabilities they need.
 
+#[cfg(test)]
+mod tests;
+
 use std::f64::consts::PI;
 
 use crate::kernel::math;
@@ -10,12 +13,12 @@ const REJECTION_FROM_MEAN: f64 = 10.0;
 
 /// Poisson variable of this mean; zero for a mean that is not positive.
 ///
-/// By inversion below a mean of 10, else by the transformed rejection method PTRS. Exact up to means of about
-/// 1e15, where neighbouring counts are no longer different floats.
+/// By inversion below a mean of 10, else by the transformed rejection method PTRS. Exact up to
+/// means of about 1e15, where neighbouring counts are no longer different floats.
 ///
 /// # Source
-/// W. Hörmann, "The transformed rejection method for generating Poisson random variables", Insurance:
-/// Mathematics and Economics 12 (1993), 39-45.
+/// W. Hörmann, "The transformed rejection method for generating Poisson random variables",
+/// Insurance: Mathematics and Economics 12 (1993), 39-45.
 pub fn poisson(stream: &mut Stream, mean: f64) -> u64 {
     if mean.is_nan() || mean <= 0.0 {
         return 0;
@@ -47,12 +50,12 @@ pub fn poisson(stream: &mut Stream, mean: f64) -> u64 {
 
 /// Binomial variable: how many of `n` independent events of probability `p` happen.
 ///
-/// By inversion where the rarer outcome has a mean below 10, else by the transformed rejection method BTRS.
-/// A probability outside 0 to 1 counts as the nearer end.
+/// By inversion where the rarer outcome has a mean below 10, else by the transformed rejection
+/// method BTRS. A probability outside 0 to 1 counts as the nearer end.
 ///
 /// # Source
-/// W. Hörmann, "The generation of binomial random variates", Journal of Statistical Computation and Simulation
-/// 46 (1993), 101-110.
+/// W. Hörmann, "The generation of binomial random variates", Journal of Statistical Computation and
+/// Simulation 46 (1993), 101-110.
 pub fn binomial(stream: &mut Stream, n: u64, p: f64) -> u64 {
     if n == 0 || p.is_nan() || p <= 0.0 {
         return 0;
@@ -98,7 +101,8 @@ fn binomial_of_rarer(stream: &mut Stream, n: u64, p: f64) -> u64 {
 }
 
 fn poisson_by_inversion(stream: &mut Stream, mean: f64) -> u64 {
-    // Below this mean a count of 200 has a probability under 1e-200: the sum has come to 1 long before.
+    // Below this mean a count of 200 has a probability under 1e-200: the sum has come to 1 long
+    // before.
     const COUNT_MAX: u64 = 200;
     let mut left = stream.uniform();
     let mut probability = math::exp(-mean);
@@ -128,8 +132,8 @@ fn binomial_by_inversion(stream: &mut Stream, n: u64, p: f64) -> u64 {
 /// Logarithm of the probability that a Poisson variable of this mean is the whole number `k`.
 ///
 /// # Source
-/// C. Loader, "Fast and accurate computation of binomial probabilities" (2000): saddle-point form, which
-/// loses no digits where `k` and `mean` are large and near each other.
+/// C. Loader, "Fast and accurate computation of binomial probabilities" (2000): saddle-point form,
+/// which loses no digits where `k` and `mean` are large and near each other.
 pub fn ln_poisson_pmf(k: f64, mean: f64) -> f64 {
     if k == 0.0 {
         return -mean;
@@ -177,7 +181,7 @@ fn deviance(k: f64, mean: f64) -> f64 {
     let square = ratio * ratio;
     let mut sum = difference * ratio;
     let mut term = 2.0 * k * ratio;
-    // |ratio| < 0.1, so each term is a hundredth of the one before it: 12 terms are beyond the last bit.
+    // |ratio| < 0.1, so each term is a hundredth of the one before it: 12 are beyond the last bit.
     for n in 1..12 {
         term *= square;
         sum += term / f64::from(2 * n + 1);

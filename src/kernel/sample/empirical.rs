@@ -4,8 +4,9 @@ use serde::Serialize;
 
 /// Points (cumulative probability, time [s]) of a distribution, both never falling.
 ///
-/// A first probability above 0 is the share at exactly the first time; the last must be 1. Two points of one
-/// time are a jump in probability (many draws of just that time), two points of one probability a gap in time.
+/// A first probability above 0 is the share at exactly the first time; the last must be 1. Two
+/// points of one time are a jump in probability (many draws of just that time), two points of one
+/// probability a gap in time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct EmpiricalTable {
@@ -53,11 +54,7 @@ impl EmpiricalTable {
             let possible =
                 (0.0..=1.0).contains(&probability) && seconds.is_finite() && seconds >= 0.0;
             if !possible {
-                return Err(EmpiricalError::Impossible {
-                    index,
-                    probability,
-                    seconds,
-                });
+                return Err(EmpiricalError::Impossible { index, probability, seconds });
             }
             if probability < previous.0 || seconds < previous.1 {
                 return Err(EmpiricalError::Unsorted { index });
@@ -69,9 +66,7 @@ impl EmpiricalTable {
             Some(&(probability, _)) if probability != 1.0 => {
                 Err(EmpiricalError::Incomplete { probability })
             }
-            Some(_) => Ok(EmpiricalTable {
-                points: points.to_vec(),
-            }),
+            Some(_) => Ok(EmpiricalTable { points: points.to_vec() }),
         }
     }
 

@@ -6,14 +6,15 @@ use crate::kernel::stream::{Luck, SmallStream};
 /// Tag of the luck that a gamma sample draws its stream from.
 const SAMPLER_TAG: u64 = 0;
 
-/// Terms after which a series or fraction is taken as it stands; it needs some 10 sqrt(shape) of them.
+/// Terms after which a series or fraction is taken as it stands; it needs some 10 sqrt(shape) of
+/// them.
 const TERM_COUNT_MAX: u32 = 20_000;
 
 /// Regularised lower incomplete gamma function P(`shape`, `x`).
 ///
 /// # Source
-/// NIST Digital Library of Mathematical Functions, 8.11.4 (series) below `shape + 1`, 8.9.2 (continued
-/// fraction, by the modified Lentz method) above.
+/// NIST Digital Library of Mathematical Functions, 8.11.4 (series) below `shape + 1`, 8.9.2
+/// (continued fraction, by the modified Lentz method) above.
 pub(super) fn cdf(shape: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -22,11 +23,7 @@ pub(super) fn cdf(shape: f64, x: f64) -> f64 {
         return 1.0;
     }
     let front = math::exp(shape * math::ln(x) - x - math::lgamma(shape));
-    if x < shape + 1.0 {
-        front * series(shape, x)
-    } else {
-        1.0 - front * fraction(shape, x)
-    }
+    if x < shape + 1.0 { front * series(shape, x) } else { 1.0 - front * fraction(shape, x) }
 }
 
 /// Sum of x^n / (shape (shape + 1) ... (shape + n)).
@@ -87,11 +84,7 @@ pub(super) fn quantile(shape: f64, p: f64) -> f64 {
         if middle <= low || middle >= high {
             break;
         }
-        if cdf(shape, middle) < p {
-            low = middle
-        } else {
-            high = middle
-        }
+        if cdf(shape, middle) < p { low = middle } else { high = middle }
     }
     0.5 * (low + high)
 }
@@ -99,8 +92,8 @@ pub(super) fn quantile(shape: f64, p: f64) -> f64 {
 /// Gamma variable of scale 1.
 ///
 /// # Source
-/// G. Marsaglia and W. W. Tsang, "A simple method for generating gamma variables", ACM TOMS 26 (2000),
-/// 363-372; shapes below 1 by their section 6, from shape + 1 and one more uniform number.
+/// G. Marsaglia and W. W. Tsang, "A simple method for generating gamma variables", ACM TOMS 26
+/// (2000), 363-372; shapes below 1 by their section 6, from shape + 1 and one more uniform number.
 #[inline]
 pub(super) fn sample(shape: f64, luck: Luck) -> f64 {
     let mut stream = SmallStream::new(luck.derive(SAMPLER_TAG));

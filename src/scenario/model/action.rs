@@ -30,63 +30,117 @@ pub struct Fault {
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// A link carries nothing; its ends notice.
-    LinkDown { /** The link. */ link: LinkId },
+    LinkDown {
+        /** The link. */
+        link: LinkId,
+    },
     /// A link loses packets.
-    LinkLoss { /** The link. */ link: LinkId, /** Share lost. */ loss: f64 },
+    LinkLoss {
+        /** The link. */
+        link: LinkId,
+        /** Share lost. */
+        loss: f64,
+    },
     /// A link takes longer.
-    LinkDelay { /** The link. */ link: LinkId, /** Added one-way delay. */ add: SimDuration },
+    LinkDelay {
+        /** The link. */
+        link: LinkId,
+        /** Added one-way delay. */
+        add: SimDuration,
+    },
     /// A link keeps only this share of its bandwidth.
-    LinkBandwidth { /** The link. */ link: LinkId, /** Share left. */ to: f64 },
+    LinkBandwidth {
+        /** The link. */
+        link: LinkId,
+        /** Share left. */
+        to: f64,
+    },
     /// A router stops; its neighbours notice.
-    RouterDown { /** The router. */ router: RouterId },
+    RouterDown {
+        /** The router. */
+        router: RouterId,
+    },
     /// A router forwards nothing but still speaks the routing protocol: nobody routes around it.
-    RouterSilent { /** The router. */ router: RouterId },
+    RouterSilent {
+        /** The router. */
+        router: RouterId,
+    },
     /// Everything at a site stops, and its router's link to it.
-    SiteDown { /** The site. */ site: SiteId },
+    SiteDown {
+        /** The site. */
+        site: SiteId,
+    },
     /// A share of a station's instances is gone.
     InstancesLost {
-        /** The service. */ service: ServiceId,
-        /** The site. */ site: SiteId,
-        /** Share of instances lost. */ share: f64,
-        /** What becomes of their work. */ jobs: LostJobs,
+        /** The service. */
+        service: ServiceId,
+        /** The site. */
+        site: SiteId,
+        /** Share of instances lost. */
+        share: f64,
+        /** What becomes of their work. */
+        jobs: LostJobs,
     },
     /// Service times are multiplied.
     Slow {
-        /** The service. */ service: ServiceId,
-        /** The site; `None`: all. */ site: Option<SiteId>,
-        /** Factor on the service time. */ factor: f64,
+        /** The service. */
+        service: ServiceId,
+        /** The site; `None`: all. */
+        site: Option<SiteId>,
+        /** Factor on the service time. */
+        factor: f64,
     },
     /// A share of the requests is answered with an error after its work.
     Erroring {
-        /** The service. */ service: ServiceId,
-        /** The site; `None`: all. */ site: Option<SiteId>,
-        /** Share answered with an error. */ share: f64,
+        /** The service. */
+        service: ServiceId,
+        /** The site; `None`: all. */
+        site: Option<SiteId>,
+        /** Share answered with an error. */
+        share: f64,
     },
     /// What is picked up never ends, until the fault does.
     Hung {
-        /** The service. */ service: ServiceId,
-        /** The site; `None`: all. */ site: Option<SiteId>,
-        /** The partition; `None`: all. */ partition: Option<u32>,
+        /** The service. */
+        service: ServiceId,
+        /** The site; `None`: all. */
+        site: Option<SiteId>,
+        /** The partition; `None`: all. */
+        partition: Option<u32>,
     },
     /// A middlebox keeps only this share of all its limits.
-    MiddleboxCapacity { /** The middlebox. */ middlebox: MiddleboxId, /** Share left. */ to: f64 },
+    MiddleboxCapacity {
+        /** The middlebox. */
+        middlebox: MiddleboxId,
+        /** Share left. */
+        to: f64,
+    },
     /// Demand is multiplied.
     LoadSurge {
-        /** The region; `None`: all. */ region: Option<RegionId>,
-        /** The operation; `None`: all. */ operation: Option<OperationId>,
-        /** Factor on the demand. */ factor: f64,
+        /** The region; `None`: all. */
+        region: Option<RegionId>,
+        /** The operation; `None`: all. */
+        operation: Option<OperationId>,
+        /** Factor on the demand. */
+        factor: f64,
     },
     /// A share of the sessions at a site is lost at once.
     MassReconnect {
-        /** The client; `None`: all with sessions. */ client: Option<ClientId>,
-        /** The site; `None`: all. */ site: Option<SiteId>,
-        /** Share of sessions lost. */ share: f64,
+        /** The client; `None`: all with sessions. */
+        client: Option<ClientId>,
+        /** The site; `None`: all. */
+        site: Option<SiteId>,
+        /** Share of sessions lost. */
+        share: f64,
     },
     /// The caches in front of a service's calls lose a share of their entries.
     CacheLost {
-        /** The service. */ service: ServiceId,
-        /** The site; `None`: all. */ site: Option<SiteId>,
-        /** Share of entries lost. */ share: f64,
+        /** The service. */
+        service: ServiceId,
+        /** The site; `None`: all. */
+        site: Option<SiteId>,
+        /** Share of entries lost. */
+        share: f64,
     },
 }
 
@@ -302,60 +356,99 @@ pub enum StepPhase {
 pub enum Action {
     /// Sets the shares of a name.
     Set {
-        /** The name. */ steering: SteeringId,
-        /** New shares, adding up to 1. */ answers: Vec<(SiteId, f64)>,
+        /** The name. */
+        steering: SteeringId,
+        /** New shares, adding up to 1. */
+        answers: Vec<(SiteId, f64)>,
         /** Sessions at a site they no longer belong to are closed over this; `None`: they stay. */
         drain: Option<SimDuration>,
     },
     /// Moves a share (of the whole) of a name from one site to another.
     Move {
-        /** The name. */ steering: SteeringId,
-        /** From. */ from: SiteId,
-        /** To. */ to: SiteId,
-        /** Share of all mailboxes of the name. */ share: f64,
-        /** As in `Set`. */ drain: Option<SimDuration>,
+        /** The name. */
+        steering: SteeringId,
+        /** From. */
+        from: SiteId,
+        /** To. */
+        to: SiteId,
+        /** Share of all mailboxes of the name. */
+        share: f64,
+        /** As in `Set`. */
+        drain: Option<SimDuration>,
     },
     /// Back to the shares at `start`, in equal steps.
     Restore {
-        /** The name. */ steering: SteeringId,
-        /** Number of steps. */ steps: u32,
-        /** Time between them. */ every: SimDuration,
+        /** The name. */
+        steering: SteeringId,
+        /** Number of steps. */
+        steps: u32,
+        /** Time between them. */
+        every: SimDuration,
         /** Checked before each step after the first: if true, it stops where it is. */
         stop_if: Option<Condition>,
-        /** As in `Set`. */ drain: Option<SimDuration>,
+        /** As in `Set`. */
+        drain: Option<SimDuration>,
     },
     /// Closes the sessions at a site, evenly over a time.
-    Drain { /** The site. */ site: SiteId, /** Time it takes. */ over: SimDuration },
+    Drain {
+        /** The site. */
+        site: SiteId,
+        /** Time it takes. */
+        over: SimDuration,
+    },
     /// Admits only so many first and later attempts of an operation at a site; the rest is refused
     /// at once. `to` full admission in `ramp`: the limit grows linearly to twice `admit`, then goes.
     Throttle {
-        /** The operation. */ operation: OperationId,
-        /** The site. */ site: SiteId,
-        /** Attempts admitted a second at full size. */ admit: f64,
-        /** Time until it is lifted; `None`: stays. */ ramp: Option<SimDuration>,
+        /** The operation. */
+        operation: OperationId,
+        /** The site. */
+        site: SiteId,
+        /** Attempts admitted a second at full size. */
+        admit: f64,
+        /** Time until it is lifted; `None`: stays. */
+        ramp: Option<SimDuration>,
     },
     /// Takes a throttle away.
-    Unthrottle { /** The operation. */ operation: OperationId, /** The site. */ site: SiteId },
+    Unthrottle {
+        /** The operation. */
+        operation: OperationId,
+        /** The site. */
+        site: SiteId,
+    },
     /// Restarts a station: all its work is reset, caches are cold, down for a time.
     Restart {
-        /** The service. */ service: ServiceId,
-        /** The site. */ site: SiteId,
-        /** Down for this. */ takes: SimDuration,
+        /** The service. */
+        service: ServiceId,
+        /** The site. */
+        site: SiteId,
+        /** Down for this. */
+        takes: SimDuration,
     },
     /// Adds instances.
     AddCapacity {
-        /** The service. */ service: ServiceId,
-        /** The site. */ site: SiteId,
-        /** Instances at full size. */ instances: u64,
-        /** Until they serve. */ takes: SimDuration,
+        /** The service. */
+        service: ServiceId,
+        /** The site. */
+        site: SiteId,
+        /** Instances at full size. */
+        instances: u64,
+        /** Until they serve. */
+        takes: SimDuration,
     },
     /// Activates another copy of the databases that are active at `from`.
     Activate {
-        /** The store. */ store: StoreId,
-        /** From. */ from: SiteId,
-        /** To. */ to: SiteId,
-        /** Share of `from`'s databases. */ share: f64,
+        /** The store. */
+        store: StoreId,
+        /** From. */
+        from: SiteId,
+        /** To. */
+        to: SiteId,
+        /** Share of `from`'s databases. */
+        share: f64,
     },
     /// Ends a fault: the repair.
-    Repair { /** The fault. */ fault: FaultId },
+    Repair {
+        /** The fault. */
+        fault: FaultId,
+    },
 }

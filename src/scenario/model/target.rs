@@ -21,35 +21,57 @@ pub struct Target {
 pub enum TargetKind {
     /// Availability is back, for good, in time.
     RecoveryTime {
-        /** From the start of impact (RTO). */ objective: SimDuration,
-        /** Threshold of availability [share]. */ availability: f64,
-        /** How long it must stay. */ sustained: SimDuration,
-        /** Whether a later dip is forgiven. */ relapse_allowed: bool,
+        /** From the start of impact (RTO). */
+        objective: SimDuration,
+        /** Threshold of availability [share]. */
+        availability: f64,
+        /** How long it must stay. */
+        sustained: SimDuration,
+        /** Whether a later dip is forgiven. */
+        relapse_allowed: bool,
     },
     /// A quantile of latency.
     Latency {
-        /** The operation; `None`: all. */ operation: Option<OperationId>,
-        /** Quantile, such as 0.99. */ quantile: f64,
-        /** Limit. */ at_most: SimDuration,
-        /** When. */ phase: Phase,
+        /** The operation; `None`: all. */
+        operation: Option<OperationId>,
+        /** Quantile, such as 0.99. */
+        quantile: f64,
+        /** Limit. */
+        at_most: SimDuration,
+        /** When. */
+        phase: Phase,
     },
     /// Availability over a phase.
     Availability {
-        /** The operation; `None`: all. */ operation: Option<OperationId>,
-        /** Lower limit [share]. */ at_least: f64,
-        /** When. */ phase: Phase,
+        /** The operation; `None`: all. */
+        operation: Option<OperationId>,
+        /** Lower limit [share]. */
+        at_least: f64,
+        /** When. */
+        phase: Phase,
     },
     /// Lost mailbox-minutes at full size.
-    MailboxMinutesLost { /** Limit [mailbox-min]. */ at_most: f64 },
+    MailboxMinutesLost {
+        /** Limit [mailbox-min]. */
+        at_most: f64,
+    },
     /// Sessions over users present.
     SessionsRestored {
-        /** Share to reach. */ share: f64,
-        /** From the start of impact. */ within: SimDuration,
+        /** Share to reach. */
+        share: f64,
+        /** From the start of impact. */
+        within: SimDuration,
     },
     /// All pipelines empty of what the incident left.
-    BacklogDrained { /** From the start of impact. */ within: SimDuration },
+    BacklogDrained {
+        /** From the start of impact. */
+        within: SimDuration,
+    },
     /// Writes lost by activating lagging copies (RPO), at full size.
-    DataLoss { /** Limit [writes]. */ at_most: f64 },
+    DataLoss {
+        /** Limit [writes]. */
+        at_most: f64,
+    },
 }
 
 /// A part of the incident.
