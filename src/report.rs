@@ -137,7 +137,7 @@ mod tests {
             }
             for name in &written.files {
                 let size = fs::metadata(written.folder.join(name)).expect("file").len();
-                assert!(size > 100, "{}: {name} has {size} bytes", story.name);
+                assert!(size > 30, "{}: {name} has {size} bytes", story.name);
             }
             let entries = fs::read_dir(&written.folder).expect("folder").count();
             assert_eq!(entries, written.files.len());

@@ -112,7 +112,7 @@ pub(super) fn plot(shown: &Shown<'_>) -> Option<Plot> {
         let last = index + 1 == operations.len();
         draw_row(&mut scene, shown, operation, HEAD + index as f64 * ROW, &phases, last);
     }
-    scene.height += 14.0;
+    scene.height += 8.0;
     let mut caption =
         "Left: percentiles on a scale on which each further nine takes the same room; \
         a curve ends where a single answer is left. Right: the same over time, the fault shaded."
@@ -149,7 +149,7 @@ fn draw_row(
         curves.iter().map(|(_, bins)| bins.iter().map(|b| b.1).sum()).max().unwrap_or(1);
     let nines = math::log10(most.max(10) as f64).ceil().clamp(2.0, 5.0);
     let left = frame(LEFT, SPLIT - 10.0, Scale::Linear { from: 0.0, to: nines });
-    left.value_axis(scene, &name, words::latency);
+    left.value_axis(scene, &name, seconds);
     for (share, label) in PERCENTILES {
         let nine = -math::log10(1.0 - share);
         if nine > nines + 1e-6 {
@@ -168,11 +168,10 @@ fn draw_row(
     }
     let x = Scale::Linear { from: 0.0, to: shown.duration_s() };
     let right = frame(SPLIT + 60.0, WIDTH - 22.0, x);
-    right.value_axis(scene, "over time", words::latency);
+    right.value_axis(scene, "over time", seconds);
     right.time_axis(scene, &shown.clock, true);
     if last {
-        let below = Panel { height: right.height - 4.0, ..right };
-        below.time_title(scene, &shown.clock);
+        right.time_title(scene, &shown.clock);
     }
     if let Some(fault_s) = shown.trial.incident.fault_s {
         let end_s = shown.trial.incident.fault_end_s.unwrap_or_else(|| shown.duration_s());
@@ -184,6 +183,11 @@ fn draw_row(
     let slice_s = shown.trial.series.slice_s;
     right.series(scene, (slice_s, &operation.latency_p99_s), (Ink::Orange, SOLID), 1.6);
     right.series(scene, (slice_s, &operation.latency_p50_s), (Ink::Blue, SOLID), 1.6);
+}
+
+/// Label of a latency at a tick: `10 ms`, `1 s`, `1000 s`; not minutes, a decade being ten.
+fn seconds(latency_s: f64) -> String {
+    if latency_s < 0.999 { words::latency(latency_s) } else { format!("{} s", latency_s.round()) }
 }
 
 /// One scale for both frames of a row: from the median's decade to the slowest answer's.

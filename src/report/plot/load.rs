@@ -78,7 +78,9 @@ pub(super) fn plot(shown: &Shown<'_>) -> Option<Plot> {
         }
         top += FRAME + 44.0;
     }
-    scene.height = top;
+    let last = time_panel(shown, 52.0, split - 18.0, top - FRAME - 44.0, FRAME);
+    last.time_title(&mut scene, &shown.clock);
+    scene.height = top + 4.0;
     let mut caption = "Left: busy slots of each station; 100 % is all of them.".to_string();
     if boxes {
         caption.push_str(" Right: new connections offered to each middlebox, its limit dashed.");

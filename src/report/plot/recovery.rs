@@ -9,7 +9,7 @@ use super::scene::{Anchor, DASHED, Dash, Ink, SERIES, SOLID, Scene};
 use super::{Plot, Shown, WIDTH, percent};
 
 const LEFT: f64 = 92.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 22.0;
 const HEIGHT: f64 = 250.0;
 /// Height of a row of the incident's clock [logical px].
 const ROW: f64 = 17.0;
@@ -170,6 +170,8 @@ fn clock_rows(incident: &Incident, duration_s: f64) -> Vec<ClockRow> {
 
 fn draw_clock(scene: &mut Scene, shown: &Shown<'_>, panel: &Panel, top: f64, rows: &[ClockRow]) {
     let duration_s = shown.duration_s();
+    let exact = duration_s < 3600.0;
+    let at = |at_s: f64| if exact { shown.clock.seconds(at_s) } else { shown.clock.minutes(at_s) };
     for (index, row) in rows.iter().enumerate() {
         let middle = top + (index as f64 + 0.5) * ROW;
         let baseline = middle + 0.35 * SMALL;
@@ -186,14 +188,10 @@ fn draw_clock(scene: &mut Scene, shown: &Shown<'_>, panel: &Panel, top: f64, row
             _ if never => "not seen".to_string(),
             None => format!("{} and not over at the end", words::duration(duration_s - row.from_s)),
             Some(to_s) if to_s - row.from_s < 0.5 => {
-                format!("at once, {}", shown.clock.minutes(to_s))
+                format!("at once, {}", at(to_s))
             }
             Some(to_s) => {
-                format!(
-                    "{}, until {}",
-                    words::duration(to_s - row.from_s),
-                    shown.clock.minutes(to_s)
-                )
+                format!("{}, until {}", words::duration(to_s - row.from_s), at(to_s))
             }
         };
         let end = if never { left } else { right };

@@ -142,7 +142,7 @@ impl Scene {
         self.marks.push(Mark::Rect { from, to, ink, opacity });
     }
 
-    /// Writes a text with its baseline at `y`.
+    /// Writes a text with its baseline at `y`; an empty one leaves no mark.
     pub(crate) fn text(
         &mut self,
         (x, y): (f64, f64),
@@ -151,7 +151,10 @@ impl Scene {
         ink: Ink,
         text: impl Into<String>,
     ) {
-        self.marks.push(Mark::Text { x, y, size, anchor, ink, text: text.into() });
+        let text = text.into();
+        if !text.is_empty() {
+            self.marks.push(Mark::Text { x, y, size, anchor, ink, text });
+        }
     }
 
     /// Rectangles of all texts, with the texts.
@@ -167,19 +170,31 @@ impl Scene {
     }
 }
 
-/// Cuts a polyline into the inked pieces of a dash pattern, measured along it.
+/// What a step up or down counts along a dashed curve, against one sideways. A noisy series goes up
+/// and down for many times its width: measured along it, dashes would shrink to dust.
+const RISE: f64 = 0.25;
+/// All that goes up and down counts at most this share of the width, however noisy the curve is.
+const RISE_MAX: f64 = 1.0;
+
+/// Cuts a polyline into the inked pieces of a dash pattern.
 pub(crate) fn dashes(points: &[(f64, f64)], dash: Dash) -> Vec<Vec<(f64, f64)>> {
     if dash.is_empty() {
         return vec![points.to_vec()];
     }
     let mut pieces = Vec::new();
+    let upright = points.iter().all(|point| (point.0 - points[0].0).abs() < 0.5);
+    let steps = points.windows(2);
+    let (wide, high) = steps.fold((0.0, 0.0), |(wide, high): (f64, f64), pair| {
+        (wide + (pair[1].0 - pair[0].0).abs(), high + (pair[1].1 - pair[0].1).abs())
+    });
+    let rise = if upright { 1.0 } else { RISE.min(RISE_MAX * wide / high.max(1e-9)) };
     let (mut place, mut left, mut inked) = (0, dash[0], true);
     let mut piece = vec![points[0]];
     for pair in points.windows(2) {
         let (mut from, to) = (pair[0], pair[1]);
         loop {
             let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-            let length = (dx * dx + dy * dy).sqrt();
+            let length = dx.abs() + rise * dy.abs();
             if length <= left {
                 left -= length;
                 if inked {
@@ -211,13 +226,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dashes_keep_their_length_around_a_corner() {
-        let pieces = dashes(&[(0.0, 0.0), (4.0, 0.0), (4.0, 20.0)], DASHED);
+    fn dashes_count_width_and_a_quarter_of_the_rise() {
+        let pieces = dashes(&[(0.0, 0.0), (24.0, 0.0), (24.0, 80.0)], DASHED);
         let lengths: Vec<f64> = pieces
             .iter()
             .map(|p| p.windows(2).map(|w| (w[1].0 - w[0].0).abs() + (w[1].1 - w[0].1).abs()).sum())
             .collect();
-        assert_eq!(lengths, [6.0, 6.0, 6.0]);
-        assert_eq!(pieces[0], [(0.0, 0.0), (4.0, 0.0), (4.0, 2.0)]);
+        // 24 px sideways, then 80 px down that count 20: 6 on, 3 off, until 44 are used.
+        assert_eq!(lengths, [6.0, 6.0, 6.0, 24.0, 24.0]);
+        assert_eq!(pieces[3], [(24.0, 12.0), (24.0, 36.0)]);
+        let upright = dashes(&[(4.0, 0.0), (4.0, 20.0)], DASHED);
+        assert_eq!(upright.len(), 3);
+        assert_eq!(upright[0], [(4.0, 0.0), (4.0, 6.0)]);
     }
 }

@@ -29,9 +29,9 @@ pub(super) fn plot(shown: &Shown<'_>) -> Option<Plot> {
     let mut top = 38.0 + legend_rows(&mut scene, (14.0, 38.0), WIDTH - 28.0, &entries) + 14.0;
     for client in clients {
         draw_client(&mut scene, shown, client, top);
-        top += FRAME + 58.0;
+        top += FRAME + 66.0;
     }
-    scene.height = top + 8.0;
+    scene.height = top - 14.0;
     let caption = "Users signed in, by site (stacked), those attempting or backing off, and those \
         present who would be signed in."
         .to_string();
@@ -64,6 +64,7 @@ fn draw_client(scene: &mut Scene, shown: &Shown<'_>, client: &SessionSeries, top
         scene.area(outline, ink, 0.75);
     }
     panel.time_axis(scene, &shown.clock, true);
+    panel.time_title(scene, &shown.clock);
     mark_incident(scene, shown, &panel);
     panel.series(scene, (window_s, &full(&client.signing_in)), (Ink::Paper, SOLID), 3.4);
     panel.series(scene, (window_s, &full(&client.signing_in)), (Ink::Vermillion, SOLID), 1.6);
