@@ -6,4 +6,5 @@ pub mod measure;
 pub mod scenario;
 pub mod simulation;
 pub mod traffic;
+pub mod verdict;
 pub mod world;
