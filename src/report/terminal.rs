@@ -302,7 +302,7 @@ fn targets(results: &Results, width: usize) -> String {
     for target in &results.verdict.targets {
         let met = if target.met { "yes" } else { "NO" };
         let mut row = vec![
-            plain(&target.target),
+            plain(&target.target.replace('_', " ")),
             plain(&target.objective),
             plain(&target.achieved),
             met.to_string(),
@@ -374,7 +374,7 @@ mod tests {
                 let first = text.lines().next().expect("a line");
                 let fits = text.lines().skip(1).all(|line| line.chars().count() <= width);
                 assert!(fits, "{first}\n{text}");
-                let most = if width >= 80 { 26 } else { 32 };
+                let most = if width >= 80 { 26 } else { 36 };
                 assert!(text.lines().count() <= most, "{text}");
                 assert!(text.ends_with(&format!("digest {}\n", results.digest)));
                 let coloured = summary(&results, width, true);
