@@ -374,7 +374,7 @@ mod tests {
                 let first = text.lines().next().expect("a line");
                 let fits = text.lines().skip(1).all(|line| line.chars().count() <= width);
                 assert!(fits, "{first}\n{text}");
-                let most = if width >= 80 { 26 } else { 36 };
+                let most = if width >= 80 { 28 } else { 36 };
                 assert!(text.lines().count() <= most, "{text}");
                 assert!(text.ends_with(&format!("digest {}\n", results.digest)));
                 let coloured = summary(&results, width, true);

@@ -152,9 +152,7 @@ impl Panel {
             if labelled {
                 let midnight = (at_s - midnight_s).rem_euclid(86_400.0) < 0.5 && at_s > 0.5;
                 let text = match (midnight, step_s < 60.0) {
-                    (true, _) => {
-                        clock.date(at_s)[4..].trim_end_matches(char::is_numeric).trim().to_string()
-                    }
+                    (true, _) => day_and_month(clock, at_s),
                     (false, true) => clock.seconds(at_s),
                     (false, false) => clock.minutes(at_s),
                 };
@@ -227,6 +225,13 @@ impl Panel {
             }
         }
     }
+}
+
+/// `24 Jun`, for the tick at a midnight.
+fn day_and_month(clock: &Clock, at_s: f64) -> String {
+    let date = clock.date(at_s);
+    let words: Vec<&str> = date.split(' ').collect();
+    words.get(1..3).map(|words| words.join(" ")).unwrap_or_default()
 }
 
 /// A row of legend entries from `x` on, each with a piece of its line; gives back where it ends.

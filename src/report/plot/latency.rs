@@ -21,7 +21,7 @@ const SPLIT: f64 = 362.0;
 
 /// Percentiles at the ticks.
 const PERCENTILES: [(f64, &str); 6] = [
-    (0.0, "0 %"),
+    (0.5, "50 %"),
     (0.9, "90 %"),
     (0.99, "99 %"),
     (0.999, "99.9 %"),
