@@ -173,7 +173,8 @@ fn ending(incident: &Incident, clock: &Clock, impact_s: f64) -> String {
             words::duration(at_s - impact_s)
         ),
         None if incident.metastable => {
-            "Not recovered by the end (censored), and metastable: the overload kept itself up after \
+            "Not recovered by the end (censored), and metastable: the overload kept itself up \
+            after \
              its trigger had gone."
                 .to_string()
         }
@@ -184,7 +185,8 @@ fn ending(incident: &Incident, clock: &Clock, impact_s: f64) -> String {
 fn felt(trial: &Outcome) -> String {
     let impact = &trial.impact;
     format!(
-        "{} of {} mailboxes felt it, {} on average; {} mailbox-minutes lost; up to {} attempts for one.",
+        "{} of {} mailboxes felt it, {} on average; {} mailbox-minutes lost; up to {} \
+        attempts for one.",
         words::count(impact.mailboxes_affected),
         words::count(impact.mailboxes),
         words::duration(impact.felt_downtime_mean_s),

@@ -11,6 +11,9 @@ pub(crate) const SMALL: f64 = 10.5;
 /// Size of titles of panels [logical px].
 pub(crate) const TITLE: f64 = 12.5;
 
+/// Longest name in a legend [characters].
+const NAME_MAX: usize = 40;
+
 /// How values reach the paper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Scale {
@@ -242,10 +245,11 @@ pub(crate) fn legend(
 ) -> f64 {
     let mut x = x;
     for (name, ink, dash, width) in entries {
+        let name = words::shortened(name, NAME_MAX);
         let line = y - 0.33 * SMALL;
         scene.line(vec![(x, line), (x + 22.0, line)], *ink, *width, dash);
         scene.text((x + 26.0, y), SMALL, Anchor::Start, Ink::Text, name.clone());
-        x += 26.0 + super::theme::text_width(name, SMALL) + 14.0;
+        x += 26.0 + super::theme::text_width(&name, SMALL) + 14.0;
     }
     x
 }
@@ -259,7 +263,8 @@ pub(crate) fn legend_rows(
 ) -> f64 {
     let (mut x, mut y) = (left, top);
     for entry in entries {
-        let wide = 40.0 + super::theme::text_width(&entry.0, SMALL);
+        let name = words::shortened(&entry.0, NAME_MAX);
+        let wide = 40.0 + super::theme::text_width(&name, SMALL);
         if x > left && x + wide > left + width {
             x = left;
             y += 15.0;
