@@ -45,7 +45,8 @@ fn log(
     builder
         .add_comment("[Histogram log format version 1.3]")
         .add_comment(&format!(
-            "[blackstart {}: latency of {client} {operation}, phase {phase}, all regions, in microseconds]",
+            "[blackstart {}: latency of {client} {operation}, phase {phase}, all regions, in \
+             microseconds]",
             results.version
         ))
         .add_comment(&format!("[start {}; one interval a trial]", results.scenario.start));

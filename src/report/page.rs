@@ -100,7 +100,8 @@ fn dark_inks() -> String {
         let (light, dark) = colours(ink);
         let (light, dark) = (hex(light), hex(dark));
         rules.push_str(&format!(
-            "figure svg [fill=\"{light}\"]{{fill:{dark}}}figure svg [stroke=\"{light}\"]{{stroke:{dark}}}\n"
+            "figure svg [fill=\"{light}\"]{{fill:{dark}}}figure svg \
+            [stroke=\"{light}\"]{{stroke:{dark}}}\n"
         ));
     }
     rules

@@ -166,30 +166,60 @@ mod tests {
     use super::*;
     use crate::report::fixture::{STORIES, results};
 
-    #[test]
-    fn no_two_texts_overlap_and_none_leaves_the_paper() {
-        for story in STORIES {
-            let results = results(story);
-            let shown = Shown::of(&results).expect("a trial");
-            for plot in all(&shown) {
-                let texts = plot.scene.texts();
-                for (index, (bounds, text)) in texts.iter().enumerate() {
-                    let inside = bounds.left >= 0.0
-                        && bounds.top >= 0.0
-                        && bounds.right <= plot.scene.width
-                        && bounds.bottom <= plot.scene.height;
-                    assert!(inside, "{}/{}: {text:?} leaves the paper", story.name, plot.name);
-                    for (other, other_text) in &texts[index + 1..] {
-                        assert!(
-                            !bounds.overlaps(other),
-                            "{}/{}: {text:?} overlaps {other_text:?}",
-                            story.name,
-                            plot.name
-                        );
-                    }
+    /// Asserts that no text of any plot meets another or leaves the paper.
+    fn check_texts(results: &Results, name: &str) {
+        let shown = Shown::of(results).expect("a trial");
+        for plot in all(&shown) {
+            let texts = plot.scene.texts();
+            for (index, (bounds, text)) in texts.iter().enumerate() {
+                let inside = bounds.left >= 0.0
+                    && bounds.top >= 0.0
+                    && bounds.right <= plot.scene.width
+                    && bounds.bottom <= plot.scene.height;
+                assert!(inside, "{name}/{}: {text:?} leaves the paper", plot.name);
+                for (other, other_text) in &texts[index + 1..] {
+                    let apart = !bounds.overlaps(other);
+                    assert!(apart, "{name}/{}: {text:?} meets {other_text:?}", plot.name);
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_two_texts_overlap_and_none_leaves_the_paper() {
+        for story in STORIES {
+            check_texts(&results(story), story.name);
+        }
+    }
+
+    #[test]
+    fn a_large_scenario_with_long_names_still_has_room() {
+        let mut results = results(STORIES[0]);
+        let Outcome { series, timeline, .. } = &mut results.trials[0];
+        let long =
+            |what: &str, index: usize| format!("{what}-{index}-{}", "of-a-long-name".repeat(4));
+        for (index, region) in series.regions.iter_mut().enumerate() {
+            region.region = long("region", index);
+        }
+        for index in 0..12 {
+            let mut station = series.stations[index % 4].clone();
+            station.service = long("service", index);
+            series.stations.push(station);
+            let mut middlebox = series.middleboxes[index % 2].clone();
+            middlebox.name = long("middlebox", index);
+            series.middleboxes.push(middlebox);
+            let mut moment = timeline[6].clone();
+            moment.at_s += 700.0 * index as f64;
+            moment.name = long("step", index);
+            timeline.push(moment);
+        }
+        check_texts(&results, "large");
+        for region in 0..12 {
+            let mut series = results.trials[0].series.regions[0].clone();
+            series.region = long("more", region);
+            results.trials[0].series.regions.push(series);
+        }
+        check_texts(&results, "many regions");
     }
 
     #[test]

@@ -173,7 +173,8 @@ fn ending(incident: &Incident, clock: &Clock, impact_s: f64) -> String {
             words::duration(at_s - impact_s)
         ),
         None if incident.metastable => {
-            "Not recovered by the end (censored), and metastable: the overload kept itself up after \
+            "Not recovered by the end (censored), and metastable: the overload kept itself up \
+            after \
              its trigger had gone."
                 .to_string()
         }
@@ -184,7 +185,8 @@ fn ending(incident: &Incident, clock: &Clock, impact_s: f64) -> String {
 fn felt(trial: &Outcome) -> String {
     let impact = &trial.impact;
     format!(
-        "{} of {} mailboxes felt it, {} on average; {} mailbox-minutes lost; up to {} attempts for one.",
+        "{} of {} mailboxes felt it, {} on average; {} mailbox-minutes lost; up to {} \
+        attempts for one.",
         words::count(impact.mailboxes_affected),
         words::count(impact.mailboxes),
         words::duration(impact.felt_downtime_mean_s),
@@ -302,7 +304,7 @@ fn targets(results: &Results, width: usize) -> String {
     for target in &results.verdict.targets {
         let met = if target.met { "yes" } else { "NO" };
         let mut row = vec![
-            plain(&target.target),
+            plain(&target.target.replace('_', " ")),
             plain(&target.objective),
             plain(&target.achieved),
             met.to_string(),
@@ -374,7 +376,7 @@ mod tests {
                 let first = text.lines().next().expect("a line");
                 let fits = text.lines().skip(1).all(|line| line.chars().count() <= width);
                 assert!(fits, "{first}\n{text}");
-                let most = if width >= 80 { 26 } else { 32 };
+                let most = if width >= 80 { 28 } else { 36 };
                 assert!(text.lines().count() <= most, "{text}");
                 assert!(text.ends_with(&format!("digest {}\n", results.digest)));
                 let coloured = summary(&results, width, true);

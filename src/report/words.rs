@@ -129,9 +129,10 @@ pub(crate) fn share(value: f64) -> String {
         m if m < 0.01 => (2, 1e2),
         _ => (1, 1e1),
     };
-    let shown = (value * 100.0 * scale).floor() / scale;
+    // A millionth of the last digit makes up for what binary fractions lack: 99.95 stays 99.95.
+    let shown = (value * 100.0 * scale + 1e-6).floor() / scale;
     let text = format!("{shown:.decimals$}");
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// `1,234`, `12.3 k`, `50 M`, `1.2 G`.
@@ -194,8 +195,10 @@ mod tests {
 
     #[test]
     fn shares_are_never_rounded_up_to_all() {
-        assert_eq!(share(0.99996), "99.996 %".replace("99.996", "99.9960"));
-        assert_eq!(share(0.999), "99.90 %");
+        assert_eq!(share(0.99996), "99.996 %");
+        assert_eq!(share(0.999), "99.9 %");
+        assert_eq!(share(0.9995), "99.95 %");
+        assert_eq!(share(0.6), "60 %");
         assert_eq!(share(0.5), "50 %");
         assert_eq!(share(0.875), "87.5 %");
         assert_eq!(share(1.0), "100 %");

@@ -11,6 +11,9 @@ pub(crate) const SMALL: f64 = 10.5;
 /// Size of titles of panels [logical px].
 pub(crate) const TITLE: f64 = 12.5;
 
+/// Longest name in a legend [characters].
+const NAME_MAX: usize = 40;
+
 /// How values reach the paper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Scale {
@@ -152,9 +155,7 @@ impl Panel {
             if labelled {
                 let midnight = (at_s - midnight_s).rem_euclid(86_400.0) < 0.5 && at_s > 0.5;
                 let text = match (midnight, step_s < 60.0) {
-                    (true, _) => {
-                        clock.date(at_s)[4..].trim_end_matches(char::is_numeric).trim().to_string()
-                    }
+                    (true, _) => day_and_month(clock, at_s),
                     (false, true) => clock.seconds(at_s),
                     (false, false) => clock.minutes(at_s),
                 };
@@ -229,6 +230,13 @@ impl Panel {
     }
 }
 
+/// `24 Jun`, for the tick at a midnight.
+fn day_and_month(clock: &Clock, at_s: f64) -> String {
+    let date = clock.date(at_s);
+    let words: Vec<&str> = date.split(' ').collect();
+    words.get(1..3).map(|words| words.join(" ")).unwrap_or_default()
+}
+
 /// A row of legend entries from `x` on, each with a piece of its line; gives back where it ends.
 pub(crate) fn legend(
     scene: &mut Scene,
@@ -237,10 +245,11 @@ pub(crate) fn legend(
 ) -> f64 {
     let mut x = x;
     for (name, ink, dash, width) in entries {
+        let name = words::shortened(name, NAME_MAX);
         let line = y - 0.33 * SMALL;
         scene.line(vec![(x, line), (x + 22.0, line)], *ink, *width, dash);
         scene.text((x + 26.0, y), SMALL, Anchor::Start, Ink::Text, name.clone());
-        x += 26.0 + super::theme::text_width(name, SMALL) + 14.0;
+        x += 26.0 + super::theme::text_width(&name, SMALL) + 14.0;
     }
     x
 }
@@ -254,7 +263,8 @@ pub(crate) fn legend_rows(
 ) -> f64 {
     let (mut x, mut y) = (left, top);
     for entry in entries {
-        let wide = 40.0 + super::theme::text_width(&entry.0, SMALL);
+        let name = words::shortened(&entry.0, NAME_MAX);
+        let wide = 40.0 + super::theme::text_width(&name, SMALL);
         if x > left && x + wide > left + width {
             x = left;
             y += 15.0;

@@ -10,13 +10,21 @@ use super::axis::{Panel, Scale};
 /// Columns a logical pixel: the resolution of the files.
 const COLUMNS_PER_PX: f64 = 2.0;
 
+/// A column being gathered.
+struct Column {
+    number: i64,
+    /// Lowest point: middle of its window [s], value.
+    lowest: (f64, f64),
+    /// Highest point, the same way.
+    highest: (f64, f64),
+}
+
 /// Unbroken runs of (middle of the window [s], value), at most two points a column.
 pub(crate) fn runs(values: &[Option<f64>], window_s: f64, panel: &Panel) -> Vec<Vec<(f64, f64)>> {
     let Scale::Linear { from, to } = panel.x else { return Vec::new() };
     let columns = (panel.width * COLUMNS_PER_PX).max(1.0);
     let mut runs: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
-    // The column being gathered, with its lowest and highest point.
-    let mut open: Option<(i64, (f64, f64), (f64, f64))> = None;
+    let mut open: Option<Column> = None;
     let mut last_column = i64::MIN;
     let mut gap = false;
     for (index, value) in values.iter().enumerate() {
@@ -28,12 +36,12 @@ pub(crate) fn runs(values: &[Option<f64>], window_s: f64, panel: &Panel) -> Vec<
         let column = ((at_s - from) / (to - from) * columns).floor() as i64;
         let point = (at_s, value);
         match &mut open {
-            Some((current, lowest, highest)) if *current == column => {
-                if value < lowest.1 {
-                    *lowest = point;
+            Some(open) if open.number == column => {
+                if value < open.lowest.1 {
+                    open.lowest = point;
                 }
-                if value > highest.1 {
-                    *highest = point;
+                if value > open.highest.1 {
+                    open.highest = point;
                 }
                 gap = false;
             }
@@ -44,7 +52,7 @@ pub(crate) fn runs(values: &[Option<f64>], window_s: f64, panel: &Panel) -> Vec<
                     runs.push(Vec::new());
                 }
                 gap = false;
-                open = Some((column, point, point));
+                open = Some(Column { number: column, lowest: point, highest: point });
             }
         }
         last_column = column;
@@ -55,8 +63,10 @@ pub(crate) fn runs(values: &[Option<f64>], window_s: f64, panel: &Panel) -> Vec<
 }
 
 /// Puts a gathered column at the end of the last run, its two points in order of time.
-fn close(runs: &mut [Vec<(f64, f64)>], column: Option<(i64, (f64, f64), (f64, f64))>) {
-    let (Some((_, lowest, highest)), Some(run)) = (column, runs.last_mut()) else { return };
+fn close(runs: &mut [Vec<(f64, f64)>], column: Option<Column>) {
+    let (Some(Column { lowest, highest, .. }), Some(run)) = (column, runs.last_mut()) else {
+        return;
+    };
     let (first, second) = if lowest.0 <= highest.0 { (lowest, highest) } else { (highest, lowest) };
     run.push(first);
     if second != first {

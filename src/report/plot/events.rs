@@ -109,8 +109,15 @@ fn place_wanted(placed: &mut [Placed], wanted: &[usize], limits: (f64, f64)) -> 
                     }
                 })
         };
-        let places = (0..ROWS_MAX).rev().flat_map(|row| [(row, Anchor::Start), (row, Anchor::End)]);
-        let place = places.into_iter().find(|(row, anchor)| fits(*row, *anchor));
+        // At the right edge a label stands to the left of its line, above the labels of the events
+        // that it covers: as many rows higher as there are of these.
+        let left = bounds(x, 0, Anchor::End, &text).left;
+        let covered = wanted.iter().filter(|other| (left..x).contains(&placed[**other].x)).count();
+        let rows = |end: usize| (0..end.max(1)).rev();
+        let right_hand = rows(ROWS_MAX).map(|row| (row, Anchor::Start));
+        let left_hand = rows(ROWS_MAX.saturating_sub(covered)).map(|row| (row, Anchor::End));
+        let mut places = right_hand.chain(left_hand);
+        let place = places.find(|(row, anchor)| fits(*row, *anchor));
         placed[index].place = place;
         if place.is_none() {
             return Some(index);

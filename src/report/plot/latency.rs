@@ -21,7 +21,7 @@ const SPLIT: f64 = 362.0;
 
 /// Percentiles at the ticks.
 const PERCENTILES: [(f64, &str); 6] = [
-    (0.0, "0 %"),
+    (0.5, "50 %"),
     (0.9, "90 %"),
     (0.99, "99 %"),
     (0.999, "99.9 %"),
@@ -63,11 +63,11 @@ pub(crate) fn merged(
 fn phases(shown: &Shown<'_>) -> Vec<&'static str> {
     let has =
         |phase: &&str| shown.trial.latency.iter().any(|row| row.phase == **phase && row.count > 0);
-    let parts: Vec<&str> = ["before", "during", "after"].into_iter().filter(|p| has(&p)).collect();
+    let parts: Vec<&str> = ["before", "during", "after"].into_iter().filter(|p| has(p)).collect();
     if parts.len() > 1 {
         parts
     } else {
-        ["all", "before"].into_iter().filter(|p| has(&p)).take(1).collect()
+        ["all", "before"].into_iter().filter(|p| has(p)).take(1).collect()
     }
 }
 
@@ -137,6 +137,7 @@ fn draw_row(
         .collect();
     let y = value_scale(operation, &curves);
     let name = format!("{} · {}", operation.client, operation.operation);
+    let name = words::shortened(&name, 48);
     let frame = |left: f64, right: f64, x: Scale| Panel {
         left,
         top: top + 26.0,
