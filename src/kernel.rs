@@ -33,6 +33,7 @@
 //! ```
 
 pub mod calendar;
+pub mod defect;
 pub mod digest;
 pub mod math;
 pub mod sample;

@@ -13,6 +13,7 @@
 //! assert!(problems.to_string().contains("did you mean `name`?"));
 //! ```
 
+pub mod capacity;
 pub mod check;
 pub mod condition;
 pub mod distribution;

@@ -69,9 +69,6 @@ mod tests {
         });
         assert_ne!(one_two, two_one);
         assert_ne!(of(&|d| d.update_f64(0.0)), of(&|d| d.update_f64(-0.0)));
-        assert_eq!(
-            of(&|d| d.update_u64(1)),
-            of(&|d| d.update_bytes(&[1, 0, 0, 0, 0, 0, 0, 0]))
-        );
+        assert_eq!(of(&|d| d.update_u64(1)), of(&|d| d.update_bytes(&[1, 0, 0, 0, 0, 0, 0, 0])));
     }
 }

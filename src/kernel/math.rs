@@ -110,11 +110,7 @@ pub fn inverse_normal(p: f64) -> f64 {
     }
     let tail = if q < 0.0 { p } else { 1.0 - p };
     if tail == 0.0 {
-        return if q < 0.0 {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        };
+        return if q < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
     }
     // NaN for p outside 0 to 1, through the logarithm of a negative number.
     let r = sqrt(-ln(tail));
@@ -129,10 +125,7 @@ pub fn inverse_normal(p: f64) -> f64 {
 /// Horner's rule, constant term first in `coefficients`.
 #[inline]
 fn polynomial(x: f64, coefficients: &[f64; 8]) -> f64 {
-    coefficients
-        .iter()
-        .rev()
-        .fold(0.0, |sum, coefficient| sum * x + coefficient)
+    coefficients.iter().rev().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }
 
 // The tables of AS 241, as printed; more digits than an f64 holds, so that they can be compared.
@@ -213,10 +206,7 @@ mod tests {
             let density = exp(-0.5 * x * x) * 0.4;
             let loss = if x > 0.0 { 1e-16 / density } else { 0.0 };
             let error = (inverse_normal(p) - x).abs();
-            assert!(
-                error <= 4e-15 * x.abs().max(1.0) + 2.0 * loss,
-                "x {x} error {error}"
-            );
+            assert!(error <= 4e-15 * x.abs().max(1.0) + 2.0 * loss, "x {x} error {error}");
         }
     }
 
@@ -242,24 +232,10 @@ mod tests {
         let mut digest = crate::kernel::digest::Digest::new();
         for step in 1..2_000_u32 {
             let x = f64::from(step) * 0.037;
-            for y in [
-                ln(x),
-                ln_1p(x),
-                exp(-x),
-                expm1(-x),
-                pow(x, 0.73),
-                sin(x),
-                cos(x),
-            ] {
+            for y in [ln(x), ln_1p(x), exp(-x), expm1(-x), pow(x, 0.73), sin(x), cos(x)] {
                 digest.update_f64(y);
             }
-            for y in [
-                atan2(x, 2.0),
-                asin(1.0 / (1.0 + x)),
-                lgamma(x),
-                erf(x * 0.05),
-                log10(x),
-            ] {
+            for y in [atan2(x, 2.0), asin(1.0 / (1.0 + x)), lgamma(x), erf(x * 0.05), log10(x)] {
                 digest.update_f64(y);
             }
         }

@@ -52,11 +52,7 @@ impl<T> Slab<T> {
 
     /// Empty slab with room for `capacity` records.
     pub fn with_capacity(capacity: usize) -> Slab<T> {
-        Slab {
-            places: Vec::with_capacity(capacity),
-            first_vacant: NO_PLACE,
-            occupied_count: 0,
-        }
+        Slab { places: Vec::with_capacity(capacity), first_vacant: NO_PLACE, occupied_count: 0 }
     }
 
     /// Number of records held.
@@ -95,33 +91,25 @@ impl<T> Slab<T> {
             unreachable!("the free list names an occupied place");
         }
         place.content = Content::Occupied(record);
-        Key {
-            index,
-            generation: place.generation,
-        }
+        Key { index, generation: place.generation }
     }
 
     fn insert_in_new_place(&mut self, record: T) -> Key {
         let index = self.places.len();
         assert!(index < NO_PLACE as usize, "slab is full");
-        self.places.push(Place {
-            generation: 0,
-            content: Content::Occupied(record),
-        });
-        Key {
-            index: index as u32,
-            generation: 0,
-        }
+        self.places.push(Place { generation: 0, content: Content::Occupied(record) });
+        Key { index: index as u32, generation: 0 }
     }
 
     /// The record of `key`, unless it was removed.
     #[inline]
     pub fn get(&self, key: Key) -> Option<&T> {
         match self.places.get(key.index as usize) {
-            Some(Place {
-                generation,
-                content: Content::Occupied(record),
-            }) if *generation == key.generation => Some(record),
+            Some(Place { generation, content: Content::Occupied(record) })
+                if *generation == key.generation =>
+            {
+                Some(record)
+            }
             _ => None,
         }
     }
@@ -130,10 +118,11 @@ impl<T> Slab<T> {
     #[inline]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.places.get_mut(key.index as usize) {
-            Some(Place {
-                generation,
-                content: Content::Occupied(record),
-            }) if *generation == key.generation => Some(record),
+            Some(Place { generation, content: Content::Occupied(record) })
+                if *generation == key.generation =>
+            {
+                Some(record)
+            }
             _ => None,
         }
     }
@@ -145,9 +134,7 @@ impl<T> Slab<T> {
         if place.generation != key.generation || matches!(place.content, Content::Vacant { .. }) {
             return None;
         }
-        let vacant = Content::Vacant {
-            next_vacant: self.first_vacant,
-        };
+        let vacant = Content::Vacant { next_vacant: self.first_vacant };
         let content = std::mem::replace(&mut place.content, vacant);
         place.generation = place.generation.wrapping_add(1);
         self.first_vacant = key.index;
@@ -163,29 +150,19 @@ impl<T> Slab<T> {
     pub fn key_at(&self, index: u32) -> Option<Key> {
         let place = self.places.get(index as usize)?;
         match place.content {
-            Content::Occupied(_) => Some(Key {
-                index,
-                generation: place.generation,
-            }),
+            Content::Occupied(_) => Some(Key { index, generation: place.generation }),
             Content::Vacant { .. } => None,
         }
     }
 
     /// All records with their keys, in order of place: the same order in every run.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.places
-            .iter()
-            .enumerate()
-            .filter_map(|(index, place)| match &place.content {
-                Content::Occupied(record) => Some((
-                    Key {
-                        index: index as u32,
-                        generation: place.generation,
-                    },
-                    record,
-                )),
-                Content::Vacant { .. } => None,
-            })
+        self.places.iter().enumerate().filter_map(|(index, place)| match &place.content {
+            Content::Occupied(record) => {
+                Some((Key { index: index as u32, generation: place.generation }, record))
+            }
+            Content::Vacant { .. } => None,
+        })
     }
 }
 

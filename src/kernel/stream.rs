@@ -41,9 +41,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this name under this seed, from its beginning.
     pub fn named(seed: RootSeed, name: &str) -> Stream {
-        Stream {
-            generator: ChaCha8Rng::from_seed(key_of(seed, name)),
-        }
+        Stream { generator: ChaCha8Rng::from_seed(key_of(seed, name)) }
     }
 
     /// Next 64 random bits.
@@ -125,10 +123,7 @@ impl Luck {
     /// The 64 bits of draw `tag`: always the same for the same luck.
     #[inline]
     pub fn bits(self, tag: u64) -> u64 {
-        avalanche(
-            self.0
-                .wrapping_add(tag.wrapping_add(1).wrapping_mul(GOLDEN)),
-        )
+        avalanche(self.0.wrapping_add(tag.wrapping_add(1).wrapping_mul(GOLDEN)))
     }
 
     /// Draw `tag` in [0, 1), a multiple of 2^-53.
@@ -244,16 +239,11 @@ mod tests {
             counts[stream.below(6) as usize] += 1;
         }
         let chi_square: f64 = counts.iter().map(|&n| (n as f64 - 1e4).powi(2) / 1e4).sum();
-        assert!(
-            chi_square < 20.5,
-            "5 degrees of freedom, 99.9 %: {chi_square}"
-        );
+        assert!(chi_square < 20.5, "5 degrees of freedom, 99.9 %: {chi_square}");
         assert_eq!(stream.below(1), 0);
         // With this bound a third of all 64-bit words would be biased without rejection.
         let bound = 3 << 62;
-        let low = (0..20_000)
-            .filter(|_| stream.below(bound) < bound / 2)
-            .count();
+        let low = (0..20_000).filter(|_| stream.below(bound) < bound / 2).count();
         assert!((9_700..10_300).contains(&low), "{low}");
     }
 
@@ -271,10 +261,7 @@ mod tests {
     fn every_input_bit_of_a_luck_reaches_every_output_bit() {
         let trial_count = 4_000;
         for (name, draw) in [
-            (
-                "bits",
-                (|luck: Luck, tag| luck.bits(tag)) as fn(Luck, u64) -> u64,
-            ),
+            ("bits", (|luck: Luck, tag| luck.bits(tag)) as fn(Luck, u64) -> u64),
             ("derive", |luck, tag| luck.derive(tag).0),
         ] {
             for flipped in 0..64 {
@@ -288,10 +275,7 @@ mod tests {
                 }
                 for (bit, count) in changed.iter().enumerate() {
                     let share = f64::from(*count) / trial_count as f64;
-                    assert!(
-                        (share - 0.5).abs() < 0.1,
-                        "{name}: {flipped} -> {bit}: {share}"
-                    );
+                    assert!((share - 0.5).abs() < 0.1, "{name}: {flipped} -> {bit}: {share}");
                 }
             }
         }
@@ -309,9 +293,7 @@ mod tests {
             (&|i| Luck(i).uniform(0), &|i| Luck(i + 1).uniform(0)),
             (&|i| Luck(i).uniform(0), &|i| Luck(i).uniform(1)),
             (&|i| Luck(i).derive(0).uniform(0), &|i| Luck(i).uniform(0)),
-            (&|i| Luck(i).derive(0).uniform(0), &|i| {
-                Luck(i).derive(1).uniform(0)
-            }),
+            (&|i| Luck(i).derive(0).uniform(0), &|i| Luck(i).derive(1).uniform(0)),
         ];
         for (number, (first, second)) in pairs.iter().enumerate() {
             let r = correlation(first, second);

@@ -189,11 +189,7 @@ impl fmt::Display for SimTime {
 fn in_parts(nanos: u64) -> String {
     let seconds = nanos / NANOS_PER_SEC;
     let mut parts = Vec::new();
-    let units = [
-        (seconds / 86_400, "d"),
-        (seconds / 3_600 % 24, "h"),
-        (seconds / 60 % 60, "m"),
-    ];
+    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m")];
     for (count, unit) in units {
         if count > 0 {
             parts.push(format!("{count}{unit}"));
@@ -224,14 +220,8 @@ mod tests {
 
     #[test]
     fn seconds_round_to_the_nearest_nanosecond_and_saturate() {
-        assert_eq!(
-            SimDuration::from_secs_f64(1.000_000_000_6),
-            SimDuration(1_000_000_001)
-        );
-        assert_eq!(
-            SimDuration::from_secs_f64(0.1),
-            SimDuration::from_millis(100)
-        );
+        assert_eq!(SimDuration::from_secs_f64(1.000_000_000_6), SimDuration(1_000_000_001));
+        assert_eq!(SimDuration::from_secs_f64(0.1), SimDuration::from_millis(100));
         assert_eq!(SimDuration::from_secs_f64(-1.0), SimDuration::ZERO);
         assert_eq!(SimDuration::from_secs_f64(f64::NAN), SimDuration::ZERO);
         assert_eq!(SimTime::from_secs_f64(f64::INFINITY), SimTime::MAX);
@@ -248,10 +238,7 @@ mod tests {
         assert_eq!(SimTime::MAX + SimDuration(1), SimTime::MAX);
         assert_eq!(SimDuration::MAX * 2, SimDuration::MAX);
         assert_eq!(SimDuration::from_secs(2) * 3, SimDuration::from_secs(6));
-        assert_eq!(
-            SimDuration::from_secs(2).mul_f64(0.25),
-            SimDuration::from_millis(500)
-        );
+        assert_eq!(SimDuration::from_secs(2).mul_f64(0.25), SimDuration::from_millis(500));
         assert_eq!(SimDuration::from_secs(2).mul_f64(-1.0), SimDuration::ZERO);
     }
 
@@ -279,9 +266,6 @@ mod tests {
     #[test]
     fn times_serialise_as_whole_nanoseconds() {
         assert_eq!(serde_json::to_string(&SimTime(12)).unwrap(), "12");
-        assert_eq!(
-            serde_json::to_string(&SimDuration::MAX).unwrap(),
-            u64::MAX.to_string()
-        );
+        assert_eq!(serde_json::to_string(&SimDuration::MAX).unwrap(), u64::MAX.to_string());
     }
 }

@@ -61,9 +61,7 @@ impl Model {
     }
 
     fn peek_time(&self) -> Option<SimTime> {
-        self.pending
-            .first_key_value()
-            .map(|(&(time, _), _)| SimTime(time))
+        self.pending.first_key_value().map(|(&(time, _), _)| SimTime(time))
     }
 }
 
@@ -133,10 +131,7 @@ fn calendar_keeps_its_order_under_a_long_hold_of_many_events() {
         }
         for _ in 0..100_000 {
             assert_eq!(calendar.pop(), model.pop_until(u64::MAX));
-            model.push(
-                &mut calendar,
-                model.now + (stream.exponential() * 1e9) as u64,
-            );
+            model.push(&mut calendar, model.now + (stream.exponential() * 1e9) as u64);
         }
     }
 }
@@ -166,10 +161,7 @@ fn a_steady_state_allocates_no_further_chunk() {
     let mut hold = |calendar: &mut Calendar<u64>, hold_count| {
         for _ in 0..hold_count {
             let (time, number) = calendar.pop().unwrap();
-            calendar.push(
-                SimTime(time.0 + (stream.exponential() * 1e9) as u64),
-                number,
-            );
+            calendar.push(SimTime(time.0 + (stream.exponential() * 1e9) as u64), number);
         }
     };
     hold(&mut calendar, 200_000);

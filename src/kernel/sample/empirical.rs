@@ -54,11 +54,7 @@ impl EmpiricalTable {
             let possible =
                 (0.0..=1.0).contains(&probability) && seconds.is_finite() && seconds >= 0.0;
             if !possible {
-                return Err(EmpiricalError::Impossible {
-                    index,
-                    probability,
-                    seconds,
-                });
+                return Err(EmpiricalError::Impossible { index, probability, seconds });
             }
             if probability < previous.0 || seconds < previous.1 {
                 return Err(EmpiricalError::Unsorted { index });
@@ -70,9 +66,7 @@ impl EmpiricalTable {
             Some(&(probability, _)) if probability != 1.0 => {
                 Err(EmpiricalError::Incomplete { probability })
             }
-            Some(_) => Ok(EmpiricalTable {
-                points: points.to_vec(),
-            }),
+            Some(_) => Ok(EmpiricalTable { points: points.to_vec() }),
         }
     }
 

@@ -126,11 +126,7 @@ impl std::fmt::Display for Moment {
         }
         let seconds = self.value();
         if seconds.is_finite() && seconds >= 0.0 {
-            write!(
-                formatter,
-                "{}",
-                crate::kernel::time::SimDuration::from_secs_f64(seconds)
-            )
+            write!(formatter, "{}", crate::kernel::time::SimDuration::from_secs_f64(seconds))
         } else {
             write!(formatter, "{seconds} s")
         }
@@ -162,24 +158,18 @@ pub(super) fn fit(kind: DistributionKind, moments: &[Moment]) -> Result<Distribu
     };
     if moments.len() != expected_count {
         let found_count = moments.len();
-        return Err(FitError::MomentCount {
-            kind,
-            expected_count,
-            found_count,
-        });
+        return Err(FitError::MomentCount { kind, expected_count, found_count });
     }
     for &moment in moments {
         check(kind, moment)?;
     }
     match (kind, moments) {
-        (DistributionKind::Constant, &[moment]) => Ok(Distribution::Constant {
-            value: moment.value(),
-        }),
+        (DistributionKind::Constant, &[moment]) => {
+            Ok(Distribution::Constant { value: moment.value() })
+        }
         (DistributionKind::Exponential, &[moment]) => {
             let per_mean = moment.share().map_or(1.0, |p| -math::ln_1p(-p));
-            Ok(Distribution::Exponential {
-                mean: moment.value() / per_mean,
-            })
+            Ok(Distribution::Exponential { mean: moment.value() / per_mean })
         }
         (_, &[first, second]) => fit_two(kind, first, second),
         _ => unreachable!("the number of moments was checked"),
@@ -207,20 +197,12 @@ fn fit_two(
         return Err(FitError::SameMoment { first, second });
     }
     if let (Some(p), Some(q)) = (first.share(), second.share()) {
-        let (lower, higher) = if p < q {
-            (first, second)
-        } else {
-            (second, first)
-        };
+        let (lower, higher) = if p < q { (first, second) } else { (second, first) };
         if higher.value() <= lower.value() {
             return Err(FitError::QuantilesCross { lower, higher });
         }
     }
-    let impossible = FitError::Impossible {
-        kind,
-        first,
-        second,
-    };
+    let impossible = FitError::Impossible { kind, first, second };
     let spread = solve_spread(kind, first, second).ok_or(impossible.clone())?;
     let ln_scale = math::ln(first.value()) - ln_unit_moment(kind, spread, first);
     let scale = math::exp(ln_scale);
@@ -228,22 +210,10 @@ fn fit_two(
         return Err(impossible);
     }
     Ok(match kind {
-        DistributionKind::Lognormal => Distribution::Lognormal {
-            mu: ln_scale,
-            sigma: spread,
-        },
-        DistributionKind::Gamma => Distribution::Gamma {
-            shape: 1.0 / spread,
-            scale,
-        },
-        DistributionKind::Weibull => Distribution::Weibull {
-            shape: 1.0 / spread,
-            scale,
-        },
-        DistributionKind::Pareto => Distribution::Pareto {
-            shape: 1.0 / spread,
-            minimum: scale,
-        },
+        DistributionKind::Lognormal => Distribution::Lognormal { mu: ln_scale, sigma: spread },
+        DistributionKind::Gamma => Distribution::Gamma { shape: 1.0 / spread, scale },
+        DistributionKind::Weibull => Distribution::Weibull { shape: 1.0 / spread, scale },
+        DistributionKind::Pareto => Distribution::Pareto { shape: 1.0 / spread, minimum: scale },
         DistributionKind::Constant | DistributionKind::Exponential => {
             unreachable!("one moment determines it")
         }
@@ -295,11 +265,8 @@ fn first_root(function: impl Fn(f64) -> f64, low: f64, high: f64) -> Option<f64>
     let mut left = low;
     let mut left_sign = function(left) > 0.0;
     for number in 1..=STEP_COUNT {
-        let right = if number == STEP_COUNT {
-            high
-        } else {
-            low * math::exp(step * f64::from(number))
-        };
+        let right =
+            if number == STEP_COUNT { high } else { low * math::exp(step * f64::from(number)) };
         if (function(right) > 0.0) != left_sign {
             return Some(bisect(function, left, right, left_sign));
         }
@@ -315,10 +282,6 @@ fn bisect(function: impl Fn(f64) -> f64, mut left: f64, mut right: f64, left_sig
         if middle <= left || middle >= right {
             return middle;
         }
-        if (function(middle) > 0.0) == left_sign {
-            left = middle
-        } else {
-            right = middle
-        }
+        if (function(middle) > 0.0) == left_sign { left = middle } else { right = middle }
     }
 }

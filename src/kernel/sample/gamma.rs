@@ -23,11 +23,7 @@ pub(super) fn cdf(shape: f64, x: f64) -> f64 {
         return 1.0;
     }
     let front = math::exp(shape * math::ln(x) - x - math::lgamma(shape));
-    if x < shape + 1.0 {
-        front * series(shape, x)
-    } else {
-        1.0 - front * fraction(shape, x)
-    }
+    if x < shape + 1.0 { front * series(shape, x) } else { 1.0 - front * fraction(shape, x) }
 }
 
 /// Sum of x^n / (shape (shape + 1) ... (shape + n)).
@@ -88,11 +84,7 @@ pub(super) fn quantile(shape: f64, p: f64) -> f64 {
         if middle <= low || middle >= high {
             break;
         }
-        if cdf(shape, middle) < p {
-            low = middle
-        } else {
-            high = middle
-        }
+        if cdf(shape, middle) < p { low = middle } else { high = middle }
     }
     0.5 * (low + high)
 }

@@ -58,15 +58,8 @@ fn poisson_counts_follow_the_reference() {
 
 #[test]
 fn binomial_counts_follow_the_reference() {
-    let cases = [
-        (1, 0.3),
-        (20, 0.1),
-        (20, 0.9),
-        (40, 0.5),
-        (1_000, 0.02),
-        (1_000, 0.97),
-        (100_000, 0.4),
-    ];
+    let cases =
+        [(1, 0.3), (20, 0.1), (20, 0.9), (40, 0.5), (1_000, 0.02), (1_000, 0.97), (100_000, 0.4)];
     for (n, p) in cases {
         let mut stream = Stream::named(RootSeed(22), "binomial");
         let draws: Vec<u64> = (0..100_000).map(|_| binomial(&mut stream, n, p)).collect();
@@ -96,10 +89,7 @@ fn counts_of_fifty_million_have_the_right_mean_and_spread() {
     let mean_in_errors = sum / trial_count as f64 / (variance / trial_count as f64).sqrt();
     assert!(mean_in_errors.abs() < 4.0, "{mean_in_errors}");
     let ratio = squares / trial_count as f64 / variance;
-    assert!(
-        (ratio - 1.0).abs() < 4.0 * (2.0 / trial_count as f64).sqrt(),
-        "{ratio}"
-    );
+    assert!((ratio - 1.0).abs() < 4.0 * (2.0 / trial_count as f64).sqrt(), "{ratio}");
 }
 
 #[test]

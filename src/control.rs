@@ -1,0 +1,448 @@
+//! What acts on the world: faults, routing, probes, alarms and people, in discrete events.
+//!
+//! Control is the same under every fidelity. It sees the traffic only through closed windows and
+//! probes, edits the world, and tells traffic what concerns work in flight ([`change::Change`]).
+
+pub mod action;
+pub mod change;
+pub mod faults;
+pub mod quantity;
+pub mod runbook;
+pub mod watch;
+
+use crate::kernel::calendar::Calendar;
+use crate::kernel::stream::{Luck, RootSeed};
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::measure::log::{Log, ProbeCell};
+use crate::measure::recorder::Recorder;
+use crate::scenario::model::{AlarmId, FaultId, Scenario, StepId, Trigger};
+use crate::world::World;
+use change::Change;
+use faults::Forces;
+use quantity::View;
+use runbook::{Guard, Progress, Standing};
+use watch::Watch;
+
+/// Strength of a ramped fault grows in this many steps.
+const RAMP_STEPS: u32 = 20;
+
+/// Events of control.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The fault takes hold (again) with this many ramp steps' strength.
+    FaultOn { fault: FaultId, step: u32 },
+    /// The fault pauses: it flaps.
+    FaultPause { fault: FaultId },
+    /// The fault ends.
+    FaultOff { fault: FaultId },
+    /// Routing has converged on what changed.
+    Reroute,
+    /// The network's data plane moves on.
+    NetworkTick,
+    /// A probe of this pair is due.
+    Probe { pair: u32 },
+    /// Steps that wait for a time look again.
+    Look,
+    /// This step's people are ready.
+    StepDue { step: StepId },
+    /// The next part of a step's restore.
+    RestorePart { step: StepId, part: u32 },
+    /// A restart is over.
+    Restarted { station: u32 },
+    /// Added capacity serves.
+    Added { station: u32, slots: u32 },
+}
+
+/// Something that happened, for the timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happening {
+    /// When.
+    pub at: SimTime,
+    /// As in [`crate::measure::outcome::Moment`].
+    pub kind: &'static str,
+    /// Name of the fault, alarm or step.
+    pub name: String,
+    /// In words.
+    pub text: String,
+}
+
+/// An alarm on watch.
+#[derive(Clone, Debug)]
+struct AlarmState {
+    watch: Watch,
+    risen: bool,
+    first: Option<SimTime>,
+}
+
+/// The state of control.
+#[derive(Clone, Debug)]
+pub struct Control {
+    calendar: Calendar<Event>,
+    forces: Forces,
+    /// [fault]: on until it ends, whether or not a flap pauses it.
+    on: Vec<bool>,
+    over: Vec<bool>,
+    alarms: Vec<AlarmState>,
+    steps: Vec<Progress>,
+    stopped: bool,
+    published: bool,
+    /// [pair]: failures in a row, and the counts of the open window.
+    probes: Vec<(u32, ProbeCell)>,
+    last_tick: SimTime,
+    luck: Luck,
+    /// Writes lost by activating lagging copies, at the run's scale.
+    pub writes_lost: f64,
+    /// Everything that happened, in order.
+    pub timeline: Vec<Happening>,
+}
+
+impl Control {
+    /// Control at t = 0.
+    pub fn new(scenario: &Scenario, world: &World, seed: RootSeed) -> Control {
+        let mut calendar = Calendar::new();
+        for (index, fault) in scenario.faults.iter().enumerate() {
+            let fault_id = FaultId(index as u32);
+            calendar.push(fault.at, Event::FaultOn { fault: fault_id, step: 1 });
+            if let Some(lasts) = fault.lasts {
+                calendar.push(fault.at + lasts, Event::FaultOff { fault: fault_id });
+            }
+        }
+        for at in scenario.runbook.iter().filter_map(|step| step.at) {
+            calendar.push(at, Event::Look);
+        }
+        calendar.push(SimTime::ZERO + world.network.next_tick(), Event::NetworkTick);
+        if let Some(probes) = &scenario.observers.probes {
+            let pairs = world.probe_pairs.len() as u64;
+            for pair in 0..pairs {
+                let phase = SimDuration(probes.every.0 / pairs * pair);
+                calendar.push(SimTime::ZERO + phase, Event::Probe { pair: pair as u32 });
+            }
+        }
+        let alarms = scenario.observers.alarms.iter();
+        let alarms =
+            alarms.map(|a| AlarmState { watch: Watch::new(&a.when), risen: false, first: None });
+        Control {
+            calendar,
+            forces: Forces::new(scenario, world),
+            on: vec![false; scenario.faults.len()],
+            over: vec![false; scenario.faults.len()],
+            alarms: alarms.collect(),
+            steps: Progress::all(scenario, seed),
+            stopped: false,
+            published: false,
+            probes: vec![(0, ProbeCell::default()); world.probe_pairs.len()],
+            last_tick: SimTime::ZERO,
+            luck: Luck::named(seed, "control"),
+            writes_lost: 0.0,
+            timeline: Vec::new(),
+        }
+    }
+
+    /// When control acts next.
+    pub fn next_time(&self) -> Option<SimTime> {
+        self.calendar.peek_time()
+    }
+
+    /// Acts on everything that is due at or before `now`; changes are for traffic.
+    pub fn act(
+        &mut self,
+        scenario: &Scenario,
+        world: &mut World,
+        log: &Log,
+        recorder: &Recorder,
+        now: SimTime,
+        changes: &mut Vec<Change>,
+    ) {
+        while let Some((_, event)) = self.calendar.pop_until(now) {
+            match event {
+                Event::FaultOn { fault, step } => {
+                    self.fault_on(scenario, fault, step, now, changes);
+                    self.apply(scenario, world, now, changes);
+                }
+                Event::FaultPause { fault } => {
+                    if self.on[fault.index()] && !self.over[fault.index()] {
+                        self.forces.strength[fault.index()] = 0.0;
+                        let (_, off) = scenario.faults[fault.index()].flap.expect("it flaps");
+                        self.calendar.push(now + off, Event::FaultOn { fault, step: RAMP_STEPS });
+                        self.apply(scenario, world, now, changes);
+                    }
+                }
+                Event::FaultOff { fault } => {
+                    self.end_fault(scenario, fault, now);
+                    self.apply(scenario, world, now, changes);
+                }
+                Event::Reroute => {
+                    if world.network.needs_reroute() {
+                        world.network.reroute();
+                        changes.push(Change::Paths);
+                        self.note(now, "routing", "routing", "routes follow the change".into());
+                    }
+                }
+                Event::NetworkTick => {
+                    world.network.tick(now - self.last_tick);
+                    self.last_tick = now;
+                    self.calendar.push(now + world.network.next_tick(), Event::NetworkTick);
+                }
+                Event::Probe { pair } => {
+                    let probes = scenario.observers.probes.as_ref().expect("a probe was due");
+                    self.calendar.push(now + probes.every, Event::Probe { pair });
+                    changes.push(Change::Probe { pair });
+                }
+                Event::Look => self.advance_steps(scenario, now),
+                Event::StepDue { step } => {
+                    self.step_due(scenario, world, log, recorder, step, now, changes);
+                }
+                Event::RestorePart { step, part } => {
+                    self.restore_part(scenario, world, step, part, now, changes);
+                }
+                Event::Restarted { station } => {
+                    self.forces.work[station as usize].restarting = false;
+                    self.apply(scenario, world, now, changes);
+                }
+                Event::Added { station, slots } => {
+                    self.forces.work[station as usize].added += slots;
+                    self.apply(scenario, world, now, changes);
+                }
+            }
+        }
+    }
+
+    /// Takes the results of probes that traffic has ended.
+    pub fn probe_ended(&mut self, scenario: &Scenario, pair: u32, ok: bool) {
+        let (failures, cell) = &mut self.probes[pair as usize];
+        cell.ended += 1;
+        cell.ok += u32::from(ok);
+        *failures = if ok { 0 } else { *failures + 1 };
+        debug_assert!(scenario.observers.probes.is_some());
+    }
+
+    /// Hands the open window's probe counts to the log, before the window is closed.
+    pub fn log_probes(&mut self, scenario: &Scenario, log: &mut Log) {
+        let Some(probes) = &scenario.observers.probes else {
+            log.unhealthy.push(None);
+            return;
+        };
+        let mut unhealthy = 0;
+        for (failures, cell) in &mut self.probes {
+            log.probes.push(std::mem::take(cell));
+            unhealthy += u32::from(*failures >= probes.unhealthy_after);
+        }
+        let share = f64::from(unhealthy) / self.probes.len().max(1) as f64;
+        log.unhealthy.push((!self.probes.is_empty()).then_some(share));
+    }
+
+    /// At a window's end: alarms and steps look at what was measured.
+    pub fn look(
+        &mut self,
+        scenario: &Scenario,
+        world: &World,
+        log: &Log,
+        recorder: &Recorder,
+        now: SimTime,
+    ) {
+        let before: Vec<bool> = self.alarms.iter().map(|alarm| alarm.risen).collect();
+        let steps = self.steps_done();
+        for index in 0..self.alarms.len() {
+            let view = View {
+                scenario,
+                world,
+                recorder,
+                log,
+                alarms: &before,
+                steps: &steps,
+                projected: None,
+            };
+            let alarm = &mut self.alarms[index];
+            let risen = alarm.watch.look(&view, now);
+            let name = &scenario.observers.alarms[index].name;
+            if risen && !alarm.risen {
+                alarm.first.get_or_insert(now);
+                self.note(now, "alarm", name, format!("alarm {name} rises"));
+            } else if !risen && alarm.risen {
+                self.note(now, "alarm_end", name, format!("alarm {name} ends"));
+            }
+            self.alarms[index].risen = risen;
+        }
+        self.publish(scenario, now);
+        let alarms: Vec<bool> = self.alarms.iter().map(|alarm| alarm.risen).collect();
+        for index in 0..self.steps.len() {
+            let step = &scenario.runbook[index];
+            let mut progress = self.steps[index].clone();
+            let projected = action::shares_after(step, world);
+            let view =
+                View { scenario, world, recorder, log, alarms: &alarms, steps: &steps, projected };
+            progress.look(&view, now);
+            if let Standing::Due(at) = progress.standing {
+                if progress.standing != self.steps[index].standing {
+                    self.calendar.push(at, Event::StepDue { step: StepId(index as u32) });
+                }
+            }
+            if let Standing::Guarded(_) = progress.standing {
+                self.calendar.push(now, Event::StepDue { step: StepId(index as u32) });
+            }
+            self.steps[index] = progress;
+        }
+        self.advance_steps(scenario, now);
+    }
+
+    /// The status page shows the incident some time after the first alarm.
+    fn publish(&mut self, scenario: &Scenario, now: SimTime) {
+        let first = self.alarms.iter().filter_map(|alarm| alarm.first).min();
+        let (Some(lag), Some(first)) = (scenario.observers.status_page, first) else { return };
+        if !self.published && now >= first + lag {
+            self.published = true;
+            let text = "the status page shows an incident".into();
+            self.note(now, "status_page", "status page", text);
+        }
+    }
+
+    /// Moves waiting steps on whose time and triggers have come, until none does.
+    fn advance_steps(&mut self, scenario: &Scenario, now: SimTime) {
+        if self.stopped {
+            return;
+        }
+        let any_alarm = self.alarms.iter().any(|alarm| alarm.first.is_some());
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for index in 0..self.steps.len() {
+                let before = self.steps[index].standing;
+                let mut progress = self.steps[index].clone();
+                let happened = |trigger: &Trigger| match *trigger {
+                    Trigger::Alarm(AlarmId(a)) => self.alarms[a as usize].first.is_some(),
+                    Trigger::Step(step) => {
+                        matches!(self.steps[step.index()].standing, Standing::Done(_))
+                    }
+                };
+                let skipped = |trigger: &Trigger| match *trigger {
+                    Trigger::Alarm(_) => false,
+                    Trigger::Step(step) => self.steps[step.index()].standing == Standing::Skipped,
+                };
+                let step = &scenario.runbook[index];
+                progress.advance(step, now, happened, skipped, any_alarm);
+                let after = progress.standing;
+                self.steps[index] = progress;
+                if after == before {
+                    continue;
+                }
+                moved = true;
+                match after {
+                    Standing::Due(at) => {
+                        self.calendar.push(at, Event::StepDue { step: StepId(index as u32) });
+                    }
+                    Standing::Skipped => self.note_skipped(scenario, index, now),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn note_skipped(&mut self, scenario: &Scenario, index: usize, now: SimTime) {
+        let name = &scenario.runbook[index].name;
+        self.note(now, "step_skipped", name, format!("{name} is left out"));
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn step_due(
+        &mut self,
+        scenario: &Scenario,
+        world: &mut World,
+        log: &Log,
+        recorder: &Recorder,
+        step: StepId,
+        now: SimTime,
+        changes: &mut Vec<Change>,
+    ) {
+        let progress = &self.steps[step.index()];
+        let pending = matches!(progress.standing, Standing::Due(_) | Standing::Guarded(_));
+        if self.stopped || !pending {
+            return;
+        }
+        match progress.guard(&scenario.runbook[step.index()], now) {
+            Guard::Go => {
+                self.do_step(scenario, world, log, recorder, step, now, changes);
+            }
+            Guard::WaitUntil(until) => {
+                self.steps[step.index()].standing = Standing::Guarded(until);
+            }
+            Guard::Skip => {
+                self.steps[step.index()].standing = Standing::Skipped;
+                self.note_skipped(scenario, step.index(), now);
+            }
+            Guard::Stop => {
+                self.stopped = true;
+                let name = &scenario.runbook[step.index()].name;
+                let text = format!("{name}: its guard is false, the runbook stops");
+                self.note(now, "step_skipped", name, text);
+            }
+        }
+        self.advance_steps(scenario, now);
+    }
+
+    fn fault_on(
+        &mut self,
+        scenario: &Scenario,
+        fault: FaultId,
+        step: u32,
+        now: SimTime,
+        changes: &mut Vec<Change>,
+    ) {
+        let spec = &scenario.faults[fault.index()];
+        if self.over[fault.index()] {
+            return;
+        }
+        if !self.on[fault.index()] {
+            self.on[fault.index()] = true;
+            self.note(now, "fault", &spec.name, format!("{} begins", spec.name));
+            action::at_once(&spec.kind, changes);
+        }
+        let ramped = spec.ramp > SimDuration::ZERO && step < RAMP_STEPS;
+        let strength = if ramped { f64::from(step) / f64::from(RAMP_STEPS) } else { 1.0 };
+        self.forces.strength[fault.index()] = strength;
+        if ramped {
+            let next = now + SimDuration(spec.ramp.0 / u64::from(RAMP_STEPS));
+            self.calendar.push(next, Event::FaultOn { fault, step: step + 1 });
+        } else if let Some((on, _)) = spec.flap {
+            self.calendar.push(now + on, Event::FaultPause { fault });
+        }
+    }
+
+    fn end_fault(&mut self, scenario: &Scenario, fault: FaultId, now: SimTime) {
+        if self.on[fault.index()] && !self.over[fault.index()] {
+            let name = &scenario.faults[fault.index()].name;
+            self.note(now, "fault_end", name, format!("{name} ends"));
+        }
+        self.over[fault.index()] = true;
+        self.forces.strength[fault.index()] = 0.0;
+    }
+
+    /// Puts what is in force into the world, and has routing follow.
+    fn apply(
+        &mut self,
+        scenario: &Scenario,
+        world: &mut World,
+        now: SimTime,
+        changes: &mut Vec<Change>,
+    ) {
+        self.forces.apply(scenario, world, now, changes);
+        if world.network.needs_reroute() {
+            let routing = &scenario.network.routing;
+            self.calendar.push(now + routing.detect + routing.converge, Event::Reroute);
+        }
+    }
+
+    fn note(&mut self, at: SimTime, kind: &'static str, name: &str, text: String) {
+        self.timeline.push(Happening { at, kind, name: name.into(), text });
+    }
+
+    fn steps_done(&self) -> Vec<bool> {
+        let done = |progress: &Progress| matches!(progress.standing, Standing::Done(_));
+        self.steps.iter().map(done).collect()
+    }
+
+    /// Whether every fault that has begun is over.
+    pub fn faults_over(&self) -> bool {
+        self.on.iter().zip(&self.over).all(|(on, over)| !on || *over)
+            && self.on.iter().any(|on| *on)
+    }
+}

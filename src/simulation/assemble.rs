@@ -1,0 +1,538 @@
+//! From the tables of a finished trial to its [`Outcome`].
+
+use super::{Trial, largest_good_within};
+use crate::kernel::digest::Digest;
+use crate::kernel::time::SimDuration;
+use crate::measure::histogram::Histogram;
+use crate::measure::incident::{Readings, incident};
+use crate::measure::outcome::{
+    ClientLedger, Impact, Incident, LatencyRow, Ledgers, LinkSeries, MiddleboxSeries, Moment,
+    OperationSeries, Outcome, PipelineLedger, PipelineSeries, RegionSeries, Series, SessionSeries,
+    StationLedger, StationSeries, SteeringSeries,
+};
+use crate::measure::recorder::Cell;
+use crate::measure::recovery::minute_availability;
+use crate::scenario::model::{Demander, OperationId, RegionId, Scenario};
+use crate::traffic::exact::ledger::Standing;
+use crate::world::population::ClassKind;
+
+/// Quantiles of the latency table.
+const LATENCY_QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+/// Quantiles of felt downtime.
+const DOWNTIME_QUANTILES: [f64; 5] = [0.1, 0.5, 0.9, 0.99, 1.0];
+
+/// Puts everything together.
+pub(super) fn outcome(scenario: &Scenario, trial: &mut Trial) -> Outcome {
+    let timeline = timeline(scenario, trial);
+    let series = series(scenario, trial);
+    let mut incident = clock(scenario, trial, &series, &timeline);
+    incident.metastable = trial.metastable;
+    let mut outcome = Outcome {
+        seed: trial.seed,
+        latency: latency(scenario, trial, &incident),
+        impact: impact(scenario, trial, &series),
+        ledgers: ledgers(scenario, trial),
+        cost: trial.traffic.cost.clone(),
+        series,
+        incident,
+        timeline,
+        digest: String::new(),
+    };
+    outcome.digest = digest(&outcome);
+    outcome
+}
+
+/// The digest of an outcome: of its JSON without the cost and the digest itself.
+fn digest(outcome: &Outcome) -> String {
+    let mut bare = outcome.clone();
+    bare.cost = Default::default();
+    bare.digest = String::new();
+    let json = serde_json::to_vec(&bare).expect("an outcome is plain data");
+    let mut digest = Digest::new();
+    digest.update_bytes(&json);
+    digest.finish()
+}
+
+fn timeline(scenario: &Scenario, trial: &Trial) -> Vec<Moment> {
+    let start_s = scenario.start().as_secs_f64();
+    let moment = |happening: &crate::control::Happening| Moment {
+        at_s: happening.at.as_secs_f64() - start_s,
+        kind: happening.kind.to_string(),
+        name: happening.name.clone(),
+        text: happening.text.clone(),
+    };
+    trial.control.timeline.iter().map(moment).collect()
+}
+
+/// Sums of the cells of some classes, window by window.
+fn sums(trial: &Trial, classes: &[usize]) -> Vec<[u64; 9]> {
+    let add = |sums: &mut [u64; 9], cell: &Cell| {
+        let counts = [
+            cell.demand,
+            cell.good,
+            cell.late,
+            cell.failed,
+            cell.suppressed,
+            cell.first,
+            cell.sent,
+            cell.answered,
+            cell.unanswered,
+        ];
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += u64::from(count);
+        }
+    };
+    (0..trial.log.windows)
+        .map(|window| {
+            let mut sum = [0; 9];
+            for &class in classes {
+                add(&mut sum, trial.recorder.cell_at(class, window));
+            }
+            sum
+        })
+        .collect()
+}
+
+fn classes_of(trial: &Trial, region: Option<RegionId>, o: Option<OperationId>) -> Vec<usize> {
+    trial.world.classes_matching(region, o).collect()
+}
+
+/// Windows whose demands could all still have been answered well before the end.
+fn final_windows(scenario: &Scenario, trial: &Trial) -> usize {
+    let left = scenario.clock.duration.0.saturating_sub(largest_good_within(scenario).0);
+    ((left / scenario.clock.window.0) as usize).min(trial.log.windows)
+}
+
+/// Availability of some classes, window by window; no data where a window is not final.
+fn availability(scenario: &Scenario, trial: &Trial, classes: &[usize]) -> Vec<Option<f64>> {
+    let finals = final_windows(scenario, trial);
+    let share = |(window, sum): (usize, [u64; 9])| {
+        (window < finals && sum[0] > 0).then(|| sum[1] as f64 / sum[0] as f64)
+    };
+    sums(trial, classes).into_iter().enumerate().map(share).collect()
+}
+
+fn series(scenario: &Scenario, trial: &Trial) -> Series {
+    let everyone = classes_of(trial, None, None);
+    let all = sums(trial, &everyone);
+    let amplification = all.iter().map(|sum| (sum[5] > 0).then(|| sum[6] as f64 / sum[5] as f64));
+    let operations = scenario.operations.iter().enumerate();
+    let (slice, _) = trial.recorder.slices();
+    Series {
+        window_s: scenario.clock.window.as_secs_f64(),
+        windows: trial.log.windows,
+        availability: availability(scenario, trial, &everyone),
+        amplification: amplification.collect(),
+        slice_s: slice.as_secs_f64(),
+        operations: operations
+            .map(|(index, _)| operation_series(scenario, trial, OperationId(index as u32)))
+            .collect(),
+        regions: (0..scenario.regions.len())
+            .map(|region| RegionSeries {
+                region: scenario.regions[region].name.clone(),
+                availability: availability(
+                    scenario,
+                    trial,
+                    &classes_of(trial, Some(RegionId(region as u32)), None),
+                ),
+            })
+            .collect(),
+        stations: station_series(scenario, trial),
+        middleboxes: middlebox_series(scenario, trial),
+        links: link_series(scenario, trial),
+        sessions: session_series(scenario, trial),
+        pipelines: pipeline_series(scenario, trial),
+        steering: steering_series(scenario, trial),
+    }
+}
+
+/// The classes of an operation: of the groups, or its pipeline's own.
+fn classes_of_operation(trial: &Trial, operation: OperationId) -> Vec<usize> {
+    let classes = trial.world.population.classes.iter().enumerate();
+    let own =
+        classes.filter(|(_, class)| class.operation == operation && class.kind != ClassKind::Probe);
+    own.map(|(index, _)| index).collect()
+}
+
+fn demander(scenario: &Scenario, operation: OperationId) -> String {
+    match scenario.operations[operation.index()].by {
+        Demander::Client(client) => scenario.clients[client.index()].name.clone(),
+        Demander::Pipeline(pipeline) => scenario.pipelines[pipeline.index()].name.clone(),
+    }
+}
+
+fn operation_series(scenario: &Scenario, trial: &Trial, operation: OperationId) -> OperationSeries {
+    let classes = classes_of_operation(trial, operation);
+    let sums = sums(trial, &classes);
+    let factor = scenario.scale as f64 / scenario.clock.window.as_secs_f64();
+    let column = |index: usize| sums.iter().map(|sum| sum[index] as f64 * factor).collect();
+    let (_, slices) = trial.recorder.slices();
+    let merged = |slice: usize| {
+        let mut sum = Histogram::new();
+        for &class in &classes {
+            sum.merge(&trial.recorder.latency(class, slice, slice + 1));
+        }
+        sum
+    };
+    let slices: Vec<Histogram> = (0..slices).map(merged).collect();
+    let quantile = |q: f64| slices.iter().map(|slice| slice.quantile_s(q)).collect();
+    OperationSeries {
+        client: demander(scenario, operation),
+        operation: scenario.operations[operation.index()].name.clone(),
+        demand_per_s: column(0),
+        good_per_s: column(1),
+        late_per_s: column(2),
+        failed_per_s: column(3),
+        suppressed_per_s: column(4),
+        first_attempts_per_s: column(5),
+        attempts_per_s: column(6),
+        answered_per_s: column(7),
+        latency_p50_s: quantile(0.5),
+        latency_p99_s: quantile(0.99),
+    }
+}
+
+/// Name of a station's partition, where its service has several.
+fn partition_of(scenario: &Scenario, trial: &Trial, index: usize) -> Option<u32> {
+    let station = &trial.world.services.stations[index];
+    let several = scenario.services[station.service.index()].partitions > 1;
+    several.then_some(station.partition)
+}
+
+fn station_series(scenario: &Scenario, trial: &Trial) -> Vec<StationSeries> {
+    let window_s = scenario.clock.window.as_secs_f64();
+    let factor = scenario.scale as f64 / window_s;
+    let count = trial.world.services.stations.len();
+    let series = |(index, station): (usize, &crate::world::service::Station)| {
+        let cells: Vec<_> = trial.log.stations.iter().skip(index).step_by(count).collect();
+        let per_s = |count: &dyn Fn(usize) -> u32| {
+            (0..cells.len()).map(|window| f64::from(count(window)) * factor).collect()
+        };
+        StationSeries {
+            service: scenario.services[station.service.index()].name.clone(),
+            site: scenario.sites[station.site.index()].name.clone(),
+            partition: partition_of(scenario, trial, index),
+            slots: cells.iter().map(|cell| cell.slot_s * factor).collect(),
+            utilisation: cells
+                .iter()
+                .map(|cell| (cell.slot_s > 0.0).then(|| cell.busy_s / cell.slot_s))
+                .collect(),
+            queue: cells.iter().map(|cell| cell.queue_s * factor).collect(),
+            arrivals_per_s: per_s(&|w| cells[w].arrived),
+            useful_per_s: per_s(&|w| cells[w].useful),
+            stale_per_s: per_s(&|w| cells[w].stale),
+            refused_per_s: per_s(&|w| cells[w].refused),
+        }
+    };
+    trial.world.services.stations.iter().enumerate().map(series).collect()
+}
+
+fn middlebox_series(scenario: &Scenario, trial: &Trial) -> Vec<MiddleboxSeries> {
+    let scale = scenario.scale as f64;
+    let window_s = scenario.clock.window.as_secs_f64();
+    let count = scenario.network.middleboxes.len();
+    let series = |(index, spec): (usize, &crate::scenario::model::Middlebox)| {
+        let cells = || trial.log.middleboxes.iter().skip(index).step_by(count);
+        MiddleboxSeries {
+            name: spec.name.clone(),
+            site: scenario.sites[spec.before.index()].name.clone(),
+            new_connections_limit_per_s: spec.new_connections,
+            offered_connections_per_s: cells().map(|c| c.offered * scale / window_s).collect(),
+            sessions: cells().map(|cell| cell.sessions * scale).collect(),
+            loss: cells().map(|cell| cell.loss).collect(),
+            delay_s: cells().map(|cell| cell.delay_s).collect(),
+        }
+    };
+    scenario.network.middleboxes.iter().enumerate().map(series).collect()
+}
+
+fn link_series(scenario: &Scenario, trial: &Trial) -> Vec<LinkSeries> {
+    let count = scenario.network.links.len();
+    let series = |(index, link): (usize, &crate::scenario::model::Link)| {
+        let cells = || trial.log.links.iter().skip(index).step_by(count);
+        LinkSeries {
+            name: link.name.clone(),
+            utilisation: cells().map(|cell| cell.utilisation).collect(),
+            loss: cells().map(|cell| cell.loss).collect(),
+        }
+    };
+    scenario.network.links.iter().enumerate().map(series).collect()
+}
+
+fn session_series(scenario: &Scenario, trial: &Trial) -> Vec<SessionSeries> {
+    let scale = scenario.scale as f64;
+    let (sites, clients) = (scenario.sites.len(), scenario.clients.len());
+    let series = |(index, client): (usize, &crate::scenario::model::Client)| {
+        client.session.as_ref()?;
+        let rows = || trial.log.sessions.chunks(sites + 1).skip(index).step_by(clients);
+        let at = |site: usize| rows().map(|row| f64::from(row[site]) * scale).collect();
+        let out = |row: &[u32]| {
+            let signed_in: u32 = row[..sites].iter().sum();
+            f64::from(row[sites].saturating_sub(signed_in)) * scale
+        };
+        Some(SessionSeries {
+            client: client.name.clone(),
+            present: at(sites),
+            signed_in: (0..sites).map(at).collect(),
+            signing_in: rows().map(out).collect(),
+        })
+    };
+    scenario.clients.iter().enumerate().filter_map(series).collect()
+}
+
+fn pipeline_series(scenario: &Scenario, trial: &Trial) -> Vec<PipelineSeries> {
+    let scale = scenario.scale as f64;
+    let per_s = scale / scenario.clock.window.as_secs_f64();
+    let count = scenario.pipelines.len();
+    let series = |(index, pipeline): (usize, &crate::scenario::model::Pipeline)| {
+        let cells = || trial.log.pipelines.iter().skip(index).step_by(count);
+        let rate = |total: fn(&crate::measure::log::PipelineCell) -> u64| {
+            let mut before = cells().next().map_or(0, total);
+            let rates = cells().map(|cell| {
+                let gained = total(cell) - before;
+                before = total(cell);
+                gained as f64 * per_s
+            });
+            rates.collect()
+        };
+        PipelineSeries {
+            name: pipeline.name.clone(),
+            backlog: cells().map(|cell| cell.backlog as f64 * scale).collect(),
+            oldest_s: cells().map(|cell| cell.oldest_s).collect(),
+            delivered_per_s: rate(|cell| cell.delivered),
+            bounced_per_s: rate(|cell| cell.bounced),
+        }
+    };
+    scenario.pipelines.iter().enumerate().map(series).collect()
+}
+
+fn steering_series(scenario: &Scenario, trial: &Trial) -> Vec<SteeringSeries> {
+    let (sites, names) = (scenario.sites.len(), scenario.steering.len());
+    let series = |(index, name): (usize, &crate::scenario::model::Steering)| {
+        let rows = || trial.log.steering.chunks(sites).skip(index).step_by(names);
+        let of_site = |site: usize| rows().map(|row| row[site]).collect();
+        SteeringSeries { name: name.name.clone(), shares: (0..sites).map(of_site).collect() }
+    };
+    scenario.steering.iter().enumerate().map(series).collect()
+}
+
+fn clock(scenario: &Scenario, trial: &Trial, series: &Series, timeline: &[Moment]) -> Incident {
+    let all = sums(trial, &classes_of(trial, None, None));
+    let finals = final_windows(scenario, trial);
+    let demand: Vec<f64> = all[..finals].iter().map(|sum| sum[0] as f64).collect();
+    let good: Vec<f64> = all[..finals].iter().map(|sum| sum[1] as f64).collect();
+    let minutes = minute_availability(series.window_s, &demand, &good);
+    let acting = scenario.runbook.iter().filter(|step| step.action.is_some());
+    let acting: Vec<String> = acting.map(|step| step.name.clone()).collect();
+    let sessions = (0..series.windows).map(|window| {
+        let sum = |column: fn(&SessionSeries) -> &Vec<f64>| {
+            series.sessions.iter().map(|row| column(row)[window]).sum::<f64>()
+        };
+        let (present, out) = (sum(|row| &row.present), sum(|row| &row.signing_in));
+        (present > 0.0).then(|| 1.0 - out / present)
+    });
+    let backlog = (0..series.windows)
+        .map(|window| series.pipelines.iter().map(|row| row.backlog[window]).sum::<f64>());
+    let home = (0..series.windows).map(|window| {
+        let home_of = |(row, name): (&SteeringSeries, &crate::scenario::model::Steering)| {
+            let shares = row.shares.iter().enumerate();
+            shares.into_iter().all(|(site, column)| {
+                let at_first = name.answers.iter().find(|answer| answer.0.index() == site);
+                (column[window] - at_first.map_or(0.0, |answer| answer.1)).abs() < 1e-6
+            })
+        };
+        series.steering.iter().zip(&scenario.steering).all(home_of)
+    });
+    incident(&Readings {
+        minutes: &minutes,
+        threshold: trial.criterion.0,
+        sustained_s: trial.criterion.1.as_secs_f64(),
+        timeline,
+        acting_steps: &acting,
+        sessions: &sessions.collect::<Vec<_>>(),
+        backlog: &backlog.collect::<Vec<_>>(),
+        steering_home: &home.collect::<Vec<_>>(),
+        window_s: series.window_s,
+    })
+}
+
+/// The slices of each phase: before the first fault, during the incident, after recovery.
+/// A slice that a boundary cuts belongs to `during`, so that `before` and `after` are clean.
+fn phases(
+    scenario: &Scenario,
+    trial: &Trial,
+    incident: &Incident,
+) -> Vec<(&'static str, usize, usize)> {
+    let (slice, count) = trial.recorder.slices();
+    let slice_s = slice.as_secs_f64();
+    let Some(fault_s) = incident.fault_s.filter(|_| incident.impact_s.is_some()) else {
+        return vec![("before", 0, count), ("all", 0, count)];
+    };
+    let until = (fault_s / slice_s).floor().max(0.0) as usize;
+    let end_s = scenario.clock.duration.as_secs_f64();
+    let from = (incident.recovered_s.unwrap_or(end_s) / slice_s).ceil() as usize;
+    vec![
+        ("before", 0, until),
+        ("during", until, from.min(count)),
+        ("after", from.min(count), count),
+        ("all", 0, count),
+    ]
+}
+
+fn latency(scenario: &Scenario, trial: &Trial, incident: &Incident) -> Vec<LatencyRow> {
+    let mut rows = Vec::new();
+    for (index, class) in trial.world.population.classes.iter().enumerate() {
+        let region = match class.kind {
+            ClassKind::Group(group) => {
+                let region = trial.world.population.groups[group as usize].region;
+                Some(scenario.regions[region.index()].name.clone())
+            }
+            ClassKind::Pipeline(_) => None,
+            ClassKind::Probe => continue,
+        };
+        for &(phase, from, to) in &phases(scenario, trial, incident) {
+            let histogram = trial.recorder.latency(index, from, to);
+            if histogram.count() == 0 {
+                continue;
+            }
+            let quantile = |&q: &f64| Some((q, histogram.quantile_s(q)?));
+            rows.push(LatencyRow {
+                region: region.clone(),
+                client: demander(scenario, class.operation),
+                operation: scenario.operations[class.operation.index()].name.clone(),
+                phase: phase.to_string(),
+                count: histogram.count(),
+                mean_s: histogram.mean_s(),
+                quantiles: LATENCY_QUANTILES.iter().filter_map(quantile).collect(),
+                histogram: histogram.bins(),
+            });
+        }
+    }
+    rows
+}
+
+fn impact(scenario: &Scenario, trial: &Trial, series: &Series) -> Impact {
+    let scale = scenario.scale as f64;
+    let groups = trial.world.population.groups.len();
+    let finals = final_windows(scenario, trial);
+    let window_min = series.window_s / 60.0;
+    let mut minutes_lost = 0.0;
+    for group in 0..groups {
+        let of_group =
+            |class: &crate::world::population::Class| class.kind == ClassKind::Group(group as u32);
+        let classes = trial.world.population.classes.iter().enumerate();
+        let classes: Vec<usize> =
+            classes.filter(|(_, class)| of_group(class)).map(|(index, _)| index).collect();
+        let cells = sums(trial, &classes);
+        for (window, sum) in cells.iter().enumerate().take(finals) {
+            let present = f64::from(trial.log.present[window * groups + group]);
+            if sum[0] > 0 {
+                minutes_lost += present * (1.0 - sum[1] as f64 / sum[0] as f64) * window_min;
+            }
+        }
+    }
+    let end = scenario.end();
+    let mut spells: Vec<f64> = Vec::new();
+    let mut open = 0_u64;
+    let mut histogram = Histogram::new();
+    for (seconds, censored) in trial.traffic.felt_downtime(end) {
+        spells.push(seconds);
+        open += u64::from(censored);
+        histogram.record(SimDuration::from_secs_f64(seconds));
+    }
+    spells.sort_unstable_by(f64::total_cmp);
+    let at = |&q: &f64| {
+        let index = ((q * spells.len() as f64).ceil() as usize).clamp(1, spells.len().max(1));
+        Some((q, *spells.get(index - 1)?))
+    };
+    let suppressed: f64 = series.operations.iter().flat_map(|o| &o.suppressed_per_s).sum();
+    Impact {
+        mailboxes: scenario.regions.iter().map(|region| region.mailboxes as f64).sum(),
+        mailbox_minutes_lost: minutes_lost * scale,
+        mailboxes_affected: spells.len() as f64 * scale,
+        felt_downtime_mean_s: spells.iter().sum::<f64>() / spells.len().max(1) as f64,
+        felt_downtime_quantiles: DOWNTIME_QUANTILES.iter().filter_map(at).collect(),
+        felt_downtime_histogram: histogram
+            .bins()
+            .into_iter()
+            .map(|(edge, count)| (edge, count as f64 * scale))
+            .collect(),
+        felt_downtime_censored: open as f64 * scale,
+        suppressed: suppressed * series.window_s,
+        deferred: trial.recorder.deferred.1 as f64 * scale,
+        sessions_lost: trial.recorder.sessions_lost as f64 * scale,
+        amplification_peak: amplification_peak(trial, series),
+        writes_lost: trial.control.writes_lost * scale,
+    }
+}
+
+/// Highest attempts over first attempts of a whole minute.
+fn amplification_peak(trial: &Trial, series: &Series) -> f64 {
+    let all = sums(trial, &classes_of(trial, None, None));
+    let a_minute = ((60.0 / series.window_s).round() as usize).max(1);
+    let ratio = |windows: &[[u64; 9]]| {
+        let sum = |index: usize| windows.iter().map(|sum| sum[index]).sum::<u64>() as f64;
+        if sum(5) > 0.0 { sum(6) / sum(5) } else { 0.0 }
+    };
+    all.chunks(a_minute).map(ratio).fold(0.0, f64::max)
+}
+
+fn ledgers(scenario: &Scenario, trial: &Trial) -> Ledgers {
+    let standing: Standing = trial
+        .traffic
+        .check_ledgers(&trial.recorder)
+        .expect("the ledgers balanced in the last window and at the end");
+    let mut clients: Vec<ClientLedger> = Vec::new();
+    for (index, class) in trial.world.population.classes.iter().enumerate() {
+        let totals = &trial.recorder.clients[index];
+        let probe = if class.kind == ClassKind::Probe { " (probes)" } else { "" };
+        let client = format!("{}{probe}", demander(scenario, class.operation));
+        let operation = scenario.operations[class.operation.index()].name.clone();
+        let same = |row: &&mut ClientLedger| row.client == client && row.operation == operation;
+        let row = match clients.iter_mut().find(same) {
+            Some(row) => row,
+            None => {
+                clients.push(ClientLedger { client, operation, ..ClientLedger::default() });
+                clients.last_mut().expect("just pushed")
+            }
+        };
+        row.sent += totals.sent;
+        row.answered += totals.answered;
+        row.timed_out += totals.timed_out;
+        row.refused += totals.refused;
+        row.lost += totals.lost;
+        row.outstanding += standing.outstanding[index];
+    }
+    let stations = trial.world.services.stations.iter().enumerate();
+    let stations = stations.map(|(index, station)| {
+        let totals = &trial.recorder.stations[index];
+        StationLedger {
+            service: scenario.services[station.service.index()].name.clone(),
+            site: scenario.sites[station.site.index()].name.clone(),
+            partition: partition_of(scenario, trial, index),
+            arrived: totals.arrived,
+            useful: totals.useful,
+            stale: totals.stale,
+            rejected: totals.rejected,
+            dropped: totals.dropped,
+            crashed: totals.crashed,
+            waiting: standing.waiting[index],
+            holding: standing.holding[index],
+        }
+    });
+    let pipelines = trial.recorder.pipelines.iter().zip(&scenario.pipelines);
+    let pipelines = pipelines.map(|(totals, pipeline)| PipelineLedger {
+        name: pipeline.name.clone(),
+        accepted: totals.accepted,
+        delivered: totals.delivered,
+        bounced: totals.bounced,
+        queued: totals.accepted - totals.delivered - totals.bounced - totals.lost,
+        lost: totals.lost,
+    });
+    Ledgers {
+        clients,
+        stations: stations.collect(),
+        pipelines: pipelines.collect(),
+        windows_balanced: trial.windows_balanced,
+    }
+}

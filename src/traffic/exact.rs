@@ -1,0 +1,268 @@
+//! `exact`: every request is its own sequence of events.
+//!
+//! **Which question.** What becomes of each attempt of each mailbox, given the world as it is now?
+//! **Model.** DESIGN.md, section 5. An *operation* lives in a slab while it makes *attempts*; an
+//! attempt that arrives becomes a *job* at a station; a job's calls become jobs elsewhere. Events
+//! carry a slab key and an attempt (or run) number, so that whatever was given up, answered or
+//! crashed in the meantime no longer matches and the event falls on nothing.
+//!
+//! **What it leaves out.** An answer takes effect at the client when the server sends it, stamped
+//! with the time of its arrival: state at the client is early by one network delay, no measured
+//! time is. **Cost.** Two calendar events an attempt and one a station visit; timeouts wait in one
+//! queue a length, with one calendar entry a queue. No allocation, hash, string or `dyn` an event.
+//! **Validation.** `tests/theory*.rs` against closed forms; both ledgers in every window.
+
+pub mod client;
+pub mod demand;
+pub mod ledger;
+pub mod session;
+pub mod station;
+
+use crate::control::change::Change;
+use crate::kernel::calendar::Calendar;
+use crate::kernel::slab::{Key, Slab};
+use crate::kernel::stream::{Luck, RootSeed};
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::measure::outcome::Cost;
+use crate::measure::recorder::Recorder;
+use crate::scenario::model::{Scenario, SiteId};
+use crate::traffic::plan::Plan;
+use crate::world::World;
+use client::Op;
+use session::Mailboxes;
+use station::{Job, Line};
+use std::collections::VecDeque;
+
+/// What traffic acts in: the world (whose tallies it adds to) and the tables that it fills.
+pub struct Scene<'a> {
+    /// The world.
+    pub world: &'a mut World,
+    /// The tables.
+    pub recorder: &'a mut Recorder,
+}
+
+/// Events of the calendar; 16 bytes with their tag.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// Rates, presence and pending demands of the next second.
+    Second,
+    /// The pending demand of a class is due.
+    Demand { class: u16 },
+    /// A mailbox with closed load demands again.
+    Think { class: u16, mailbox: u32 },
+    /// A user has come and the client signs in.
+    SignIn { mailbox: u32, group: u16 },
+    /// An attempt opens its connection (again).
+    Connect { op: Key, attempt: u32 },
+    /// An attempt reaches its site.
+    Arrive { op: Key, attempt: u32 },
+    /// A refusal reaches the client.
+    Refused { op: Key, attempt: u32 },
+    /// The next attempt is due.
+    Resend { op: Key, attempt: u32 },
+    /// Patience or deadline is over.
+    GiveUp { op: Key, attempt: u32 },
+    /// The head of a timeout queue is due.
+    TimeoutQueue { queue: u16 },
+    /// A job's own work is done.
+    Release { job: Key, run: u32 },
+    /// A call reaches another site.
+    CallArrive { job: Key, call: u32 },
+    /// A call's answer comes back from another site.
+    CallAnswered { job: Key, call: u32 },
+    /// A call's refusal or error comes back.
+    CallFailed { job: Key, call: u32 },
+    /// A call is tried again.
+    CallAgain { job: Key, call: u32 },
+    /// A slice of a sweep over sessions is due.
+    Sweep { sweep: u32, slice: u32 },
+}
+
+/// Who waits in a timeout queue.
+#[derive(Clone, Copy, Debug)]
+enum Waiter {
+    Op(Key, u32),
+    Call(Key, u32),
+}
+
+/// A timeout queue: all of one length, so first in is first due.
+#[derive(Clone, Debug, Default)]
+struct TimeoutQueue {
+    waiting: VecDeque<(SimTime, Waiter)>,
+    armed: bool,
+}
+
+/// Outcome of a probe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProbeResult {
+    /// Index into the probed pairs.
+    pub pair: u32,
+    /// Whether it was answered correctly in time.
+    pub ok: bool,
+}
+
+/// The whole state of the traffic.
+#[derive(Clone, Debug)]
+pub struct Exact {
+    plan: Plan,
+    calendar: Calendar<Event>,
+    ops: Slab<Op>,
+    jobs: Slab<Job>,
+    lines: Vec<Line>,
+    timeouts: Vec<TimeoutQueue>,
+    mailboxes: Mailboxes,
+    sources: Vec<demand::Source>,
+    /// Pipelines: messages in order of acceptance, with dead heads taken off lazily.
+    backlogs: Vec<client::Backlog>,
+    /// [cache][site]: share of entries filled.
+    caches: Vec<Vec<f64>>,
+    /// [throttle of the world]: tokens.
+    buckets: Vec<client::Bucket>,
+    /// Probes answered since control last looked.
+    pub probe_results: Vec<ProbeResult>,
+    probe_luck: Luck,
+    probes_sent: u64,
+    /// Retries and re-sign-ins are off: the fork that asks whether a state is metastable.
+    relieved: bool,
+    jobs_made: u64,
+    /// Work done so far.
+    pub cost: Cost,
+}
+
+impl Exact {
+    /// Traffic at t = 0: stations empty, sessions signed in by the presence curves.
+    pub fn new(scenario: &Scenario, world: &mut World, seed: RootSeed) -> Exact {
+        let plan = Plan::new(scenario, &world.population);
+        let lines = world.services.stations.iter().map(|_| Line::new()).collect();
+        let timeouts = vec![TimeoutQueue::default(); plan.timeout_lengths.len()];
+        let caches = vec![vec![1.0; scenario.sites.len()]; plan.caches.len()];
+        let mut traffic = Exact {
+            calendar: Calendar::new(),
+            ops: Slab::new(),
+            jobs: Slab::new(),
+            lines,
+            timeouts,
+            mailboxes: Mailboxes::new(world.population.mailboxes),
+            sources: demand::sources(scenario, &plan, &world.population, seed),
+            backlogs: vec![client::Backlog::default(); scenario.pipelines.len()],
+            caches,
+            buckets: Vec::new(),
+            probe_results: Vec::new(),
+            probe_luck: Luck::named(seed, "observers/probes"),
+            probes_sent: 0,
+            relieved: false,
+            jobs_made: 0,
+            cost: Cost::default(),
+            plan,
+        };
+        traffic.sign_in_initially(world);
+        traffic.think_initially(world);
+        traffic.calendar.push(SimTime::ZERO, Event::Second);
+        traffic
+    }
+
+    /// Moves all requests on until `until` (events at `until` itself wait).
+    pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
+        let limit = SimTime(until.0 - 1);
+        while let Some((now, event)) = self.calendar.pop_until(limit) {
+            self.cost.events += 1;
+            self.handle(now, event, scene);
+        }
+    }
+
+    /// Takes what control has changed in the world.
+    pub fn apply(&mut self, change: Change, now: SimTime, scene: &mut Scene) {
+        match change {
+            Change::Slots(station) => self.slots_changed(station.index(), now, scene),
+            Change::WorkLost { station, share, how } => {
+                self.work_lost(station.index(), share, how, now, scene);
+            }
+            Change::Unhung(station) => self.unhung(station.index(), now, scene),
+            Change::Paths => self.paths_changed(now, scene),
+            Change::SessionsLost { client, site, share } => {
+                self.sessions_lost(client, site, share, now, scene);
+            }
+            Change::DrainMoved { steering, over } => {
+                self.begin_sweep(session::Sweep::moved(steering, over), now);
+            }
+            Change::DrainSite { site, over } => {
+                self.begin_sweep(session::Sweep::site(site, over), now);
+            }
+            Change::CacheLost { service, site, share } => {
+                for (cache, filled) in self.plan.caches.iter().zip(&mut self.caches) {
+                    let at = |s: usize| site.is_none_or(|site| site == SiteId(s as u32));
+                    if cache.caller == service {
+                        for (_, fill) in filled.iter_mut().enumerate().filter(|(s, _)| at(*s)) {
+                            *fill *= 1.0 - share;
+                        }
+                    }
+                }
+            }
+            Change::Probe { pair } => self.probe(pair, now, scene),
+        }
+    }
+
+    fn handle(&mut self, now: SimTime, event: Event, scene: &mut Scene) {
+        match event {
+            Event::Second => self.second(now, scene),
+            Event::Demand { class } => self.demand_due(class, now, scene),
+            Event::Think { class, mailbox } => self.think_due(class, mailbox, now, scene),
+            Event::SignIn { mailbox, group } => self.user_came(mailbox, group, now, scene),
+            Event::Connect { op, attempt } => self.connect(op, attempt, now, scene),
+            Event::Arrive { op, attempt } => self.arrive(op, attempt, now, scene),
+            Event::Refused { op, attempt } => self.refused(op, attempt, now, scene),
+            Event::Resend { op, attempt } => self.resend(op, attempt, now, scene),
+            Event::GiveUp { op, attempt } => self.timed_out(op, attempt, now, scene),
+            Event::TimeoutQueue { queue } => self.timeouts_due(queue, now, scene),
+            Event::Release { job, run } => self.released(job, run, now, scene),
+            Event::CallArrive { job, call } => self.call_arrives(job, call, now, scene),
+            Event::CallAnswered { job, call } => self.call_ended(job, call, true, now, scene),
+            Event::CallFailed { job, call } => self.call_ended(job, call, false, now, scene),
+            Event::CallAgain { job, call } => self.call_again(job, call, now, scene),
+            Event::Sweep { sweep, slice } => self.sweep_due(sweep, slice, now, scene),
+        }
+    }
+
+    /// Puts a waiter at the end of the timeout queue.
+    #[inline]
+    fn await_timeout(&mut self, queue: u16, waiter: Waiter, now: SimTime) {
+        let due = now + SimDuration(self.plan.timeout_lengths[queue as usize]);
+        let line = &mut self.timeouts[queue as usize];
+        line.waiting.push_back((due, waiter));
+        if !line.armed {
+            line.armed = true;
+            self.calendar.push(due, Event::TimeoutQueue { queue });
+        }
+    }
+
+    /// Lets all due waiters time out, passes over those who no longer wait, and arms the queue for
+    /// the first who still does.
+    fn timeouts_due(&mut self, queue: u16, now: SimTime, scene: &mut Scene) {
+        loop {
+            let Some(&(due, waiter)) = self.timeouts[queue as usize].waiting.front() else {
+                self.timeouts[queue as usize].armed = false;
+                return;
+            };
+            let waits = match waiter {
+                Waiter::Op(op, attempt) => self.op_waits(op, attempt),
+                Waiter::Call(job, call) => self.call_waits(job, call),
+            };
+            if waits && due > now {
+                self.calendar.push(due, Event::TimeoutQueue { queue });
+                return;
+            }
+            self.timeouts[queue as usize].waiting.pop_front();
+            if waits {
+                match waiter {
+                    Waiter::Op(op, attempt) => self.timed_out(op, attempt, now, scene),
+                    Waiter::Call(job, call) => self.call_ended(job, call, false, now, scene),
+                }
+            }
+        }
+    }
+
+    /// What is in progress: operations (backing off included), for progress and memory figures.
+    pub fn operations_in_progress(&self) -> usize {
+        self.ops.len()
+    }
+}

@@ -1,0 +1,667 @@
+//! The client's side: attempts, timeouts, retries, and what an operation's end brings about.
+
+use super::{Event, Exact, ProbeResult, Scene, Waiter};
+use crate::kernel::defect::planted;
+use crate::kernel::slab::Key;
+use crate::kernel::stream::Luck;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::scenario::model::{PipelineId, SiteId};
+use crate::traffic::exact::station::Caller;
+use crate::traffic::plan::TimeoutPlan;
+use crate::world::network::AttachmentId;
+use crate::world::population::ClassKind;
+use crate::world::steering::tag;
+use std::collections::VecDeque;
+
+/// A lost SYN is sent again after 1, 2, 4 s (RFC 6298, section 2: initial timeout 1 s, doubled);
+/// after these the attempt is lost.
+const SYN_TRIES: u8 = 4;
+/// First wait of a SYN, and the retransmission timeout of lost data: 1 s (RFC 6298, section 2.4).
+const RETRANSMISSION: SimDuration = SimDuration(1_000_000_000);
+
+/// Tags of the draws of one operation; the attempt's number is added in the upper half.
+pub(super) mod draw {
+    /// Whether the connection is refused or its SYN lost; plus the try in bits 8 and up.
+    pub const SYN: u64 = 1;
+    /// Whether data is lost.
+    pub const DATA: u64 = 2;
+    /// Jitter of the backoff.
+    pub const JITTER: u64 = 3;
+    /// Luck of the work at the stations.
+    pub const WORK: u64 = 4;
+    /// Whether a suppressed demand comes back.
+    pub const DEFER: u64 = 5;
+    /// A person's patience.
+    pub const PATIENCE: u64 = 6;
+    /// Flow hash of a connection opened for the attempt.
+    pub const FLOW: u64 = 7;
+    /// Recipients of messages; plus the copy's number in bits 8 and up.
+    pub const RECIPIENT: u64 = 8;
+    /// Time to the next demand of a closed load.
+    pub const THINK: u64 = 9;
+
+    /// The tag of a draw that belongs to one attempt.
+    #[inline]
+    pub fn of(purpose: u64, attempt: u32) -> u64 {
+        purpose | (u64::from(attempt) << 32)
+    }
+}
+
+/// What an operation is, beside its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// A demand of a user: counts for availability.
+    pub const DEMANDED: Flags = Flags(1);
+    /// Brought about by the outage or by the system itself: load, not demand.
+    pub const INDUCED: Flags = Flags(2);
+    /// A probe.
+    pub const PROBE: Flags = Flags(4);
+
+    fn is(self, other: Flags) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not sent yet, or parked until its mailbox is signed in.
+    Parked,
+    /// An attempt is under way.
+    Sent,
+    /// An attempt was lost in the network; the client does not know.
+    Lost,
+    /// Waiting before the next attempt.
+    BackingOff,
+}
+
+/// An operation in progress.
+#[derive(Clone, Debug)]
+pub struct Op {
+    pub(super) luck: Luck,
+    intended: SimTime,
+    sent: SimTime,
+    last_wait_ns: u64,
+    pub(super) mailbox: u32,
+    /// Number of the attempt that is under way or was last (from 1).
+    attempt: u32,
+    /// The job of this attempt at its first station.
+    pub(super) job: Option<Key>,
+    /// Next parked operation of the same mailbox.
+    pub(super) next_parked: Option<Key>,
+    pub(super) class: u16,
+    pub(super) site: SiteId,
+    pub(super) phase: Phase,
+    flags: Flags,
+    syn_tries: u8,
+    /// A connection must be opened for the next attempt.
+    reconnect: bool,
+}
+
+impl Op {
+    pub(super) fn new(class: u16, mailbox: u32, luck: Luck, now: SimTime, flags: Flags) -> Op {
+        Op {
+            luck,
+            intended: now,
+            sent: now,
+            last_wait_ns: 0,
+            mailbox,
+            attempt: 0,
+            job: None,
+            next_parked: None,
+            class,
+            site: SiteId(0),
+            phase: Phase::Parked,
+            flags,
+            syn_tries: 0,
+            reconnect: false,
+        }
+    }
+}
+
+/// Messages of a pipeline in order of acceptance; delivered ones leave when they reach the head.
+#[derive(Clone, Debug, Default)]
+pub struct Backlog {
+    order: VecDeque<(SimTime, Key)>,
+    /// Messages not yet delivered, bounced or lost.
+    pub count: u64,
+}
+
+/// Tokens of a throttle.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bucket {
+    tokens: f64,
+    filled: SimTime,
+    since: SimTime,
+}
+
+/// Why an attempt ended without a correct answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    TimedOut,
+    Refused,
+    Lost,
+}
+
+impl Exact {
+    /// Begins an operation: its first attempt is sent now.
+    pub(super) fn begin(&mut self, op: Op, now: SimTime, scene: &mut Scene) -> Key {
+        let key = self.ops.insert(op);
+        self.cost.operations_peak = self.cost.operations_peak.max(self.ops.len() as u64);
+        self.send(key, now, scene);
+        key
+    }
+
+    /// A demand of a mailbox that is signed out: not served; a share comes back after sign-in.
+    pub(super) fn suppress(&mut self, op: Op, now: SimTime, scene: &mut Scene) {
+        let class = op.class as usize;
+        if let Some(cell) = scene.recorder.cell(class, now) {
+            cell.suppressed += 1;
+        }
+        self.mailboxes.not_served(op.mailbox, op.intended, now >= self.mailboxes.measured_from);
+        self.think_again(&op, now);
+        let mailbox = op.mailbox;
+        let kind = self.plan.classes[class].kind;
+        self.park(op, scene);
+        // A user who wants something makes a client that has given up try again.
+        if let ClassKind::Group(group) = kind {
+            self.sign_in_again(mailbox, group, now, scene);
+        }
+    }
+
+    /// Keeps a demand for after the sign-in, with the class's share of `deferred`.
+    fn park(&mut self, mut op: Op, scene: &mut Scene) {
+        let share = self.plan.classes[op.class as usize].deferred;
+        if self.relieved || op.luck.uniform(draw::DEFER) >= share {
+            return;
+        }
+        scene.recorder.deferred.0 += 1;
+        op.flags = Flags::INDUCED;
+        op.phase = Phase::Parked;
+        op.attempt = 0;
+        let mailbox = op.mailbox;
+        op.next_parked = self.mailboxes.parked(mailbox);
+        let key = self.ops.insert(op);
+        self.mailboxes.set_parked(mailbox, Some(key));
+    }
+
+    /// Sends whatever a mailbox has parked, at `at`.
+    pub(super) fn unpark(&mut self, mailbox: u32, at: SimTime, scene: &mut Scene) {
+        let mut next = self.mailboxes.parked(mailbox);
+        self.mailboxes.set_parked(mailbox, None);
+        while let Some(key) = next {
+            next = self.ops[key.index].next_parked.take();
+            scene.recorder.deferred.1 += 1;
+            self.send_at(key, at);
+        }
+    }
+
+    /// Forgets whatever a mailbox has parked: its user has gone.
+    pub(super) fn discard_parked(&mut self, mailbox: u32) {
+        let mut next = self.mailboxes.parked(mailbox);
+        self.mailboxes.set_parked(mailbox, None);
+        while let Some(key) = next {
+            next = self.ops.remove(key).and_then(|op| op.next_parked);
+        }
+    }
+
+    /// Has the first attempt of an operation sent at `at`.
+    fn send_at(&mut self, key: Key, at: SimTime) {
+        self.ops[key.index].phase = Phase::BackingOff;
+        self.calendar.push(at, Event::Resend { op: key, attempt: 0 });
+    }
+
+    /// Sends the next attempt of an operation.
+    fn send(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
+        let op = &mut self.ops[key.index];
+        let class = &self.plan.classes[op.class as usize];
+        op.attempt += 1;
+        op.phase = Phase::Sent;
+        op.sent = now;
+        op.job = None;
+        op.syn_tries = 0;
+        let attempt = op.attempt;
+        self.cost.attempts += 1;
+        scene.recorder.clients[op.class as usize].sent += 1;
+        if let Some(cell) = scene.recorder.cell(op.class as usize, now) {
+            cell.sent += 1;
+            cell.first += u32::from(attempt == 1);
+        }
+        if let ClassKind::Group(group) = class.kind {
+            op.site = if class.sessions && !class.signs_in {
+                self.mailboxes.site(op.mailbox).unwrap_or(op.site)
+            } else {
+                let group = &scene.world.population.groups[group as usize];
+                let steering = scene.world.steering_of_client[group.client.index()];
+                let luck = scene.world.population.luck(op.mailbox);
+                scene.world.steering[steering.index()].answer(luck, now)
+            };
+        }
+        let give_up = match &class.timeout {
+            TimeoutPlan::Never => None,
+            TimeoutPlan::Queue(queue) => Some((*queue, None)),
+            TimeoutPlan::Patience(patience) => {
+                let luck = op.luck.derive(draw::of(draw::PATIENCE, attempt));
+                Some((0, Some(now + SimDuration::from_secs_f64(patience.sample(luck)))))
+            }
+        };
+        let deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
+        match give_up {
+            Some((queue, None)) if now + self.timeout_length(queue) <= deadline => {
+                self.await_timeout(queue, Waiter::Op(key, attempt), now);
+            }
+            Some((_, drawn)) => {
+                let due = drawn.map_or(deadline, |due| due.min(deadline));
+                self.calendar.push(due, Event::GiveUp { op: key, attempt });
+            }
+            None if deadline < SimTime::MAX => {
+                self.calendar.push(deadline, Event::GiveUp { op: key, attempt });
+            }
+            None => {}
+        }
+        self.connect(key, attempt, now, scene);
+    }
+
+    fn timeout_length(&self, queue: u16) -> SimDuration {
+        SimDuration(self.plan.timeout_lengths[queue as usize])
+    }
+
+    /// Whether a client still waits for this attempt.
+    #[inline]
+    pub(super) fn op_waits(&self, key: Key, attempt: u32) -> bool {
+        self.ops.get(key).is_some_and(|op| {
+            op.attempt == attempt && matches!(op.phase, Phase::Sent | Phase::Lost)
+        })
+    }
+
+    /// Opens the connection, if one is needed, and puts the request on its way.
+    pub(super) fn connect(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
+        if !self.op_waits(key, attempt) {
+            return;
+        }
+        let op = &mut self.ops[key.index];
+        let class = &self.plan.classes[op.class as usize];
+        let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) else {
+            // A pipeline's message is already at its site.
+            self.arrive(key, attempt, now, scene);
+            return;
+        };
+        let opens = class.connects || op.reconnect;
+        let flow = if opens {
+            op.luck.bits(draw::of(draw::FLOW, attempt))
+        } else {
+            mailbox.bits(tag::FLOW)
+        };
+        let network = &mut scene.world.network;
+        let path = network.path(from, op.site, flow);
+        let view = network.view(path);
+        let first_try = op.syn_tries == 0;
+        network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
+        if !view.carries {
+            op.phase = Phase::Lost;
+            return;
+        }
+        let delivered = 1.0 - view.loss;
+        let mut delay = view.delay;
+        if opens {
+            let syn = draw::of(draw::SYN | u64::from(op.syn_tries) << 8, attempt);
+            let luck = op.luck.uniform(syn);
+            if luck < view.connection_refused {
+                let back = now + view.delay * 2;
+                self.calendar.push(back, Event::Refused { op: key, attempt });
+                return;
+            }
+            // SYN or SYN-ACK lost, or the middlebox would not take it.
+            let lost = 1.0 - delivered * delivered * (1.0 - view.connection_loss);
+            if op.luck.uniform(syn | 1 << 16) < lost {
+                op.syn_tries += 1;
+                if op.syn_tries == SYN_TRIES {
+                    op.phase = Phase::Lost;
+                    return;
+                }
+                let again = now + RETRANSMISSION * (1 << (op.syn_tries - 1));
+                self.calendar.push(again, Event::Connect { op: key, attempt });
+                return;
+            }
+            // The handshake takes a round trip before the request can go.
+            delay += view.delay * 2 + view.connection_delay;
+        }
+        if op.luck.uniform(draw::of(draw::DATA, attempt)) < 1.0 - delivered * delivered {
+            delay += RETRANSMISSION;
+        }
+        self.calendar.push(now + delay, Event::Arrive { op: key, attempt });
+    }
+
+    /// An attempt reaches its site: admitted, or refused by a throttle.
+    pub(super) fn arrive(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
+        if !self.op_waits(key, attempt) {
+            return;
+        }
+        let op = &self.ops[key.index];
+        let class = &self.plan.classes[op.class as usize];
+        let caller = Caller::Op(key, attempt);
+        let work = op.luck.derive(draw::of(draw::WORK, attempt));
+        let (site, entry, class_index, mailbox) = (op.site, class.entry, op.class, op.mailbox);
+        if !self.admit(class.operation, site, now, scene) {
+            self.answer(key, attempt, false, now, scene);
+            return;
+        }
+        let draw = self.mailbox_luck(class_index, mailbox, key, scene);
+        let job = self.job_arrives(entry, site, caller, class_index, draw, work, now, scene);
+        if let (Some(job), Some(op)) = (job, self.ops.get_mut(key)) {
+            op.job = Some(job);
+        }
+    }
+
+    /// The luck that places a mailbox in partitions and databases; a probe has its own.
+    fn mailbox_luck(&self, class: u16, mailbox: u32, key: Key, scene: &Scene) -> Luck {
+        match self.plan.classes[class as usize].kind {
+            ClassKind::Probe => self.ops[key.index].luck,
+            _ => scene.world.population.luck(mailbox),
+        }
+    }
+
+    /// Whether the throttles of a site admit one more attempt of an operation (token buckets that
+    /// hold one second's worth).
+    fn admit(
+        &mut self,
+        operation: crate::scenario::model::OperationId,
+        site: SiteId,
+        now: SimTime,
+        scene: &Scene,
+    ) -> bool {
+        let throttles = &scene.world.throttles;
+        self.buckets.resize(throttles.len(), Bucket::default());
+        let found = throttles.iter().position(|t| t.operation == operation && t.site == site);
+        let Some(index) = found else { return true };
+        let Some(rate) = throttles[index].admits_per_s(now) else { return true };
+        let bucket = &mut self.buckets[index];
+        if bucket.since != throttles[index].since {
+            *bucket = Bucket { tokens: 0.0, filled: now, since: throttles[index].since };
+        }
+        let elapsed = (now - bucket.filled).as_secs_f64();
+        bucket.tokens = (bucket.tokens + elapsed * rate).min(rate.max(1.0));
+        bucket.filled = now;
+        if planted("throttle-open") {
+            return true;
+        }
+        let admitted = bucket.tokens >= 1.0;
+        bucket.tokens -= f64::from(u8::from(admitted));
+        admitted
+    }
+
+    /// The site answers an attempt at `now`; the answer reaches the client one delay later, unless
+    /// the path is gone or the client has stopped waiting by then.
+    pub(super) fn answer(
+        &mut self,
+        key: Key,
+        attempt: u32,
+        ok: bool,
+        now: SimTime,
+        scene: &mut Scene,
+    ) {
+        if !self.op_waits(key, attempt) {
+            return;
+        }
+        let op = &mut self.ops[key.index];
+        let class = &self.plan.classes[op.class as usize];
+        let mut at = now;
+        if let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) {
+            let path = scene.world.network.path(from, op.site, mailbox.bits(tag::FLOW));
+            let view = scene.world.network.view(path);
+            if !view.carries {
+                op.phase = Phase::Lost;
+                return;
+            }
+            at = now + view.delay;
+        }
+        let due = match &class.timeout {
+            TimeoutPlan::Queue(queue) => {
+                op.sent + SimDuration(self.plan.timeout_lengths[*queue as usize])
+            }
+            _ => SimTime::MAX,
+        };
+        if at > due {
+            return; // Too late by its way back: the timeout will say so.
+        }
+        if ok {
+            self.succeed(key, at, scene);
+        } else {
+            self.fail(key, Failure::Refused, at, scene);
+        }
+    }
+
+    /// A refusal (a full middlebox, a reset) reaches the client.
+    pub(super) fn refused(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
+        if self.op_waits(key, attempt) {
+            self.fail(key, Failure::Refused, now, scene);
+        }
+    }
+
+    /// The client stops waiting for this attempt.
+    pub(super) fn timed_out(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
+        let Some(op) = self.ops.get(key) else { return };
+        if op.attempt != attempt {
+            return;
+        }
+        match op.phase {
+            Phase::Sent => {
+                self.abandon(key, now, scene);
+                self.fail(key, Failure::TimedOut, now, scene);
+            }
+            Phase::Lost => self.fail(key, Failure::Lost, now, scene),
+            // Patience for an attempt that has ended already.
+            Phase::BackingOff | Phase::Parked => {}
+        }
+    }
+
+    fn succeed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
+        let op = self.ops.remove(key).expect("an operation that waits is in the slab");
+        let class_index = op.class as usize;
+        let class = &self.plan.classes[class_index];
+        scene.recorder.clients[class_index].answered += 1;
+        if let Some(cell) = scene.recorder.cell(class_index, at) {
+            cell.answered += 1;
+        }
+        let intended = if planted("latency-from-retry") { op.sent } else { op.intended };
+        let good = at - intended <= class.good_within;
+        let (kind, feeds, signs_in) = (class.kind, class.feeds, class.signs_in);
+        match kind {
+            ClassKind::Probe => {
+                self.probe_results.push(ProbeResult { pair: op.mailbox, ok: good });
+            }
+            ClassKind::Pipeline(pipeline) => {
+                scene.recorder.served(class_index, intended, at, good);
+                self.message_left(pipeline);
+                scene.recorder.pipelines[pipeline.index()].delivered += 1;
+            }
+            ClassKind::Group(group) => {
+                if op.flags.is(Flags::DEMANDED) {
+                    scene.recorder.served(class_index, intended, at, good);
+                    let measured = intended >= self.mailboxes.measured_from;
+                    if good {
+                        self.mailboxes.served(op.mailbox, intended);
+                    } else {
+                        self.mailboxes.not_served(op.mailbox, intended, measured);
+                    }
+                }
+                if let Some((pipeline, copies)) = feeds {
+                    self.accept(pipeline, copies, &op, at, scene);
+                }
+                self.think_again(&op, at);
+                if signs_in {
+                    self.signed_in(op.mailbox, group, op.site, at, scene);
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, key: Key, failure: Failure, at: SimTime, scene: &mut Scene) {
+        let op = &mut self.ops[key.index];
+        let class_index = op.class as usize;
+        let class = &self.plan.classes[class_index];
+        let totals = &mut scene.recorder.clients[class_index];
+        match failure {
+            Failure::TimedOut => totals.timed_out += 1,
+            Failure::Refused => totals.refused += 1,
+            Failure::Lost => totals.lost += 1,
+        }
+        if let Some(cell) = scene.recorder.cell(class_index, at) {
+            cell.unanswered += 1;
+        }
+        let deadline = op.intended.0.saturating_add(class.deadline_ns);
+        let draw = op.luck.uniform(draw::of(draw::JITTER, op.attempt));
+        let wait = class.retry.wait_ns(op.attempt, draw, op.last_wait_ns);
+        let in_time = at.0.saturating_add(wait) < deadline;
+        if !in_time || !class.retry.allows_after(op.attempt) || self.relieved {
+            self.end_failed(key, at, scene);
+            return;
+        }
+        op.reconnect = failure != Failure::Refused;
+        op.last_wait_ns = wait;
+        op.phase = Phase::BackingOff;
+        let attempt = op.attempt;
+        self.calendar.push(at + SimDuration(wait), Event::Resend { op: key, attempt });
+    }
+
+    /// The backoff is over.
+    pub(super) fn resend(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
+        let Some(op) = self.ops.get(key) else { return };
+        if op.attempt != attempt || op.phase != Phase::BackingOff {
+            return;
+        }
+        let class = &self.plan.classes[op.class as usize];
+        let offline = class.sessions && !class.signs_in && !self.mailboxes.signed_in(op.mailbox);
+        if offline || (self.relieved && attempt > 0) {
+            self.end_failed(key, now, scene);
+        } else {
+            self.send(key, now, scene);
+        }
+    }
+
+    /// An operation ends without a correct answer.
+    fn end_failed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
+        let op = self.ops.remove(key).expect("an operation that fails is in the slab");
+        let class_index = op.class as usize;
+        let class = &self.plan.classes[class_index];
+        let (kind, signs_in, sessions) = (class.kind, class.signs_in, class.sessions);
+        match kind {
+            ClassKind::Probe => {
+                self.probe_results.push(ProbeResult { pair: op.mailbox, ok: false });
+            }
+            ClassKind::Pipeline(pipeline) => {
+                self.message_left(pipeline);
+                scene.recorder.pipelines[pipeline.index()].bounced += 1;
+            }
+            ClassKind::Group(_) => {
+                if op.flags.is(Flags::DEMANDED) {
+                    if let Some(cell) = scene.recorder.cell(class_index, op.intended) {
+                        cell.failed += 1;
+                    }
+                    let measured = op.intended >= self.mailboxes.measured_from;
+                    self.mailboxes.not_served(op.mailbox, op.intended, measured);
+                }
+                self.think_again(&op, at);
+                let mailbox = op.mailbox;
+                if signs_in {
+                    self.sign_in_ended(mailbox);
+                } else if sessions
+                    && op.flags.is(Flags::DEMANDED)
+                    && !self.mailboxes.signed_in(mailbox)
+                {
+                    self.park(op, scene);
+                }
+            }
+        }
+    }
+
+    /// Takes an operation away without an outcome: its user has gone.
+    pub(super) fn cancel(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
+        let Some(op) = self.ops.get(key) else { return };
+        let (class, phase) = (op.class as usize, op.phase);
+        if matches!(phase, Phase::Sent | Phase::Lost) {
+            if phase == Phase::Sent {
+                self.abandon(key, now, scene);
+            }
+            // The attempt ends with its user: given up, though not for its timeout.
+            scene.recorder.clients[class].timed_out += 1;
+            if let Some(cell) = scene.recorder.cell(class, now) {
+                cell.unanswered += 1;
+            }
+        }
+        let op = self.ops.remove(key).expect("found above");
+        if op.flags.is(Flags::DEMANDED) {
+            if let Some(cell) = scene.recorder.cell(class, op.intended) {
+                cell.failed += 1;
+            }
+            let measured = op.intended >= self.mailboxes.measured_from;
+            self.mailboxes.not_served(op.mailbox, op.intended, measured);
+        }
+    }
+
+    /// An accepted operation hands messages to its pipeline.
+    fn accept(&mut self, p: PipelineId, copies: u32, from: &Op, at: SimTime, scene: &mut Scene) {
+        let found = self.plan.classes.iter().position(|c| c.kind == ClassKind::Pipeline(p));
+        let class = found.expect("every pipeline has its class");
+        let mailboxes = scene.world.population.mailboxes;
+        for copy in 0..copies {
+            let luck = from.luck.derive(draw::RECIPIENT | u64::from(copy) << 8);
+            let recipient = (luck.uniform(0) * f64::from(mailboxes)) as u32;
+            scene.recorder.pipelines[p.index()].accepted += 1;
+            if let Some(cell) = scene.recorder.cell(class, at) {
+                cell.demand += 1;
+            }
+            let mut op = Op::new(class as u16, recipient, luck, at, Flags::DEMANDED);
+            op.site = from.site;
+            let key = self.ops.insert(op);
+            let backlog = &mut self.backlogs[p.index()];
+            backlog.count += 1;
+            backlog.order.push_back((at, key));
+            self.send_at(key, at);
+        }
+    }
+
+    fn message_left(&mut self, pipeline: PipelineId) {
+        let backlog = &mut self.backlogs[pipeline.index()];
+        backlog.count -= 1;
+        if backlog.order.len() as u64 > 2 * backlog.count + 1_024 {
+            backlog.order.retain(|&(_, key)| self.ops.get(key).is_some());
+        }
+    }
+
+    /// Messages in a pipeline, and when the oldest of them was accepted.
+    pub fn backlog(&mut self, pipeline: PipelineId) -> (u64, Option<SimTime>) {
+        let backlog = &mut self.backlogs[pipeline.index()];
+        while backlog.order.front().is_some_and(|&(_, key)| self.ops.get(key).is_none()) {
+            backlog.order.pop_front();
+        }
+        (backlog.count, backlog.order.front().map(|&(at, _)| at))
+    }
+
+    /// The classes of all attempts that a client waits for, counted by walking the slab.
+    pub(super) fn ops_outstanding(&self) -> impl Iterator<Item = usize> + '_ {
+        let waiting = |op: &&Op| matches!(op.phase, Phase::Sent | Phase::Lost);
+        self.ops.iter().map(|(_, op)| op).filter(waiting).map(|op| op.class as usize)
+    }
+}
+
+/// Where an operation's attempts come from: an attachment, and the luck of its mailbox; `None` for
+/// a pipeline, which is at its site already.
+#[inline]
+fn source_of(kind: ClassKind, mailbox: u32, scene: &Scene) -> Option<(AttachmentId, Luck)> {
+    let population = &scene.world.population;
+    match kind {
+        ClassKind::Group(group) => {
+            let luck = population.luck(mailbox);
+            let group = &population.groups[group as usize];
+            Some((AttachmentId(population.attachment(group, luck)), luck))
+        }
+        ClassKind::Probe => {
+            let from = scene.world.probe_pairs[mailbox as usize].0;
+            Some((from, Luck(u64::from(mailbox))))
+        }
+        ClassKind::Pipeline(_) => None,
+    }
+}

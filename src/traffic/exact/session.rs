@@ -1,0 +1,505 @@
+//! Sessions: who is signed in where, how sessions are lost, and how they come back.
+//!
+//! Keepalives are no requests: a broken path is found at a uniform phase within `keepalive`, plus
+//! `lost_after`. So a break starts a *sweep* over the mailboxes in slices, by number modulo the
+//! number of slices, which is unrelated to presence (that goes by number from below) and to
+//! steering (drawn): no event waits for each session. Drains are sweeps too.
+
+use super::client::{Flags, Op};
+use super::{Event, Exact, Scene};
+use crate::kernel::defect::planted;
+use crate::kernel::slab::Key;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::scenario::model::{ClientId, SiteId, SteeringId};
+use crate::world::World;
+use crate::world::network::AttachmentId;
+use crate::world::steering::tag;
+
+/// Slices of a sweep: a keepalive of 60 s is found out in steps of 0.23 s.
+const SLICES: u32 = 256;
+/// Units in which felt downtime is kept [ns]: 10 ms, for spells up to 497 days in 32 bits.
+const UNIT_NS: u64 = 10_000_000;
+
+/// Where a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Out,
+    SigningIn,
+    At(SiteId),
+}
+
+/// State of all mailboxes, in dense arrays by mailbox number.
+#[derive(Clone, Debug)]
+pub struct Mailboxes {
+    /// Users present, a group.
+    pub(super) present: Vec<u32>,
+    /// Sessions, a group and site: `group * sites + site`.
+    signed_in: Vec<u32>,
+    sites: usize,
+    sessions: Vec<Presence>,
+    sign_ins: Vec<Option<Key>>,
+    parked: Vec<Option<Key>>,
+    sign_in_class: Vec<Option<u16>>,
+    /// Demands before this are warm-up: they are not anybody's downtime.
+    pub(super) measured_from: SimTime,
+    /// In units + 1; 0: served.
+    unserved_since: Vec<u32>,
+    last_served: Vec<u32>,
+    longest: Vec<u32>,
+    sweeps: Vec<Running>,
+    /// [attachment][site]: since when some path between them has carried nothing.
+    broken_since: Vec<Option<SimTime>>,
+}
+
+/// What a sweep looks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// Sessions of a group whose path carries nothing, since this time at least.
+    Broken { group: u32, since: SimTime },
+    /// Sessions that the name would send elsewhere now.
+    Moved(SteeringId),
+    /// Sessions at a site.
+    Site(SiteId),
+}
+
+/// A sweep to be begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sweep {
+    target: Target,
+    span: SimDuration,
+    wait: SimDuration,
+}
+
+impl Sweep {
+    pub(super) fn moved(steering: SteeringId, over: SimDuration) -> Sweep {
+        Sweep { target: Target::Moved(steering), span: over, wait: SimDuration::ZERO }
+    }
+
+    pub(super) fn site(site: SiteId, over: SimDuration) -> Sweep {
+        Sweep { target: Target::Site(site), span: over, wait: SimDuration::ZERO }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    sweep: Sweep,
+    began: SimTime,
+}
+
+impl Mailboxes {
+    /// All mailboxes signed out and served.
+    pub(super) fn new(count: u32) -> Mailboxes {
+        let count = count as usize;
+        Mailboxes {
+            present: Vec::new(),
+            signed_in: Vec::new(),
+            sites: 0,
+            sessions: vec![Presence::Out; count],
+            sign_ins: vec![None; count],
+            parked: vec![None; count],
+            sign_in_class: Vec::new(),
+            measured_from: SimTime::ZERO,
+            unserved_since: vec![0; count],
+            last_served: vec![0; count],
+            longest: vec![0; count],
+            sweeps: Vec::new(),
+            broken_since: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn signed_in(&self, mailbox: u32) -> bool {
+        matches!(self.sessions[mailbox as usize], Presence::At(_))
+    }
+
+    #[inline]
+    pub(super) fn site(&self, mailbox: u32) -> Option<SiteId> {
+        match self.sessions[mailbox as usize] {
+            Presence::At(site) => Some(site),
+            _ => None,
+        }
+    }
+
+    pub(super) fn parked(&self, mailbox: u32) -> Option<Key> {
+        self.parked[mailbox as usize]
+    }
+
+    pub(super) fn set_parked(&mut self, mailbox: u32, key: Option<Key>) {
+        self.parked[mailbox as usize] = key;
+    }
+
+    /// A demand of this intended start was served.
+    #[inline]
+    pub(super) fn served(&mut self, mailbox: u32, intended: SimTime) {
+        let (unit, index) = (unit_of(intended), mailbox as usize);
+        self.last_served[index] = self.last_served[index].max(unit);
+        let since = self.unserved_since[index];
+        if since != 0 && unit >= since {
+            self.longest[index] = self.longest[index].max((unit - since).max(1));
+            self.unserved_since[index] = 0;
+        }
+    }
+
+    /// A demand of this intended start was not served.
+    #[inline]
+    pub(super) fn not_served(&mut self, mailbox: u32, intended: SimTime, measured: bool) {
+        if !measured {
+            return;
+        }
+        let (unit, index) = (unit_of(intended), mailbox as usize);
+        if self.last_served[index] > unit {
+            // Known only now: a later demand was served in the meantime.
+            let spell = self.last_served[index] - unit;
+            self.longest[index] = self.longest[index].max(spell);
+        } else if self.unserved_since[index] == 0 || unit < self.unserved_since[index] {
+            self.unserved_since[index] = unit;
+        }
+    }
+
+    /// Longest felt downtime of every affected mailbox [s], and whether it was still going on at
+    /// `end` (censored).
+    pub fn felt_downtime(&self, end: SimTime) -> impl Iterator<Item = (f64, bool)> + '_ {
+        let end = unit_of(end);
+        let spells = self.longest.iter().zip(&self.unserved_since);
+        spells.filter_map(move |(&longest, &since)| {
+            let open = if since == 0 { 0 } else { end.saturating_sub(since).max(1) };
+            let spell = longest.max(open);
+            let seconds = f64::from(spell) * (UNIT_NS as f64 / 1e9);
+            (spell > 0).then_some((seconds, open >= longest && open > 0))
+        })
+    }
+}
+
+fn unit_of(at: SimTime) -> u32 {
+    (at.0 / UNIT_NS + 1).min(u64::from(u32::MAX)) as u32
+}
+
+impl Exact {
+    /// The users present at t = 0 are signed in where their name sends them.
+    pub(super) fn sign_in_initially(&mut self, world: &mut World) {
+        let population = &world.population;
+        let sites = world.sites;
+        self.mailboxes.sites = sites;
+        self.mailboxes.signed_in = vec![0; population.groups.len() * sites];
+        self.mailboxes.broken_since = vec![None; world.attachments * sites];
+        self.mailboxes.measured_from = world.measured_from;
+        for (index, group) in population.groups.iter().enumerate() {
+            let present = population.present(group, SimTime::ZERO);
+            self.mailboxes.present.push(present);
+            let sign_in = self.plan.classes.iter().position(|class| {
+                class.signs_in
+                    && class.kind == crate::world::population::ClassKind::Group(index as u32)
+            });
+            self.mailboxes.sign_in_class.push(sign_in.map(|class| class as u16));
+            if !group.sessions {
+                continue;
+            }
+            let steering = world.steering_of_client[group.client.index()];
+            for mailbox in group.first..group.first + present {
+                let luck = population.luck(mailbox);
+                let site = world.steering[steering.index()].authoritative(luck);
+                self.mailboxes.sessions[mailbox as usize] = Presence::At(site);
+                self.mailboxes.signed_in[index * sites + site.index()] += 1;
+                world.network.session_opened(site);
+            }
+        }
+    }
+
+    /// Moves every group's presence to what its curve says: users who come sign in within the next
+    /// second, those who go are signed out.
+    pub(super) fn users_come_and_go(&mut self, now: SimTime, scene: &mut Scene) {
+        for index in 0..scene.world.population.groups.len() {
+            let group = &scene.world.population.groups[index];
+            if !group.sessions {
+                continue;
+            }
+            let (first, client) = (group.first, index as u16);
+            let before = self.mailboxes.present[index];
+            let after = scene.world.population.present(group, now);
+            self.mailboxes.present[index] = after;
+            for number in before..after {
+                let part = f64::from(number - before) / f64::from(after - before);
+                let at = now + super::demand::CELL.mul_f64(part);
+                let mailbox = first + number;
+                self.calendar.push(at, Event::SignIn { mailbox, group: client });
+            }
+            for number in after..before {
+                self.user_left(first + number, index, now, scene);
+            }
+        }
+    }
+
+    /// A user has come: the client signs in, and that is a demand.
+    pub(super) fn user_came(&mut self, mailbox: u32, group: u16, now: SimTime, scene: &mut Scene) {
+        if self.mailboxes.sessions[mailbox as usize] == Presence::Out
+            && self.user_is_present(mailbox, u32::from(group), scene)
+        {
+            if let Some(class) = self.mailboxes.sign_in_class[group as usize] {
+                if let Some(cell) = scene.recorder.cell(class as usize, now) {
+                    cell.demand += 1;
+                }
+            }
+            self.sign_in(mailbox, u32::from(group), Flags::DEMANDED, now, scene);
+        }
+    }
+
+    fn user_is_present(&self, mailbox: u32, group: u32, scene: &Scene) -> bool {
+        let first = scene.world.population.groups[group as usize].first;
+        mailbox - first < self.mailboxes.present[group as usize]
+    }
+
+    fn user_left(&mut self, mailbox: u32, group: usize, now: SimTime, scene: &mut Scene) {
+        self.discard_parked(mailbox);
+        match self.mailboxes.sessions[mailbox as usize] {
+            Presence::Out => {}
+            Presence::SigningIn => {
+                if let Some(key) = self.mailboxes.sign_ins[mailbox as usize].take() {
+                    self.cancel(key, now, scene);
+                }
+            }
+            Presence::At(site) => self.close(group, site, scene),
+        }
+        self.mailboxes.sessions[mailbox as usize] = Presence::Out;
+    }
+
+    fn close(&mut self, group: usize, site: SiteId, scene: &mut Scene) {
+        self.mailboxes.signed_in[group * self.mailboxes.sites + site.index()] -= 1;
+        scene.world.network.session_closed(site);
+    }
+
+    fn sign_in(&mut self, mailbox: u32, group: u32, flags: Flags, now: SimTime, scene: &mut Scene) {
+        let Some(class) = self.mailboxes.sign_in_class[group as usize] else { return };
+        // Keyed by mailbox and time, so that no other sign-in's luck moves with this one.
+        let luck = scene.world.population.luck(mailbox).derive(now.0);
+        self.mailboxes.sessions[mailbox as usize] = Presence::SigningIn;
+        let key = self.begin(Op::new(class, mailbox, luck, now, flags), now, scene);
+        // An attempt can have failed for good at once; then nothing is under way.
+        if self.ops.get(key).is_some() {
+            self.mailboxes.sign_ins[mailbox as usize] = Some(key);
+        }
+    }
+
+    /// Signs a mailbox in again whose session is gone, if its user is there and nothing of the
+    /// kind is under way.
+    pub(super) fn sign_in_again(
+        &mut self,
+        mailbox: u32,
+        group: u32,
+        now: SimTime,
+        scene: &mut Scene,
+    ) {
+        let out = self.mailboxes.sessions[mailbox as usize] == Presence::Out;
+        if out && !self.relieved && self.user_is_present(mailbox, group, scene) {
+            self.sign_in(mailbox, group, Flags::INDUCED, now, scene);
+        }
+    }
+
+    /// A sign-in was answered.
+    pub(super) fn signed_in(
+        &mut self,
+        mailbox: u32,
+        group: u32,
+        site: SiteId,
+        at: SimTime,
+        scene: &mut Scene,
+    ) {
+        self.mailboxes.sign_ins[mailbox as usize] = None;
+        self.mailboxes.sessions[mailbox as usize] = Presence::At(site);
+        self.mailboxes.signed_in[group as usize * self.mailboxes.sites + site.index()] += 1;
+        scene.world.network.session_opened(site);
+        self.unpark(mailbox, at, scene);
+    }
+
+    /// A sign-in has given up: the mailbox stays out until its user wants something.
+    pub(super) fn sign_in_ended(&mut self, mailbox: u32) {
+        self.mailboxes.sign_ins[mailbox as usize] = None;
+        self.mailboxes.sessions[mailbox as usize] = Presence::Out;
+    }
+
+    /// A session ends without its user's doing; the client signs in again.
+    fn end_session(
+        &mut self,
+        mailbox: u32,
+        group: usize,
+        site: SiteId,
+        now: SimTime,
+        scene: &mut Scene,
+    ) {
+        self.close(group, site, scene);
+        self.mailboxes.sessions[mailbox as usize] = Presence::Out;
+        self.sign_in_again(mailbox, group as u32, now, scene);
+    }
+
+    /// A share of the sessions is lost at once, drawn by each mailbox's luck.
+    pub(super) fn sessions_lost(
+        &mut self,
+        client: Option<ClientId>,
+        site: Option<SiteId>,
+        share: f64,
+        now: SimTime,
+        scene: &mut Scene,
+    ) {
+        for index in 0..scene.world.population.groups.len() {
+            let group = &scene.world.population.groups[index];
+            if !group.sessions || client.is_some_and(|client| client != group.client) {
+                continue;
+            }
+            let first = group.first;
+            for mailbox in first..first + self.mailboxes.present[index] {
+                let Some(at) = self.mailboxes.site(mailbox) else { continue };
+                let luck = scene.world.population.luck(mailbox);
+                let drawn = luck.derive(now.0).uniform(0) < share;
+                if drawn && site.is_none_or(|site| site == at) {
+                    scene.recorder.sessions_lost += 1;
+                    self.end_session(mailbox, index, at, now, scene);
+                }
+            }
+        }
+    }
+
+    /// Some path changed: pairs that newly carry nothing are swept for their sessions.
+    pub(super) fn paths_changed(&mut self, now: SimTime, scene: &mut Scene) {
+        let sites = self.mailboxes.sites;
+        let mut newly_broken = false;
+        for pair in 0..self.mailboxes.broken_since.len() {
+            let from = AttachmentId((pair / sites) as u32);
+            let to = SiteId((pair % sites) as u32);
+            let network = &scene.world.network;
+            let broken = !network.shares(from, to).all(|(path, _)| network.view(path).carries);
+            let since = &mut self.mailboxes.broken_since[pair];
+            newly_broken |= broken;
+            *since = if broken { since.or(Some(now)) } else { None };
+        }
+        if !newly_broken || planted("sessions-outlive-their-path") {
+            return;
+        }
+        for index in 0..scene.world.population.groups.len() {
+            let group = &scene.world.population.groups[index];
+            let Some((keepalive, lost_after)) = scene.world.session_of_client[group.client.index()]
+            else {
+                continue;
+            };
+            let target = Target::Broken { group: index as u32, since: now };
+            self.begin_sweep(Sweep { target, span: keepalive, wait: lost_after }, now);
+        }
+    }
+
+    /// Begins a sweep: its first slice is scheduled, each schedules the next.
+    pub(super) fn begin_sweep(&mut self, sweep: Sweep, now: SimTime) {
+        let number = self.mailboxes.sweeps.len() as u32;
+        self.mailboxes.sweeps.push(Running { sweep, began: now });
+        self.schedule_slice(number, 0);
+    }
+
+    fn schedule_slice(&mut self, number: u32, slice: u32) {
+        let Running { sweep, began } = self.mailboxes.sweeps[number as usize];
+        let part = f64::from(slice + 1) / f64::from(SLICES);
+        let due = began + sweep.wait + sweep.span.mul_f64(part);
+        self.calendar.push(due, Event::Sweep { sweep: number, slice });
+    }
+
+    /// One slice of a sweep.
+    pub(super) fn sweep_due(&mut self, number: u32, slice: u32, now: SimTime, scene: &mut Scene) {
+        if slice + 1 < SLICES {
+            self.schedule_slice(number, slice + 1);
+        }
+        let target = self.mailboxes.sweeps[number as usize].sweep.target;
+        for index in 0..scene.world.population.groups.len() {
+            let group = &scene.world.population.groups[index];
+            let of_group = match target {
+                Target::Broken { group, .. } => group as usize == index,
+                Target::Moved(name) => scene.world.steering_of_client[group.client.index()] == name,
+                Target::Site(_) => true,
+            };
+            if !of_group || !group.sessions {
+                continue;
+            }
+            let present = self.mailboxes.present[index];
+            let first = group.first;
+            for mailbox in (first + slice..first + present).step_by(SLICES as usize) {
+                let Some(site) = self.mailboxes.site(mailbox) else { continue };
+                if self.is_hit(target, mailbox, index, site, scene) {
+                    let lost = matches!(target, Target::Broken { .. });
+                    scene.recorder.sessions_lost += u64::from(lost);
+                    self.end_session(mailbox, index, site, now, scene);
+                }
+            }
+        }
+    }
+
+    /// Whether a sweep ends the session of this mailbox at this site.
+    fn is_hit(
+        &self,
+        target: Target,
+        mailbox: u32,
+        group: usize,
+        site: SiteId,
+        scene: &Scene,
+    ) -> bool {
+        let population = &scene.world.population;
+        let luck = population.luck(mailbox);
+        match target {
+            Target::Site(drained) => site == drained,
+            Target::Moved(name) => scene.world.steering[name.index()].authoritative(luck) != site,
+            Target::Broken { since, .. } => {
+                let from = population.attachment(&population.groups[group], luck);
+                let pair = from as usize * self.mailboxes.sites + site.index();
+                let network = &scene.world.network;
+                let path = network.path(AttachmentId(from), site, luck.bits(tag::FLOW));
+                self.mailboxes.broken_since[pair].is_some_and(|broken| broken <= since)
+                    && !network.view(path).carries
+            }
+        }
+    }
+
+    /// Takes the sustaining load away from a state, for the question whether it is metastable:
+    /// no retry from here on, and whoever is signed out is signed in at once, without a request.
+    pub fn relieve(&mut self, now: SimTime, scene: &mut Scene) {
+        self.relieved = true;
+        for index in 0..scene.world.population.groups.len() {
+            let group = &scene.world.population.groups[index];
+            if !group.sessions {
+                continue;
+            }
+            let steering = scene.world.steering_of_client[group.client.index()];
+            let first = group.first;
+            for mailbox in first..first + self.mailboxes.present[index] {
+                if self.mailboxes.signed_in(mailbox) {
+                    continue;
+                }
+                if let Some(key) = self.mailboxes.sign_ins[mailbox as usize].take() {
+                    self.cancel(key, now, scene);
+                }
+                let luck = scene.world.population.luck(mailbox);
+                let site = scene.world.steering[steering.index()].authoritative(luck);
+                self.discard_parked(mailbox);
+                self.signed_in(mailbox, index as u32, site, now, scene);
+            }
+        }
+    }
+
+    /// Sessions of a client at each site, and its users present.
+    pub fn sessions_of(&self, client: ClientId, world: &World) -> (Vec<u32>, u32) {
+        let mut at = vec![0; self.mailboxes.sites];
+        let mut present = 0;
+        for (index, group) in world.population.groups.iter().enumerate() {
+            if group.client == client {
+                present += self.mailboxes.present[index];
+                for (site, count) in at.iter_mut().enumerate() {
+                    *count += self.mailboxes.signed_in[index * self.mailboxes.sites + site];
+                }
+            }
+        }
+        (at, present)
+    }
+
+    /// Users present, a group (all mailboxes, for clients without sessions).
+    pub fn present(&self) -> &[u32] {
+        &self.mailboxes.present
+    }
+
+    /// See [`Mailboxes::felt_downtime`].
+    pub fn felt_downtime(&self, end: SimTime) -> impl Iterator<Item = (f64, bool)> + '_ {
+        self.mailboxes.felt_downtime(end)
+    }
+}

@@ -1,0 +1,294 @@
+//! The fluid data plane: what was offered since the last tick, and what it does to the queues.
+
+use super::fluid::{Flow, Fluid, Step};
+use super::table::PathKind;
+use super::{MiddleboxNow, Network, PathId, RouterState};
+use crate::kernel::time::SimDuration;
+
+/// Payload of a full TCP segment [bit]: 1460 bytes, an Ethernet MTU of 1500 less 20 bytes each of
+/// IPv4 and TCP header (RFC 9293, section 3.7.1; RFC 894).
+pub const MSS_BITS: f64 = 1460.0 * 8.0;
+
+/// Time between two ticks where something is busy or changing (DESIGN.md, section 5).
+pub const TICK_BUSY: SimDuration = SimDuration::from_millis(100);
+
+/// Time between two ticks where nothing is.
+pub const TICK_QUIET: SimDuration = SimDuration::from_secs(1);
+
+/// Utilisation from which an element counts as busy (DESIGN.md, section 5) [share].
+const BUSY_FROM: f64 = 0.8;
+
+/// Grains of load that may queue at a small scale before it counts. The queue of M/D/1 exceeds x
+/// with a probability of about exp(-2 x (1 - rho) / rho) (heavy traffic: Kingman 1962), at rho =
+/// 0.9 and x = 32 that is 1 in 1,000.
+const SLACK_GRAINS: f64 = 32.0;
+
+/// Packets of an attempt, both ways together: its full segments, and one to open or acknowledge.
+#[inline]
+pub fn packets_of(bits: f64) -> f64 {
+    (bits / MSS_BITS).ceil() + 1.0
+}
+
+/// What was offered to a path since the last tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    connections: f64,
+    /// Of these, met a full session table.
+    turned_away: f64,
+    bits: f64,
+    packets: f64,
+}
+
+/// How coarse the load is: running moments of the bits in one attempt, and the scale.
+#[derive(Clone, Debug)]
+pub(super) struct Grain {
+    bits: f64,
+    squared_bits: f64,
+    /// 1 - 1/N: at full size there is no grain that the full size would not have.
+    coarseness: f64,
+}
+
+impl Grain {
+    pub(super) fn new(scale: f64) -> Grain {
+        Grain { bits: 0.0, squared_bits: 0.0, coarseness: 1.0 - 1.0 / scale }
+    }
+
+    /// Queue of connections that is noise [count].
+    fn connections(&self) -> f64 {
+        SLACK_GRAINS * self.coarseness
+    }
+
+    /// Queue of bits that is noise; the size that matters in a queue is E\[X^2\] / E\[X\]
+    /// (Pollaczek-Khinchine).
+    fn bits(&self) -> f64 {
+        if self.bits > 0.0 { self.connections() * self.squared_bits / self.bits } else { 0.0 }
+    }
+
+    fn packets(&self) -> f64 {
+        self.connections() + self.bits() / MSS_BITS
+    }
+}
+
+/// Sums of one direction of a link, over a window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LinkTotals {
+    /// Since the last tick; the others since the last window.
+    demand: f64,
+    offered: f64,
+    lost: f64,
+    /// Seconds of full capacity.
+    capacity: f64,
+}
+
+/// Sums of a middlebox, over a window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MiddleboxTotals {
+    /// Since the last tick; the others since the last window.
+    demand: Tally,
+    offered: f64,
+    lost: f64,
+}
+
+/// A link over a window: the busier of its directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LinkWindow {
+    /// Bits offered / bits that it could have carried [share]; 0 without either.
+    pub utilisation: f64,
+    /// Bits lost / bits offered [share]; 0 without demand.
+    pub loss: f64,
+}
+
+/// A middlebox over a window; counts are at this run's scale.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MiddleboxWindow {
+    /// New connections offered [count].
+    pub offered_connections: f64,
+    /// Share of them dropped or refused, by a full table too; 0 without any.
+    pub lost_share: f64,
+    /// Sessions in its table at the end [count].
+    pub sessions: f64,
+    /// Longest of its queueing delays at the end [s].
+    pub delay_s: f64,
+}
+
+impl Network {
+    /// Counts an attempt's load on its path: new connections, and bits both ways together.
+    #[inline]
+    pub fn offer(&mut self, path: PathId, connections: u32, bits: f64) {
+        let connections = f64::from(connections);
+        let to = self.table.paths[path.index()].to;
+        let tally = &mut self.tallies[path.index()];
+        tally.connections += connections;
+        if self.sites[to.index()].full_table().is_some() {
+            tally.turned_away += connections;
+        }
+        tally.bits += bits;
+        tally.packets += packets_of(bits);
+        self.grain.bits += bits;
+        self.grain.squared_bits += bits * bits;
+    }
+
+    /// Advances every queue by `elapsed`, with the load offered since the last tick.
+    pub fn tick(&mut self, elapsed: SimDuration) {
+        if elapsed == SimDuration::ZERO {
+            return;
+        }
+        for index in 0..self.tallies.len() {
+            self.spread(index);
+        }
+        self.busy = false;
+        self.advance_links(elapsed.as_secs_f64());
+        self.advance_middleboxes(elapsed.as_secs_f64());
+        self.changed = false;
+        self.refresh_views();
+    }
+
+    /// Puts a path's tally on what it passes, up to the first element that carries nothing.
+    fn spread(&mut self, index: usize) {
+        let tally = std::mem::take(&mut self.tallies[index]);
+        let path = &self.table.paths[index];
+        let away = matches!(path.kind, PathKind::Local | PathKind::Nowhere);
+        if tally.packets == 0.0 || away || self.routers[path.start.index()] != RouterState::Up {
+            return;
+        }
+        let each_way = 0.5 * tally.bits;
+        for &hop in self.table.hops(path) {
+            let link = &mut self.links[hop.link()];
+            link.totals[hop.index() % 2].demand += each_way;
+            let far_end = self.topology.far_ends[hop.index()];
+            if !link.state.up || self.routers[far_end.index()] != RouterState::Up {
+                return;
+            }
+        }
+        let site = &self.sites[path.to.index()];
+        if !site.up {
+            return;
+        }
+        for &hop in self.table.hops(path) {
+            self.links[hop.link()].totals[hop.opposite().index() % 2].demand += each_way;
+        }
+        if path.kind != PathKind::FromRegion {
+            return;
+        }
+        let table_at = site.table.map(|table| table.at);
+        for &id in &site.middleboxes {
+            let demand = &mut self.middleboxes[id.index()].totals.demand;
+            demand.connections += tally.connections - tally.turned_away;
+            demand.bits += tally.bits;
+            demand.packets += tally.packets;
+            if table_at == Some(id) {
+                demand.turned_away += tally.turned_away;
+            }
+        }
+    }
+
+    fn advance_links(&mut self, elapsed_s: f64) {
+        let slack = self.grain.bits();
+        for (index, link) in self.links.iter_mut().enumerate() {
+            let capacity = link.capacity();
+            let step = Step { capacity, buffer_s: link.buffer_s, slack, elapsed_s };
+            let passes = link.passes();
+            for (side, totals) in link.totals.iter_mut().enumerate() {
+                let fluid = &mut self.directions[2 * index + side];
+                let demand = std::mem::take(&mut totals.demand);
+                let flow = fluid.advance(demand, &step);
+                totals.offered += demand;
+                totals.lost += flow.lost + flow.carried * (1.0 - passes);
+                totals.capacity += capacity * elapsed_s;
+                self.busy |= is_busy(fluid);
+            }
+        }
+    }
+
+    fn advance_middleboxes(&mut self, elapsed_s: f64) {
+        let grain = &self.grain;
+        for middlebox in &mut self.middleboxes {
+            let demand = std::mem::take(&mut middlebox.totals.demand);
+            let factor = middlebox.factor;
+            let step = |limit: f64, slack: f64| Step {
+                capacity: limit * factor,
+                buffer_s: middlebox.buffer_s,
+                slack,
+                elapsed_s,
+            };
+            let connections = step(middlebox.connections_per_s, grain.connections());
+            let packets = step(middlebox.packets_per_s, grain.packets());
+            let bits = step(middlebox.bits_per_s, grain.bits());
+            let flow =
+                advance_limited(&mut middlebox.connections, demand.connections, &connections);
+            advance_limited(&mut middlebox.packets, demand.packets, &packets);
+            advance_limited(&mut middlebox.bits, demand.bits, &bits);
+            middlebox.totals.offered += demand.connections + demand.turned_away;
+            middlebox.totals.lost += flow.lost + demand.turned_away;
+            self.busy |= is_busy(&middlebox.connections);
+            self.busy |= is_busy(&middlebox.packets) || is_busy(&middlebox.bits);
+        }
+    }
+
+    /// When the next tick is due, from the last one: soon where something is busy or was changed.
+    pub fn next_tick(&self) -> SimDuration {
+        if self.busy || self.changed { TICK_BUSY } else { TICK_QUIET }
+    }
+
+    /// Fills in what was measured since the last call, one entry a middlebox and a link, and starts
+    /// over.
+    pub fn take_window(
+        &mut self,
+        middleboxes: &mut Vec<MiddleboxWindow>,
+        links: &mut Vec<LinkWindow>,
+    ) {
+        middleboxes.clear();
+        links.clear();
+        middleboxes.extend(self.middleboxes.iter_mut().map(MiddleboxNow::take_window));
+        for site in &self.sites {
+            for id in &site.middleboxes {
+                middleboxes[id.index()].sessions = site.sessions as f64;
+            }
+        }
+        links.extend(self.links.iter_mut().map(|link| {
+            let [out, back] = link.totals.each_mut().map(LinkTotals::take_window);
+            if back.utilisation > out.utilisation { back } else { out }
+        }));
+    }
+}
+
+impl LinkTotals {
+    fn take_window(&mut self) -> LinkWindow {
+        let LinkTotals { offered, lost, capacity, demand } = *self;
+        *self = LinkTotals { demand, ..LinkTotals::default() };
+        // A link that was down all the time is full with whatever was sent into it.
+        let full = f64::from(u8::from(offered > 0.0));
+        LinkWindow {
+            utilisation: if capacity > 0.0 { offered / capacity } else { full },
+            loss: if offered > 0.0 { (lost / offered).min(1.0) } else { 0.0 },
+        }
+    }
+}
+
+impl MiddleboxNow {
+    fn take_window(&mut self) -> MiddleboxWindow {
+        let MiddleboxTotals { offered, lost, demand } = self.totals;
+        self.totals = MiddleboxTotals { demand, ..MiddleboxTotals::default() };
+        let delay_s = self.bits.delay_s.max(self.packets.delay_s).max(self.connections.delay_s);
+        MiddleboxWindow {
+            offered_connections: offered,
+            lost_share: if offered > 0.0 { (lost / offered).min(1.0) } else { 0.0 },
+            sessions: 0.0,
+            delay_s,
+        }
+    }
+}
+
+/// As [`Fluid::advance`], where the limit may be infinite: then nothing waits.
+fn advance_limited(fluid: &mut Fluid, demand: f64, step: &Step) -> Flow {
+    // No limit stays none whatever the share left of it (infinity times 0 is not finite either).
+    if step.capacity.is_finite() {
+        return fluid.advance(demand, step);
+    }
+    *fluid = Fluid::default();
+    Flow { carried: demand, lost: 0.0 }
+}
+
+fn is_busy(fluid: &Fluid) -> bool {
+    fluid.busy || fluid.utilisation > BUSY_FROM
+}

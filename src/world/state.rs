@@ -1,0 +1,74 @@
+//! The small states that belong to no network and no station: stores, throttles, demand factors.
+
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::scenario::model::{OperationId, Scenario, ServiceId, SiteId};
+
+/// Where each database of a store is active.
+#[derive(Clone, Debug)]
+pub struct StoreState {
+    /// The service in front of it.
+    pub service: ServiceId,
+    /// [database]: the site of its active copy.
+    pub active: Vec<SiteId>,
+    /// [database]: not before this does the active copy answer (activation takes time).
+    pub ready: Vec<SimTime>,
+}
+
+impl StoreState {
+    /// The stores of a scenario, each database active where its share says.
+    pub fn all(scenario: &Scenario) -> Vec<StoreState> {
+        let state = |store: &crate::scenario::model::Store| {
+            let count = store.databases;
+            let site_of = |database: u32| {
+                let place = (f64::from(database) + 0.5) / f64::from(count);
+                let mut upper = 0.0;
+                let found = store.copies.iter().find(|copy| {
+                    upper += copy.1;
+                    place < upper
+                });
+                found.unwrap_or(&store.copies[store.copies.len() - 1]).0
+            };
+            StoreState {
+                service: store.service,
+                active: (0..count).map(site_of).collect(),
+                ready: vec![SimTime::ZERO; count as usize],
+            }
+        };
+        scenario.stores.iter().map(state).collect()
+    }
+
+    /// The database of a mailbox whose draw is `draw` in 0..1.
+    #[inline]
+    pub fn database(&self, draw: f64) -> usize {
+        (draw * self.active.len() as f64) as usize
+    }
+}
+
+/// A limit on the attempts of an operation that a site admits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Throttle {
+    /// The operation.
+    pub operation: OperationId,
+    /// The site.
+    pub site: SiteId,
+    /// Attempts a second, at the run's scale.
+    pub admit_per_s: f64,
+    /// When it began.
+    pub since: SimTime,
+    /// Time in which it grows to twice `admit_per_s`, and then goes.
+    pub ramp: Option<SimDuration>,
+}
+
+impl Throttle {
+    /// Attempts admitted a second at `now`; `None` once its ramp is over.
+    #[inline]
+    pub fn admits_per_s(&self, now: SimTime) -> Option<f64> {
+        match self.ramp {
+            None => Some(self.admit_per_s),
+            Some(ramp) => {
+                let part = (now - self.since).0 as f64 / ramp.0 as f64;
+                (part < 1.0).then_some(self.admit_per_s * (1.0 + part))
+            }
+        }
+    }
+}
