@@ -21,29 +21,18 @@ fn problems(text: &str) -> Problems {
 
 /// The full file with its only `from` replaced.
 fn edited(from: &str, to: &str) -> String {
-    assert_eq!(
-        FULL.matches(from).count(),
-        1,
-        "`{from}` must be in the file once"
-    );
+    assert_eq!(FULL.matches(from).count(), 1, "`{from}` must be in the file once");
     FULL.replace(from, to)
 }
 
 /// Line and column of a byte, both from 1.
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    (
-        text[..at].matches('\n').count() + 1,
-        text[line_start..at].chars().count() + 1,
-    )
+    (text[..at].matches('\n').count() + 1, text[line_start..at].chars().count() + 1)
 }
 
 fn told(problem: &Problem) -> String {
-    format!(
-        "{} {}",
-        problem.message,
-        problem.help.as_deref().unwrap_or("")
-    )
+    format!("{} {}", problem.message, problem.help.as_deref().unwrap_or(""))
 }
 
 #[test]
@@ -55,10 +44,7 @@ fn each_mistake_has_its_code_place_and_help() {
         let matching: Vec<&Problem> = problems.list.iter().filter(|p| p.code == code).collect();
         assert!(!matching.is_empty(), "`{to}`: no {code} in\n{shown}");
         let problem = matching[0];
-        assert!(
-            told(problem).contains(words),
-            "`{to}`: no `{words}` in\n{shown}"
-        );
+        assert!(told(problem).contains(words), "`{to}`: no `{words}` in\n{shown}");
         if found.is_empty() {
             continue;
         }
@@ -68,15 +54,8 @@ fn each_mistake_has_its_code_place_and_help() {
             problem.found
         );
         let at = problem.place.start as usize;
-        assert_eq!(
-            (problem.line, problem.column),
-            line_and_column(&text, at),
-            "`{to}`"
-        );
-        assert!(
-            text[at..].starts_with(&problem.found),
-            "`{to}`: the place is elsewhere"
-        );
+        assert_eq!((problem.line, problem.column), line_and_column(&text, at), "`{to}`");
+        assert!(text[at..].starts_with(&problem.found), "`{to}`: the place is elsewhere");
         let edit = FULL.find(from).unwrap_or(0);
         let near = problem.line.abs_diff(line_and_column(FULL, edit).0) <= 3;
         assert!(
@@ -108,23 +87,13 @@ fn all_mistakes_of_a_file_come_out_at_once() {
         .replace("router: houston", "router: huston")
         .replace("fidelity: exact", "fidelity: exat")
         .replace("at: \"10:50\"", "at: \"25:50\"")
-        .replace(
-            "success_rate(seen_by=probes) < 98% for 5m",
-            "success_rte < 98%",
-        )
-        .replace(
-            "copies: { chicago: 60%, san-antonio: rest }",
-            "copies: { chicago: 60% }",
-        )
+        .replace("success_rate(seen_by=probes) < 98% for 5m", "success_rte < 98%")
+        .replace("copies: { chicago: 60%, san-antonio: rest }", "copies: { chicago: 60% }")
         .replace(
             "{ service: mailbox, timeout: 3s }",
             "{ service: front-door, timeout: 3s, zzz: 1 }",
         );
-    let codes: Vec<Code> = problems(&text)
-        .list
-        .iter()
-        .map(|problem| problem.code)
-        .collect();
+    let codes: Vec<Code> = problems(&text).list.iter().map(|problem| problem.code).collect();
     for code in [
         Code::MissingUnit,
         Code::UnknownName,
@@ -137,11 +106,7 @@ fn all_mistakes_of_a_file_come_out_at_once() {
     ] {
         assert!(codes.contains(&code), "{code} is not among {codes:?}");
     }
-    let lines: Vec<usize> = problems(&text)
-        .list
-        .iter()
-        .map(|problem| problem.line)
-        .collect();
+    let lines: Vec<usize> = problems(&text).list.iter().map(|problem| problem.line).collect();
     assert!(lines.is_sorted(), "in the order of the file: {lines:?}");
 }
 
@@ -187,11 +152,7 @@ fn an_unknown_key_is_found_at_every_level() {
             Code::BadTime,
             Code::UnknownPath,
         ];
-        assert!(
-            expected.contains(&there.code),
-            "line {line}:\n{}",
-            problems.render(false)
-        );
+        assert!(expected.contains(&there.code), "line {line}:\n{}", problems.render(false));
     }
 }
 
@@ -206,24 +167,15 @@ fn call_cycles_are_refused_where_they_close() {
     assert_eq!(problems.list.len(), 1, "{problems}");
     assert_eq!(problems.list[0].code, Code::CallCycle);
     assert_eq!(problems.list[0].found, "front-door");
-    assert!(
-        problems.list[0]
-            .message
-            .contains("`front-door` -> `directory` -> `front-door`")
-    );
+    assert!(problems.list[0].message.contains("`front-door` -> `directory` -> `front-door`"));
 }
 
 #[test]
 fn steps_that_wait_for_each_other_are_refused() {
-    let problems = problems(&edited(
-        "part-1:    { after: notice",
-        "part-1:    { after: fail-back",
-    ));
+    let problems = problems(&edited("part-1:    { after: notice", "part-1:    { after: fail-back"));
     assert_eq!(problems.list[0].code, Code::AfterCycle, "{problems}");
     assert!(
-        problems.list[0]
-            .message
-            .contains("`part-1` -> `fail-back` -> `part-2` -> `part-1`"),
+        problems.list[0].message.contains("`part-1` -> `fail-back` -> `part-2` -> `part-1`"),
         "{problems}"
     );
 }
@@ -245,19 +197,15 @@ fn services_must_be_where_clients_are_sent() {
     let problems = self::problems(&text);
     assert_eq!(problems.list[0].code, Code::NotAtSite, "{problems}");
     assert!(
-        problems.list[0]
-            .message
-            .contains("`transport` delivers through `delivery`"),
+        problems.list[0].message.contains("`transport` delivers through `delivery`"),
         "{problems}"
     );
 }
 
 #[test]
 fn stores_need_their_service_at_every_copy() {
-    let text = FULL.replace(
-        "service: mailbox, databases: 400",
-        "service: delivery, databases: 400",
-    );
+    let text =
+        FULL.replace("service: mailbox, databases: 400", "service: delivery, databases: 400");
     let problems = problems(&text);
     assert_eq!(problems.list[0].code, Code::NotAtSite, "{problems}");
     assert_eq!(problems.list[0].found, "san-antonio");
@@ -266,74 +214,55 @@ fn stores_need_their_service_at_every_copy() {
 #[test]
 fn a_region_must_reach_every_site() {
     let text = FULL
-        .replace(
-            "  routers: { alone: {} }",
-            "  routers: { alone: {}, island: {} }",
-        )
+        .replace("  routers: { alone: {} }", "  routers: { alone: {}, island: {} }")
         .replace("routers: { alone: 100% }", "routers: { island: 100% }");
     let problems = problems(&text);
     assert_eq!(problems.list.len(), 2, "one a site: {problems}");
     assert_eq!(problems.list[0].code, Code::NotConnected);
-    assert!(
-        problems.list[0]
-            .message
-            .contains("`us-west` cannot reach it"),
-        "{problems}"
+    assert!(problems.list[0].message.contains("`us-west` cannot reach it"), "{problems}");
+}
+
+#[test]
+fn a_station_that_is_overloaded_before_the_fault_is_refused() {
+    let text = edited(
+        "chicago: { instances: 400 }, san-antonio: { instances: 280 }",
+        "chicago: { instances: 32 }, san-antonio: { instances: 280 }",
     );
+    let text = text.replace(
+        "service_time: { lognormal: { median: 3ms, p99.9: 25ms } }",
+        "service_time: { constant: 500ms }",
+    );
+    let problems = problems(&text);
+    let station = problems.list.iter().find(|p| p.code == Code::Utilisation).unwrap();
+    assert!(station.message.contains("`front-door` at `chicago`"), "{problems}");
+    assert_eq!(station.found, "chicago");
 }
 
 #[test]
 fn a_scale_on_the_command_line_is_checked_too() {
-    let options = Options {
-        scale: Some(10_000),
-        ..Options::default()
-    };
+    let options = Options { scale: Some(10_000), ..Options::default() };
     let problems = parse(FULL, &options).unwrap_err();
-    assert!(
-        problems
-            .list
-            .iter()
-            .all(|problem| problem.code == Code::TooFewServers),
-        "{problems}"
-    );
+    assert!(problems.list.iter().all(|problem| problem.code == Code::TooFewServers), "{problems}");
     assert_eq!(problems.list.len(), 7, "one a station: {problems}");
-    let full_size = Options {
-        scale: Some(1),
-        ..Options::default()
-    };
+    let full_size = Options { scale: Some(1), ..Options::default() };
     assert!(parse(FULL, &full_size).is_ok());
 }
 
 #[test]
 fn unknown_variants_and_paths_are_refused() {
     let with = |options: Options| parse(FULL, &options).unwrap_err();
-    let problems = with(Options {
-        variant: Some("no-falt".into()),
-        ..Options::default()
-    });
+    let problems = with(Options { variant: Some("no-falt".into()), ..Options::default() });
     assert_eq!(problems.list[0].code, Code::UnknownVariant);
-    assert!(
-        told(&problems.list[0]).contains("did you mean `no-fault`?"),
-        "{problems}"
-    );
+    assert!(told(&problems.list[0]).contains("did you mean `no-fault`?"), "{problems}");
     let set = |path: &str, value: &str| {
-        with(Options {
-            overrides: vec![(path.into(), value.into())],
-            ..Options::default()
-        })
+        with(Options { overrides: vec![(path.into(), value.into())], ..Options::default() })
     };
     let problems = set("faults.silent-rooter.for", "1h");
     assert_eq!(problems.list[0].code, Code::UnknownPath);
     assert_eq!(problems.list[0].file, "--set");
-    assert!(
-        told(&problems.list[0]).contains("did you mean `silent-router`?"),
-        "{problems}"
-    );
+    assert!(told(&problems.list[0]).contains("did you mean `silent-router`?"), "{problems}");
     let problems = set("faults.silent-router.for", "9");
-    assert_eq!(
-        (problems.list[0].code, problems.list[0].found.as_str()),
-        (Code::MissingUnit, "9")
-    );
+    assert_eq!((problems.list[0].code, problems.list[0].found.as_str()), (Code::MissingUnit, "9"));
     let problems = set("faults.silent-router.for", "[");
     assert_eq!(problems.list[0].code, Code::Syntax);
 }
@@ -355,10 +284,7 @@ fn mistakes_in_variants_are_told_without_asking_for_them() {
     );
     let problems = self::problems(&text);
     assert_eq!(problems.list[0].code, Code::UnknownPath);
-    assert!(
-        told(&problems.list[0]).contains("did you mean `detect`?"),
-        "{problems}"
-    );
+    assert!(told(&problems.list[0]).contains("did you mean `detect`?"), "{problems}");
 }
 
 /// The only problem of a file with this content.
@@ -398,14 +324,9 @@ fn includes_cannot_go_round_or_out() {
         std::fs::write(&path, format!("include: [{include}]\n")).unwrap();
         let problems = load(&path, &Options::default()).unwrap_err();
         let mut of_include = problems.list.iter().filter(|p| {
-            matches!(
-                p.code,
-                Code::IncludeCycle | Code::IncludeEscape | Code::Unreadable
-            )
+            matches!(p.code, Code::IncludeCycle | Code::IncludeEscape | Code::Unreadable)
         });
-        of_include
-            .next()
-            .map(|problem| (problem.code, problem.line))
+        of_include.next().map(|problem| (problem.code, problem.line))
     };
     assert_eq!(first("main.yaml"), Some((Code::IncludeCycle, 1)));
     std::fs::write(inner.join("a.yaml"), "include: [b.yaml]\n").unwrap();
@@ -440,11 +361,7 @@ fn bombs_and_wells_are_refused_quickly() {
     let many: String = (0..49_000).map(|key| format!("k{key}: 1\n")).collect();
     assert!(problems(&many).list.len() <= 200);
     let twice = problems("name: a\nseed: 1\nname: b\n");
-    let duplicate = twice
-        .list
-        .iter()
-        .find(|p| p.code == Code::DuplicateKey)
-        .unwrap();
+    let duplicate = twice.list.iter().find(|p| p.code == Code::DuplicateKey).unwrap();
     assert_eq!((duplicate.line, duplicate.column), (3, 1));
     assert!(duplicate.message.contains("first on line 1"));
     let parens = format!("{}loss > 1%{}", "(".repeat(5_000), ")".repeat(5_000));

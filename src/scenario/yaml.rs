@@ -35,16 +35,8 @@ pub fn parse(text: &str, source: u32, reporter: &Reporter) -> Option<Node> {
         step?;
     }
     if builder.root.is_none() {
-        let whole = Place {
-            source,
-            start: 0,
-            end: 0,
-        };
-        reporter.error(
-            Code::Empty,
-            whole,
-            "there is nothing in this file but space and comments",
-        );
+        let whole = Place { source, start: 0, end: 0 };
+        reporter.error(Code::Empty, whole, "there is nothing in this file but space and comments");
     }
     builder.root
 }
@@ -52,20 +44,12 @@ pub fn parse(text: &str, source: u32, reporter: &Reporter) -> Option<Node> {
 fn place_of(source: u32, span: &Span) -> Place {
     let start = span.start.byte_offset().unwrap_or(0) as u32;
     let end = span.end.byte_offset().unwrap_or(0) as u32;
-    Place {
-        source,
-        start,
-        end: end.max(start),
-    }
+    Place { source, start, end: end.max(start) }
 }
 
 fn syntax_error(error: &ScanError, source: u32, reporter: &Reporter) {
     let start = error.marker().byte_offset().unwrap_or(0) as u32;
-    let place = Place {
-        source,
-        start,
-        end: start + 1,
-    };
+    let place = Place { source, start, end: start + 1 };
     if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
         reporter.error(Code::TooDeep, place, too_deep());
         return;
@@ -129,29 +113,14 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
                 let null = plain && matches!(&*text, "" | "~" | "null");
-                let value = if null {
-                    Value::Null
-                } else {
-                    Value::Scalar(text.into_owned())
-                };
+                let value = if null { Value::Null } else { Value::Scalar(text.into_owned()) };
                 self.add(Node { place, value }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.opens(
-                Frame::List {
-                    place,
-                    anchor,
-                    items: Vec::new(),
-                },
-                place,
-            ),
+            Event::SequenceStart(_, anchor, _) => {
+                self.opens(Frame::List { place, anchor, items: Vec::new() }, place)
+            }
             Event::MappingStart(_, anchor, _) => self.opens(
-                Frame::Map {
-                    place,
-                    anchor,
-                    entries: Vec::new(),
-                    key: None,
-                    known: Keys::new(),
-                },
+                Frame::Map { place, anchor, entries: Vec::new(), key: None, known: Keys::new() },
                 place,
             ),
             Event::SequenceEnd | Event::MappingEnd => self.closes(place),
@@ -189,17 +158,8 @@ impl<'a> Builder<'a> {
 
     fn closes(&mut self, end: Place) -> Option<()> {
         let (mut place, anchor, value) = match self.open.pop()? {
-            Frame::List {
-                place,
-                anchor,
-                items,
-            } => (place, anchor, Value::List(items)),
-            Frame::Map {
-                place,
-                anchor,
-                entries,
-                ..
-            } => (place, anchor, Value::Map(entries)),
+            Frame::List { place, anchor, items } => (place, anchor, Value::List(items)),
+            Frame::Map { place, anchor, entries, .. } => (place, anchor, Value::Map(entries)),
         };
         place.end = end.end.max(place.end);
         self.add(Node { place, value }, anchor)
@@ -207,11 +167,7 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, anchor: usize, place: Place) -> Option<()> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
-            self.reporter.error(
-                Code::Syntax,
-                place,
-                "an alias of something that is still open",
-            );
+            self.reporter.error(Code::Syntax, place, "an alias of something that is still open");
             return None;
         };
         let (node, size) = (node, *size);
@@ -246,12 +202,7 @@ impl<'a> Builder<'a> {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
-            Some(Frame::Map {
-                entries,
-                key,
-                known,
-                ..
-            }) => match key.take() {
+            Some(Frame::Map { entries, key, known, .. }) => match key.take() {
                 None => match node.value {
                     Value::Scalar(text) => *key = Some((text, node.place)),
                     _ => {
@@ -265,11 +216,7 @@ impl<'a> Builder<'a> {
                         duplicate(self.reporter, &text, *first, key_place);
                     } else {
                         known.insert(text.clone(), key_place);
-                        entries.push(Entry {
-                            key: text,
-                            key_place,
-                            value: node,
-                        });
+                        entries.push(Entry { key: text, key_place, value: node });
                     }
                 }
             },
@@ -314,12 +261,7 @@ mod tests {
         let reporter = Reporter::default();
         let source = reporter.add_source("t.yaml", text);
         parse(text, source, &reporter);
-        reporter
-            .finish()
-            .list
-            .iter()
-            .map(|p| (p.code, p.line, p.column))
-            .collect()
+        reporter.finish().list.iter().map(|p| (p.code, p.line, p.column)).collect()
     }
 
     #[test]
@@ -329,10 +271,7 @@ mod tests {
         reporter.add_source("t.yaml", text);
         let root = parse(text, 0, &reporter).unwrap();
         let at = root.at(&["a", "at"]).unwrap();
-        assert_eq!(
-            (at.text(), &*reporter.slice(at.place)),
-            (Some("10:50"), "\"10:50\"")
-        );
+        assert_eq!((at.text(), &*reporter.slice(at.place)), (Some("10:50"), "\"10:50\""));
         let items = root.get("list").unwrap().items();
         assert_eq!(reporter.slice(items[0].place), "é");
         assert_eq!(reporter.slice(items[1].items()[1].place), "2");
@@ -361,16 +300,9 @@ mod tests {
             problems(&format!("a: {}1{}", "[".repeat(99), "]".repeat(99)))[0].0,
             Code::TooDeep
         );
-        let block: String = (0..99)
-            .map(|level| format!("{}a:\n", " ".repeat(level)))
-            .collect();
+        let block: String = (0..99).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
         assert_eq!(problems(&block)[0].0, Code::TooDeep);
-        let chain: String = (1..40)
-            .map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1))
-            .collect();
-        assert_eq!(
-            problems(&format!("a0: &a0 [1]\n{chain}"))[0].0,
-            Code::TooDeep
-        );
+        let chain: String = (1..40).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).collect();
+        assert_eq!(problems(&format!("a0: &a0 [1]\n{chain}"))[0].0, Code::TooDeep);
     }
 }
