@@ -117,3 +117,95 @@ fn schemas_are_json() {
         assert!(schema.get("$schema").is_some(), "{of}");
     }
 }
+
+/// A link that 75 % of the users need is cut for five minutes; it runs in a blink.
+const TINY: &str = r#"blackstart: 1
+name: tiny
+title: "Tiny"
+clock: { start: "2026-01-05T06:00[UTC]", duration: 40m, warmup: 2m }
+seed: 1
+network:
+  routers: { a: {}, b: {} }
+  links: { ab: { between: [a, b], delay: 5ms, bandwidth: 1Gbps } }
+sites: { east: { router: a }, west: { router: b } }
+services:
+  web:
+    sites: { east: { instances: 10 }, west: { instances: 10 } }
+    concurrency: 4
+    service_time: { exponential: { mean: 20ms } }
+regions:
+  all: { mailboxes: 20000, time_zone: UTC, routers: { b: 100% }, clients: { phone: 100% } }
+clients:
+  phone:
+    connects: mail
+    operations:
+      read: { enters: web, rate: 6/h, timeout: 2s, retry: { attempts: 2, backoff: { constant: 1s } } }
+steering:
+  mail: { direct: {}, answers: { east: 75%, west: rest } }
+faults:
+  cut: { at: 10m, for: 5m, fault: { link_down: { link: ab } } }
+targets:
+  - recovery_time: { objective: 10m, availability: 99%, sustained: 5m }
+"#;
+
+fn results(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("results.json")).expect("results.json")
+}
+
+#[test]
+fn a_target_met_is_all_well_and_a_target_missed_is_told_by_the_exit_code() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = file(folder.path(), "tiny.yaml", TINY);
+    let out = folder.path().join("met").display().to_string();
+    let met = blackstart(&["run", &path, "--out", &out]);
+    assert_eq!(code(&met), 0, "{}", stderr(&met));
+    assert!(stdout(&met).contains("PASSED"), "{}", stdout(&met));
+    assert_eq!(stderr(&met), "", "no progress in a pipe");
+    let out = folder.path().join("missed").display().to_string();
+    let short = "targets.recovery_time.objective=1m";
+    let missed = blackstart(&["run", &path, "--out", &out, "--quiet", "--set", short]);
+    assert_eq!((code(&missed), stdout(&missed)), (10, String::new()));
+}
+
+#[test]
+fn the_same_bytes_on_any_number_of_threads_and_others_for_another_seed() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = file(folder.path(), "tiny.yaml", TINY);
+    let run = |name: &str, threads: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let mut command = Command::cargo_bin("blackstart").expect("the program was built");
+        command.env("RAYON_NUM_THREADS", threads);
+        command.args(["run", &path, "--quiet", "--seeds", "3", "--out"]).arg(&out).args(more);
+        command.assert().success();
+        results(&out)
+    };
+    let one = run("one", "1", &[]);
+    assert!(one == run("four", "4", &[]), "the number of threads reached a result");
+    assert!(one != run("seed", "1", &["--seed", "2"]));
+}
+
+#[test]
+fn a_site_that_is_overloaded_before_anything_broke_is_refused() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = file(folder.path(), "tiny.yaml", TINY);
+    // 25 requests/s x 20 ms x 100 in 40 slots: 125 %.
+    let dear = "clients.phone.operations.read.cost=100x";
+    let output = blackstart(&["run", &path, "--set", dear]);
+    assert_eq!(code(&output), 20);
+    let told = stderr(&output);
+    assert!(told.contains("utilisation") && told.contains("125 %"), "{told}");
+    let near = "clients.phone.operations.read.cost=76x";
+    let explained = blackstart(&["explain", &path, "--set", near]);
+    assert_eq!(code(&explained), 0);
+    assert!(stderr(&explained).contains("95 %"), "{}", stderr(&explained));
+}
+
+#[test]
+fn what_is_in_the_way_of_a_report_is_kept() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = file(folder.path(), "tiny.yaml", TINY);
+    let out = folder.path().display().to_string();
+    let output = blackstart(&["run", &path, "--quiet", "--out", &out]);
+    assert_eq!(code(&output), 30, "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(&path).expect("still there"), TINY);
+}

@@ -77,7 +77,7 @@ fn shift_title(scenario: &Scenario, shift: &ShiftLoad) -> String {
 fn cost(scenario: &Scenario, found: &Capacity) -> String {
     let (fidelity, reason) = study::fidelity(scenario.fidelity, found.cost);
     format!(
-        "Size of each of {} trials at 1/{}: {:.2} million operations, {:.2} million requests at \
+        "Size of a run, {} x at 1/{}: {:.2} million operations, {:.2} million requests at \
          stations\nFidelity: {fidelity} ({reason})\n",
         scenario.seeds,
         scenario.scale,
