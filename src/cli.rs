@@ -1,8 +1,9 @@
 //! The command `blackstart`: arguments in, texts and an exit code out.
 //!
-//! One file a subcommand. Errors end here: what is wrong with a scenario is shown with its places,
-//! what could not be read or written with its path, and a fault of the program with what replays it.
-//! Nothing here computes a result; progress and the width of the terminal reach no report.
+//! One file a subcommand. Errors end here: what is wrong with a scenario is shown with its
+//! places, what could not be read or written with its path, and a fault of the program with what
+//! replays it. Nothing here computes a result; progress and the width of the terminal reach no
+//! report.
 
 mod bug;
 mod exit;

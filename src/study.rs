@@ -1,11 +1,11 @@
 //! Several trials of one scenario, and everything about them as one result.
 //!
-//! **Which question.** What does a scenario give, over so many seeds? **Model.** Trial 0 has the root
-//! seed itself, so that a single run and the first of many are the same; the others have seeds drawn
-//! from it by name. Trials run in parallel and are collected in their order: the number of threads
-//! changes how long it takes and nothing else. **What it leaves out.** Variants side by side, sweeps.
-//! **Cost.** That of its trials; memory of one world a thread. **Validation.** The same bytes on one
-//! thread and on several.
+//! **Which question.** What does a scenario give, over so many seeds? **Model.** Trial 0 has the
+//! root seed itself, so that a single run and the first of many are the same; the others have seeds
+//! drawn from it by name. Trials run in parallel and are collected in their order: the number of
+//! threads changes how long it takes and nothing else. **What it leaves out.** Variants side by
+//! side, sweeps. **Cost.** That of its trials; memory of one world a thread. **Validation.** The
+//! same bytes on one thread and on several.
 
 use crate::kernel::digest::Digest;
 use crate::kernel::stream::{RootSeed, Stream};

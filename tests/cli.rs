@@ -139,7 +139,8 @@ clients:
   phone:
     connects: mail
     operations:
-      read: { enters: web, rate: 6/h, timeout: 2s, retry: { attempts: 2, backoff: { constant: 1s } } }
+      read:
+        { enters: web, rate: 6/h, timeout: 2s, retry: { attempts: 2, backoff: { constant: 1s } } }
 steering:
   mail: { direct: {}, answers: { east: 75%, west: rest } }
 faults:

@@ -13,8 +13,8 @@ Examples:
   blackstart explain outage.yaml --variant no-diversion
   blackstart explain outage.yaml --scale 1/100";
 
-/// Show the whole scenario filled in with its defaults, and what follows from it: load and utilisation
-/// before the fault, load after each shift, the expected size of a run
+/// Show the whole scenario filled in with its defaults, and what follows from it: load and
+/// utilisation before the fault, load after each shift, the expected size of a run
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub struct Arguments {

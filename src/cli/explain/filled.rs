@@ -1,7 +1,7 @@
 //! A checked scenario as text: every value, the defaults too, with names and units.
 //!
-//! It walks the serialised scenario, so that nothing of the model can be forgotten here. Identifiers
-//! are numbers there and times are nanoseconds; what a number is follows from its key.
+//! It walks the serialised scenario, so that nothing of the model can be forgotten here.
+//! Identifiers are numbers there and times are nanoseconds; what a number is follows from its key.
 
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::Scenario;
@@ -130,7 +130,8 @@ impl Writer<'_> {
         }
     }
 
-    /// A value on one line. In pairs such as (site, share) only the first, a whole number, is a name.
+    /// A value on one line. In pairs such as (site, share) only the first, a whole number, is a
+    /// name.
     fn scalar(&self, value: &Value, within: &str, key: &str) -> String {
         match value {
             Value::Null => "none".to_owned(),
@@ -261,7 +262,8 @@ mod tests {
         });
         let text = text(&scenario).expect("text");
         for part in [
-            "steering: mail\n        from: east\n        to: west\n        share: 0.3\n        drain: 10m",
+            "steering: mail\n        from: east\n        to: west\n",
+            "        share: 0.3\n        drain: 10m\n",
             "alarm: low",
             "at_most: 600000000.0",
         ] {
