@@ -4,6 +4,7 @@
 //! would have said is then already reported as an unknown name.
 
 mod cycle;
+mod load;
 
 use crate::scenario::lower::Context;
 use crate::scenario::model::{
@@ -29,6 +30,7 @@ pub fn check(scenario: &Scenario, context: &Context<'_>) {
     checker.actions();
     checker.connections();
     checker.servers();
+    load::before_the_fault(scenario, context);
 }
 
 struct Checker<'a> {
