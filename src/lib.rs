@@ -1,11 +1,13 @@
 //! Blackstart rehearses outages before they happen.
 
+pub mod cli;
 pub mod control;
 pub mod kernel;
 pub mod measure;
 pub mod report;
 pub mod scenario;
 pub mod simulation;
+pub mod study;
 pub mod traffic;
 pub mod verdict;
 pub mod world;

@@ -2,8 +2,8 @@
 //!
 //! **Which question.** Did recovery reach what was asked, in enough of the trials? **Model.** Each
 //! target is judged in each trial from what the trial's [`Outcome`] says; a target is met where at
-//! least `confidence` of the trials meet it. What was not seen (recovery after the end, a quantile of
-//! nothing) is not met, and said so; a run without impact meets every target on coming back.
+//! least `confidence` of the trials meet it. What was not seen (recovery after the end, a quantile
+//! of nothing) is not met, and said so; a run without impact meets every target on coming back.
 //! **What it leaves out.** Baselines of earlier runs. **Cost.** One pass over the windows a target.
 //! **Validation.** Cases by hand.
 

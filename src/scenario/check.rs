@@ -30,10 +30,7 @@ pub fn check(scenario: &Scenario, context: &Context<'_>) {
     checker.actions();
     checker.connections();
     checker.servers();
-    // Loads can be reckoned only of what holds together.
-    if !context.reporter.has_errors() {
-        load::before_the_fault(scenario, context);
-    }
+    load::before_the_fault(scenario, context);
 }
 
 struct Checker<'a> {

@@ -1,3 +1,5 @@
+//! Verdicts on trials written out minute by minute.
+
 use super::*;
 use crate::kernel::time::SimDuration;
 use crate::measure::outcome::*;

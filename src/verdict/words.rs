@@ -9,9 +9,8 @@ pub(super) fn objective(scenario: &Scenario, kind: &TargetKind) -> String {
         TargetKind::RecoveryTime { objective, availability, sustained, relapse_allowed } => {
             let relapse = if *relapse_allowed { ", a later relapse allowed" } else { "" };
             let back = percent(*availability);
-            format!(
-                "availability of {back} again within {objective} of impact, for {sustained}{relapse}"
-            )
+            let again = format!("availability of {back} again within {objective} of impact");
+            format!("{again}, for {sustained}{relapse}")
         }
         TargetKind::Latency { operation: id, quantile, at_most, phase } => {
             let share = percent(*quantile);

@@ -1,41 +1,39 @@
-//! What the scenario asks of itself before the first fault, told where the capacity is written.
+//! Loads that nothing could carry, before anything has broken.
 
-use crate::scenario::capacity::{self, Subject};
+use crate::scenario::capacity::{self, Severity, Subject};
 use crate::scenario::lower::Context;
 use crate::scenario::model::Scenario;
-use crate::scenario::problem::{Code, Place};
+use crate::scenario::problem::Code;
 
-/// Reports every station, middlebox and link that is overloaded (or nearly) before anything breaks.
+/// Reports every station, middlebox and link over 100 % (an error) or over 90 % (a warning).
 ///
-/// Only for a scenario without errors: its identifiers are all in their lists.
+/// Only for a scenario in which nothing else is wrong: the walk through the calls needs names that
+/// lead somewhere and no cycle.
 pub fn before_the_fault(scenario: &Scenario, context: &Context<'_>) {
+    if context.reporter.has_errors() {
+        return;
+    }
     for finding in capacity::check(scenario) {
-        let place = place_of(finding.subject, scenario, context);
+        let network = &scenario.network;
+        let path = match finding.subject {
+            Subject::Station(service, site) => {
+                let service = scenario.services[service.index()].name.as_str();
+                vec!["services", service, "sites", scenario.sites[site.index()].name.as_str()]
+            }
+            Subject::Middlebox(id) => {
+                vec!["network", "middleboxes", network.middleboxes[id.index()].name.as_str()]
+            }
+            Subject::Link(id) => vec!["network", "links", network.links[id.index()].name.as_str()],
+        };
+        let place = context.place(&path);
+        let help = Some("`blackstart explain` shows the load of everything".to_owned());
         match finding.severity {
-            capacity::Severity::Error => {
-                let help = Some("give it more, or ask less of it".to_owned());
+            Severity::Error => {
                 context.reporter.error_with_help(Code::Utilisation, place, finding.text, help);
             }
-            capacity::Severity::Warning => {
-                context.reporter.warn(Code::Utilisation, place, finding.text, None);
+            Severity::Warning => {
+                context.reporter.warn(Code::Utilisation, place, finding.text, help);
             }
-        }
-    }
-}
-
-fn place_of(subject: Subject, scenario: &Scenario, context: &Context<'_>) -> Place {
-    match subject {
-        Subject::Station(service, site) => {
-            let service = &scenario.services[service.index()].name;
-            let site = &scenario.sites[site.index()].name;
-            context.place(&["services", service, "sites", site])
-        }
-        Subject::Middlebox(middlebox) => {
-            let name = &scenario.network.middleboxes[middlebox.index()].name;
-            context.place(&["network", "middleboxes", name])
-        }
-        Subject::Link(link) => {
-            context.place(&["network", "links", &scenario.network.links[link.index()].name])
         }
     }
 }

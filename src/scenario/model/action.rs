@@ -397,7 +397,7 @@ pub enum Action {
         over: SimDuration,
     },
     /// Admits only so many first and later attempts of an operation at a site; the rest is refused
-    /// at once. `to` full admission in `ramp`: the limit grows linearly to twice `admit`, then goes.
+    /// at once. With `ramp` the limit grows linearly to twice `admit` over it, then goes.
     Throttle {
         /** The operation. */
         operation: OperationId,
