@@ -10,7 +10,12 @@
 
 mod assemble;
 #[cfg(test)]
+#[path = "../tests/support/model.rs"]
+mod model;
+#[cfg(test)]
 mod planted_defects;
+#[cfg(test)]
+mod regressions;
 
 use crate::control::Control;
 use crate::kernel::stream::RootSeed;

@@ -1,1 +1,3 @@
-//! x
+//! Deliberate faults inside the program, each caught by a named check.
+
+mod ledger_fuzz;

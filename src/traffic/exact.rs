@@ -107,6 +107,8 @@ pub struct Exact {
     plan: Plan,
     calendar: Calendar<Event>,
     ops: Slab<Op>,
+    /// [class]: operations begun and ended, for the books.
+    operations: Vec<ledger::Operations>,
     jobs: Slab<Job>,
     lines: Vec<Line>,
     timeouts: Vec<TimeoutQueue>,
@@ -139,6 +141,7 @@ impl Exact {
         let mut traffic = Exact {
             calendar: Calendar::new(),
             ops: Slab::new(),
+            operations: vec![ledger::Operations::default(); plan.classes.len()],
             jobs: Slab::new(),
             lines,
             timeouts,

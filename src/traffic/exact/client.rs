@@ -148,10 +148,24 @@ enum Failure {
 impl Exact {
     /// Begins an operation: its first attempt is sent now.
     pub(super) fn begin(&mut self, op: Op, now: SimTime, scene: &mut Scene) -> Key {
-        let key = self.ops.insert(op);
-        self.cost.operations_peak = self.cost.operations_peak.max(self.ops.len() as u64);
+        let key = self.open(op);
         self.send(key, now, scene);
         key
+    }
+
+    /// Takes an operation into the books.
+    fn open(&mut self, op: Op) -> Key {
+        self.operations[op.class as usize].begun += 1;
+        let key = self.ops.insert(op);
+        self.cost.operations_peak = self.cost.operations_peak.max(self.ops.len() as u64);
+        key
+    }
+
+    /// Takes an operation out of the books; `None` if it is not in them.
+    fn close_operation(&mut self, key: Key) -> Option<Op> {
+        let op = self.ops.remove(key)?;
+        self.operations[op.class as usize].ended += 1;
+        Some(op)
     }
 
     /// A demand of a mailbox that is signed out: not served; a share comes back after sign-in.
@@ -183,7 +197,7 @@ impl Exact {
         op.attempt = 0;
         let mailbox = op.mailbox;
         op.next_parked = self.mailboxes.parked(mailbox);
-        let key = self.ops.insert(op);
+        let key = self.open(op);
         self.mailboxes.set_parked(mailbox, Some(key));
     }
 
@@ -203,7 +217,7 @@ impl Exact {
         let mut next = self.mailboxes.parked(mailbox);
         self.mailboxes.set_parked(mailbox, None);
         while let Some(key) = next {
-            next = self.ops.remove(key).and_then(|op| op.next_parked);
+            next = self.close_operation(key).and_then(|op| op.next_parked);
         }
     }
 
@@ -458,7 +472,7 @@ impl Exact {
     }
 
     fn succeed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.ops.remove(key).expect("an operation that waits is in the slab");
+        let op = self.close_operation(key).expect("an operation that waits is in the slab");
         let class_index = op.class as usize;
         let class = &self.plan.classes[class_index];
         scene.recorder.clients[class_index].answered += 1;
@@ -543,7 +557,7 @@ impl Exact {
 
     /// An operation ends without a correct answer.
     fn end_failed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.ops.remove(key).expect("an operation that fails is in the slab");
+        let op = self.close_operation(key).expect("an operation that fails is in the slab");
         let class_index = op.class as usize;
         let class = &self.plan.classes[class_index];
         let (kind, signs_in, sessions) = (class.kind, class.signs_in, class.sessions);
@@ -591,7 +605,7 @@ impl Exact {
                 cell.unanswered += 1;
             }
         }
-        let op = self.ops.remove(key).expect("found above");
+        let op = self.close_operation(key).expect("found above");
         if op.flags.is(Flags::DEMANDED) {
             if let Some(cell) = scene.recorder.cell(class, op.intended) {
                 cell.failed += 1;
@@ -615,7 +629,7 @@ impl Exact {
             }
             let mut op = Op::new(class as u16, recipient, luck, at, Flags::DEMANDED);
             op.site = from.site;
-            let key = self.ops.insert(op);
+            let key = self.open(op);
             let backlog = &mut self.backlogs[p.index()];
             backlog.count += 1;
             backlog.order.push_back((at, key));

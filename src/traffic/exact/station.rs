@@ -718,19 +718,6 @@ impl Exact {
         }
         count
     }
-
-    /// Deletes a record in flight without a trace, as a bug would (tests only).
-    #[cfg(test)]
-    pub(crate) fn delete_in_flight(&mut self, pick: usize) -> bool {
-        let jobs: Vec<Key> = self.jobs.iter().map(|(key, _)| key).collect();
-        let ops: Vec<Key> = self.ops.iter().map(|(key, _)| key).collect();
-        let found = pick % (jobs.len() + ops.len()).max(1);
-        match (jobs.get(found), ops.get(found.saturating_sub(jobs.len()))) {
-            (Some(&key), _) => self.jobs.remove(key).is_some(),
-            (None, Some(&key)) => self.ops.remove(key).is_some(),
-            (None, None) => false,
-        }
-    }
 }
 
 /// How a job leaves unserved.

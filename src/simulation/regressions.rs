@@ -1,0 +1,1 @@
+//! Bugs that were in the program once, each with the smallest run that shows it.
