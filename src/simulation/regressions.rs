@@ -20,3 +20,14 @@ fn control_can_act_at_the_very_beginning() {
     let fastest = outcome.latency[0].histogram[0].0;
     assert!((2.9..3.2).contains(&fastest), "{fastest}");
 }
+
+/// The first window used to hold the stations' whole warm-up: here 10 windows' worth.
+#[test]
+fn the_first_window_holds_nothing_of_the_warm_up() {
+    let model = Model::new().clock(100.0, 100.0, 10.0).servers(100).rate(50.0);
+    let outcome = run(&model.build(), 1, &mut |_| {}).expect("the ledgers balance");
+    let station = &outcome.series.stations[0];
+    assert!((station.slots[0] - 100.0).abs() < 1e-6, "{}", station.slots[0]);
+    // 500 arrivals a window: six standard deviations are 134, that is 13.4/s.
+    assert!((station.arrivals_per_s[0] - 50.0).abs() < 13.4, "{}", station.arrivals_per_s[0]);
+}
