@@ -31,3 +31,25 @@ fn the_first_window_holds_nothing_of_the_warm_up() {
     // 500 arrivals a window: six standard deviations are 134, that is 13.4/s.
     assert!((station.arrivals_per_s[0] - 50.0).abs() < 13.4, "{}", station.arrivals_per_s[0]);
 }
+
+/// A deferred demand of a closed load used to start a second circle of thinking when it came back,
+/// so that every outage left more load than it had found.
+#[test]
+fn a_deferred_demand_leaves_one_thinker_a_mailbox() {
+    let mut model = Model::new().clock(0.0, 2_000.0, 100.0).closed(100, constant(9.0));
+    model = model.service_time(constant(1.0)).servers(1_000);
+    model = model.with_operation(|operation| operation.deferred = 1.0);
+    model = model.operation("sign-in", ServiceId(0)).timeout(5.0).retries(once());
+    model = model.with_operation(|operation| operation.load = Load::Induced);
+    let lost = FaultKind::MassReconnect { client: None, site: None, share: 1.0 };
+    let mut scenario = model.fault(500.0, None, lost).build();
+    scenario.clients[0].session =
+        Some(Session { sign_in: OperationId(1), keepalive: seconds(60.0), lost_after: None });
+    // Sign-ins take long, so that everybody wants something while signed out.
+    scenario.operations[1].cost = 4.5;
+    let outcome = run(&scenario, 1, &mut |_| {}).expect("the ledgers balance");
+    assert!(outcome.impact.deferred > 30.0, "{}", outcome.impact.deferred);
+    let demand = &outcome.series.operations[0].demand_per_s;
+    let (before, after) = (demand[3], demand[15]);
+    assert!((before - 10.0).abs() < 0.2 && (after - before).abs() < 0.6, "{before} {after}");
+}

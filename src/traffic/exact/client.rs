@@ -101,6 +101,11 @@ pub struct Op {
 }
 
 impl Op {
+    /// Whether it is a demand of a user, not load that the outage or the system brought about.
+    pub(super) fn is_demanded(&self) -> bool {
+        self.flags.is(Flags::DEMANDED)
+    }
+
     pub(super) fn new(class: u16, mailbox: u32, luck: Luck, now: SimTime, flags: Flags) -> Op {
         Op {
             luck,
