@@ -53,3 +53,21 @@ fn a_deferred_demand_leaves_one_thinker_a_mailbox() {
     let (before, after) = (demand[3], demand[15]);
     assert!((before - 10.0).abs() < 0.2 && (after - before).abs() < 0.6, "{before} {after}");
 }
+
+/// CoDel used to remember an overload until somebody *waited* less than the target, so that after
+/// a quiet hour without any wait the first burst lost requests without its interval of grace.
+#[test]
+fn codel_forgets_an_overload_when_requests_no_longer_wait() {
+    let codel = Discipline::Codel { target: seconds(0.5), interval: seconds(100.0) };
+    let model = Model::new().clock(0.0, 4_000.0, 100.0).service_time(constant(1.0));
+    // A surge of 30 s twice: each one's waits end long before the interval does.
+    let surge = || FaultKind::LoadSurge { region: None, operation: None, factor: 1_000.0 };
+    let model = model.discipline(codel).rate(0.002).timeout(1e6);
+    let model = model.fault(500.0, Some(30.0), surge()).fault(3_000.0, Some(30.0), surge());
+    for seed in 0..5 {
+        let trial = finish(&model.clone().build(), seed);
+        let totals = trial.recorder.stations[0];
+        assert!(totals.arrived > 60, "{totals:?}");
+        assert_eq!(totals.dropped, 0, "waits were over the target for less than an interval");
+    }
+}

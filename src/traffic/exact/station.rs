@@ -180,6 +180,8 @@ impl Exact {
         });
         self.jobs_made += 1;
         if self.lines[index].busy < state.slots {
+            // It waits not at all, which is under any target (RFC 8289: an empty queue ends it).
+            self.lines[index].codel_drops_after = None;
             self.start(key, now, scene);
         } else {
             self.enqueue(key, false, now, scene);
