@@ -71,3 +71,50 @@ fn codel_forgets_an_overload_when_requests_no_longer_wait() {
         assert_eq!(totals.dropped, 0, "waits were over the target for less than an interval");
     }
 }
+
+/// What a third site held used to go to the first site in the first part, all at once.
+#[test]
+fn a_restore_takes_back_what_a_third_site_holds_in_equal_parts() {
+    let model = Model::new().clock(0.0, 100.0, 10.0).site("second", 1).site("third", 1);
+    let model = model.steering(SteeringKind::Direct, &[0.8, 0.2]);
+    let answers = vec![(SiteId(0), 0.4), (SiteId(1), 0.1), (SiteId(2), 0.5)];
+    let set = Action::Set { steering: SteeringId(0), answers, drain: None };
+    let restore = Action::Restore {
+        steering: SteeringId(0),
+        steps: 2,
+        every: seconds(20.0),
+        stop_if: None,
+        drain: None,
+    };
+    let model = model.step(15.0, set).step(35.0, restore);
+    let outcome = run(&model.build(), 1, &mut |_| {}).expect("the ledgers balance");
+    let shares = &outcome.series.steering[0].shares;
+    let at = |window: usize| [shares[0][window], shares[1][window], shares[2][window]];
+    let is = |found: [f64; 3], wanted: [f64; 3]| {
+        let close = found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9);
+        assert!(close, "{found:?}, not {wanted:?}");
+    };
+    is(at(2), [0.4, 0.1, 0.5]);
+    is(at(4), [0.6, 0.15, 0.25]);
+    is(at(6), [0.8, 0.2, 0.0]);
+}
+
+/// A move between two sites used to be able to take from a third one, outside the first answer.
+#[test]
+fn a_move_takes_from_its_own_site_only() {
+    let model = Model::new().clock(0.0, 100.0, 10.0);
+    let model = model.site("second", 1).site("third", 1).site("fourth", 1);
+    let model = model.steering(SteeringKind::Direct, &[1.0]);
+    let answers = vec![(SiteId(1), 0.5), (SiteId(2), 0.5)];
+    let set = Action::Set { steering: SteeringId(0), answers, drain: None };
+    for (from, other) in [(SiteId(1), SiteId(2)), (SiteId(2), SiteId(1))] {
+        let to = SiteId(3);
+        let shift =
+            Action::Move { steering: SteeringId(0), from, to, share: 0.25, drain: None };
+        let model = model.clone().step(15.0, set.clone()).step(35.0, shift);
+        let outcome = run(&model.build(), 1, &mut |_| {}).expect("the ledgers balance");
+        let last = |site: SiteId| *outcome.series.steering[0].shares[site.index()].last().unwrap();
+        assert!((last(other) - 0.5).abs() < 1e-9, "{}", last(other));
+        assert!((last(from) - 0.25).abs() < 1e-9 && (last(to) - 0.25).abs() < 1e-9);
+    }
+}
