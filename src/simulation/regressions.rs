@@ -118,3 +118,38 @@ fn a_move_takes_from_its_own_site_only() {
         assert!((last(from) - 0.25).abs() < 1e-9 && (last(to) - 0.25).abs() < 1e-9);
     }
 }
+
+/// Messages of `per_s` a second, accepted at a first service and delivered by a second.
+fn mail(per_s: f64, limit_s: f64) -> Model {
+    let mut model = Model::new().clock(0.0, 600.0, 10.0).mailboxes(100).servers(1_000);
+    model = model.service_time(constant(0.1)).rate(per_s).timeout(5.0);
+    model = model.with_operation(|operation| operation.feeds = Some(PipelineId(0)));
+    model = model.service("delivery").service_time(exponential(5.0)).servers(1_000);
+    model.scenario.operations.push(Operation {
+        name: "deliver".into(),
+        by: Demander::Pipeline(PipelineId(0)),
+        enters: ServiceId(1),
+        load: Load::Induced,
+        deadline: Some(seconds(limit_s)),
+        retry: Retry { attempts: None, ..retry(1, 10.0) },
+        feeds: None,
+        ..model.scenario.operations[0].clone()
+    });
+    let delivery = OperationId(1);
+    model.scenario.pipelines.push(Pipeline { name: "mail".into(), delivery, copies: 1 });
+    model
+}
+
+/// A delivery under way when its site lost power used to wait for ever, since it has no timeout.
+#[test]
+fn mail_in_delivery_survives_the_power_loss_of_its_site() {
+    let model = mail(2.0, 100_000.0).fault(300.0, Some(60.0), FaultKind::SiteDown { site: SiteId(0) });
+    let trial = finish(&model.build(), 1);
+    let totals = trial.recorder.pipelines[0];
+    assert!(trial.recorder.stations[1].crashed > 0);
+    // 300 s after the power came back only what was accepted lately is still on its way.
+    let (_, oldest) = trial.traffic.clone().backlog(PipelineId(0));
+    let age = oldest.map_or(0.0, |at| (SimTime::from_secs(600) - at).as_secs_f64());
+    assert!(age < 100.0, "{age} s, {totals:?}");
+    assert_eq!(totals.bounced, 0);
+}

@@ -631,9 +631,25 @@ impl Exact {
             Exit::Reset | Exit::Vanished => totals.crashed += 1,
         }
         self.lines[index].window.refused += 1;
-        if exit != Exit::Vanished {
+        // Nobody hears of what vanished, but a pipeline's messages are on disk: the delivery that
+        // was under way is tried again after its backoff, when the site may be back.
+        if exit != Exit::Vanished || self.is_delivery(job.caller) {
             self.respond(job.caller, false, now, scene);
         }
+        // What was lost no longer waits for its call.
+        if let Some(child) = job.child {
+            self.give_up_job(child, now, scene);
+        }
+    }
+
+    /// Whether a caller is a pipeline that delivers: it has no timeout to run into.
+    fn is_delivery(&self, caller: Caller) -> bool {
+        let Caller::Op(op, _) = caller else { return false };
+        let op = self.ops.get(op);
+        op.is_some_and(|op| {
+            let kind = self.plan.classes[op.class as usize].kind;
+            matches!(kind, crate::world::population::ClassKind::Pipeline(_))
+        })
     }
 
     /// The slots of a station are others now: new ones are filled.
