@@ -153,3 +153,14 @@ fn mail_in_delivery_survives_the_power_loss_of_its_site() {
     assert!(age < 100.0, "{age} s, {totals:?}");
     assert_eq!(totals.bounced, 0);
 }
+
+/// A bounced message used to be missing among the failed ones of its window.
+#[test]
+fn a_bounced_message_is_a_failed_one() {
+    let down = FaultKind::Erroring { service: ServiceId(1), site: None, share: 1.0 };
+    let model = mail(2.0, 30.0).from_the_beginning(down);
+    let trial = finish(&model.build(), 1);
+    let bounced = trial.recorder.pipelines[0].bounced;
+    let failed: u32 = (0..60).map(|window| trial.recorder.cell_at(1, window).failed).sum();
+    assert!(bounced > 1_000 && u64::from(failed) == bounced, "{failed} of {bounced}");
+}

@@ -573,6 +573,9 @@ impl Exact {
             ClassKind::Pipeline(pipeline) => {
                 self.message_left(pipeline);
                 scene.recorder.pipelines[pipeline.index()].bounced += 1;
+                if let Some(cell) = scene.recorder.cell(class_index, op.intended) {
+                    cell.failed += 1;
+                }
             }
             ClassKind::Group(_) => {
                 if op.flags.is(Flags::DEMANDED) {
