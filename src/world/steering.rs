@@ -122,6 +122,9 @@ impl SteeringState {
                 after.push((kept + given, owner));
             }
         }
+        if crate::kernel::defect::planted("shift-reshuffles") {
+            after.reverse();
+        }
         let mut upper = 0.0;
         let pieces = after.iter().rev().map(|&(length, site)| {
             upper += length;

@@ -178,6 +178,7 @@ impl Exact {
         let class = op.class as usize;
         if let Some(cell) = scene.recorder.cell(class, now) {
             cell.suppressed += 1;
+            cell.demand -= u32::from(planted("suppressed-demand-forgotten"));
         }
         self.mailboxes.not_served(op.mailbox, op.intended, now >= self.mailboxes.measured_from);
         self.think_again(&op, now);
@@ -192,7 +193,10 @@ impl Exact {
 
     /// Keeps a demand for after the sign-in, with the class's share of `deferred`.
     fn park(&mut self, mut op: Op, scene: &mut Scene) {
-        let share = self.plan.classes[op.class as usize].deferred;
+        let mut share = self.plan.classes[op.class as usize].deferred;
+        if planted("everything-deferred") {
+            share = 1.0;
+        }
         if self.relieved || op.luck.uniform(draw::DEFER) >= share {
             return;
         }
@@ -266,7 +270,10 @@ impl Exact {
                 Some((0, Some(now + SimDuration::from_secs_f64(patience.sample(luck)))))
             }
         };
-        let deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
+        let mut deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
+        if planted("timeout-from-the-first-attempt") {
+            deadline = deadline.min(op.intended + SimDuration(self.plan.timeout_lengths[0]));
+        }
         match give_up {
             Some((queue, None)) if now + self.timeout_length(queue) <= deadline => {
                 self.await_timeout(queue, Waiter::Op(key, attempt), now);
@@ -485,7 +492,7 @@ impl Exact {
             cell.answered += 1;
         }
         let intended = if planted("latency-from-retry") { op.sent } else { op.intended };
-        let good = at - intended <= class.good_within;
+        let good = at - intended <= class.good_within || planted("late-is-good");
         let (kind, feeds, signs_in) = (class.kind, class.feeds, class.signs_in);
         match kind {
             ClassKind::Probe => {
@@ -531,6 +538,9 @@ impl Exact {
             cell.unanswered += 1;
         }
         let deadline = op.intended.0.saturating_add(class.deadline_ns);
+        if planted("jitter-drawn-from-arrivals") {
+            self.sources[class_index].luck();
+        }
         let draw = op.luck.uniform(draw::of(draw::JITTER, op.attempt));
         let wait = class.retry.wait_ns(op.attempt, draw, op.last_wait_ns);
         let in_time = at.0.saturating_add(wait) < deadline;
@@ -572,7 +582,8 @@ impl Exact {
             }
             ClassKind::Pipeline(pipeline) => {
                 self.message_left(pipeline);
-                scene.recorder.pipelines[pipeline.index()].bounced += 1;
+                let noticed = u64::from(!planted("bounce-unnoticed"));
+                scene.recorder.pipelines[pipeline.index()].bounced += noticed;
                 if let Some(cell) = scene.recorder.cell(class_index, op.intended) {
                     cell.failed += 1;
                 }

@@ -222,7 +222,8 @@ impl Exact {
         let job = &self.jobs[key.index];
         let service = scene.world.services.stations[job.station as usize].service;
         let operation = self.plan.classes[job.class as usize].operation;
-        usize::from(!self.plan.services[service.index()].first[operation.index()])
+        let first = self.plan.services[service.index()].first[operation.index()];
+        usize::from(!first || planted("priority-ignored"))
     }
 
     /// Takes a waiting job out of its line.
@@ -319,13 +320,17 @@ impl Exact {
             return false;
         }
         let from = line.codel_drops_after.get_or_insert(now + SimDuration(interval_ns));
-        now >= *from
+        now >= *from && !planted("codel-never-drops")
     }
 
     /// A job's own work is done.
     pub(super) fn released(&mut self, key: Key, run: u32, now: SimTime, scene: &mut Scene) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.run != run || job.stage != Stage::Serving {
+            return;
+        }
+        if planted("in-flight-deleted") && key.index % 8 == 7 {
+            self.jobs.remove(key);
             return;
         }
         let index = job.station as usize;
@@ -606,7 +611,8 @@ impl Exact {
             let Some(job) = self.jobs.get(key) else { return };
             let (index, stage, child) = (job.station as usize, job.stage, job.child);
             let service = scene.world.services.stations[index].service;
-            if self.plan.services[service.index()].drops_abandoned {
+            let drops = self.plan.services[service.index()].drops_abandoned;
+            if drops && !planted("abandoned-work-kept") {
                 match stage {
                     Stage::Waiting => {
                         self.unlink(key, now, scene);
@@ -680,13 +686,18 @@ impl Exact {
                     let job = &mut self.jobs[key.index];
                     job.run += 1;
                     job.left = (ends - now).max(SimDuration(1));
+                    if planted("requeued-work-starts-over") {
+                        job.left = SimDuration::ZERO;
+                    }
                     self.enqueue(key, true, now, scene);
                 }
                 return;
             }
+            Loss::Reset if planted("reset-without-a-word") => Exit::Vanished,
             Loss::Reset => Exit::Reset,
             Loss::Vanish => Exit::Vanished,
         };
+        let share = if planted("loss-takes-everything") { 1.0 } else { share };
         let lost = here.filter(|(_, job)| job.luck.uniform(draw::LOST ^ now.0 << 8) < share);
         let lost: Vec<Key> = lost.map(|(key, _)| key).collect();
         for key in lost {
@@ -749,7 +760,7 @@ enum Exit {
 /// Factor on service times of capacity that is cold since `since`.
 fn warm_factor(warm_up: Option<(f64, u64)>, since: Option<SimTime>, now: SimTime) -> f64 {
     match (warm_up, since) {
-        (Some((slowdown, over_ns)), Some(since)) => {
+        (Some((slowdown, over_ns)), Some(since)) if !planted("always-warm") => {
             let part = ((now - since).0 as f64 / over_ns as f64).min(1.0);
             slowdown + (1.0 - slowdown) * part
         }
