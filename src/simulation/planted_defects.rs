@@ -84,7 +84,7 @@ const DEFECTS: &[Defect] = &[
     defect!(
         "abandoned-work-kept",
         "a service that drops abandoned work serves it",
-        station_checks::a_service_that_drops_abandoned_work_serves_none_of_it
+        station_checks::a_service_that_drops_abandoned_work_takes_it_out_of_the_queue
     ),
     defect!(
         "fifo-as-lifo",

@@ -2,7 +2,7 @@
 
 use crate::kernel::time::SimTime;
 use crate::scenario::model::*;
-use crate::simulation::model::{Model, constant, exponential, once, retry, seconds};
+use crate::simulation::model::{Model, call, constant, exponential, once, retry, seconds};
 use crate::simulation::{Trial, run};
 
 fn finish(scenario: &Scenario, seed: u64) -> Trial {
@@ -163,4 +163,24 @@ fn a_bounced_message_is_a_failed_one() {
     let bounced = trial.recorder.pipelines[0].bounced;
     let failed: u32 = (0..60).map(|window| trial.recorder.cell_at(1, window).failed).sum();
     assert!(bounced > 1_000 && u64::from(failed) == bounced, "{failed} of {bounced}");
+}
+
+/// A call whose caller was lost with its instance used to stay in the queue of a service that
+/// drops abandoned work, and was served for nobody.
+#[test]
+fn what_a_lost_instance_had_called_is_dropped_behind_it() {
+    let kind = FaultKind::InstancesLost {
+        service: ServiceId(0),
+        site: SiteId(0),
+        share: 1.0,
+        jobs: LostJobs::Reset,
+    };
+    let model = Model::new().clock(0.0, 100.0, 10.0).service_time(constant(0.01)).servers(1_000);
+    let model = model.service("behind").service_time(constant(1_000.0)).drops_abandoned();
+    let behind = call(model.service_id("behind"));
+    let model = model.calls("station", behind).rate(1.0).timeout(500.0).fault(50.0, None, kind);
+    let outcome = run(&model.build(), 1, &mut |_| {}).expect("the ledgers balance");
+    let row = &outcome.ledgers.stations[1];
+    assert!(row.dropped > 20, "{row:?}");
+    assert_eq!((row.waiting, row.holding), (0, 1));
 }
