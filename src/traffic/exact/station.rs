@@ -367,7 +367,7 @@ impl Exact {
         let slots = scene.world.services.stations[index].slots;
         let line = &mut self.lines[index];
         line.integrate(slots, now);
-        if !planted("slot-leak") || self.jobs_made % 8 != 0 {
+        if !planted("slot-leak") || !self.jobs_made.is_multiple_of(8) {
             line.busy -= 1;
         }
     }
