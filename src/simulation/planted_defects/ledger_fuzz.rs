@@ -19,8 +19,8 @@ const INSTANTS: u64 = 60;
 const DELETIONS: u64 = 20;
 
 /// A small world in which records stand everywhere: a front door that holds its slot while it
-/// calls, a mailbox tier that gives it back, a store with a hung partition, sessions lost and signed
-/// in again, parked demands, mail in transit, and a router between that goes silent.
+/// calls, a mailbox tier that gives it back, a store with a hung partition, sessions lost and
+/// signed in again, parked demands, mail in transit, and a router between that goes silent.
 fn busy() -> Scenario {
     let mut model = Model::new().clock(0.0, 600.0, 10.0).mailboxes(400);
     model = model.service_time(exponential(0.2)).servers(12).queue_limit(48);

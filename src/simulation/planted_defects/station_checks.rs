@@ -37,7 +37,7 @@ pub(super) fn a_service_that_drops_abandoned_work_takes_it_out_of_the_queue() {
 #[test]
 pub(super) fn the_first_come_is_served_first() {
     // 2/s against 1/s for 100 s, then (almost) nobody. First come, first served: the wait of who
-    // comes at t is t, so at most about 100 s; the last come first: the first waits to the end, 200 s.
+    // comes at t is t, so at most about 100 s; the last come first: the first waits for 200 s.
     let surge = FaultKind::LoadSurge { region: None, operation: None, factor: 1_000.0 };
     let model = Model::new().clock(0.0, 600.0, 10.0).service_time(constant(1.0)).rate(0.002);
     let model = model.fault(100.0, Some(100.0), surge);
