@@ -289,7 +289,8 @@ mod tests {
                 prop_assert!(impact < recovered);
             }
             prop_assert!(found.relapses.iter().all(|&r| Some(r) > found.first_recovered));
-            prop_assert!(found.recovered.is_none() || found.recovered > found.relapses.last().copied());
+            let last_relapse = found.relapses.last().copied();
+            prop_assert!(found.recovered.is_none() || found.recovered > last_relapse);
         }
     }
 }

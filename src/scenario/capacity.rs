@@ -1,13 +1,13 @@
 //! What follows from a scenario before anything is simulated: demand, utilisation, cost.
 //!
-//! **Which question.** Can the scenario as written carry its own load before the first fault, what would
-//! each shift of the runbook ask of the sites, and how long will a run take? **Model.** Mean rates: load
-//! and presence curves at local time, read every five minutes; each operation followed through its calls
-//! (times x probability x cache misses), stores at the sites of their active copies, slots held for the
-//! work and, under `hold`, for the calls; shortest paths. **What it leaves out.** Queueing, retries,
-//! noise, caches that are not full: it is a lower bound of what a run will show. **Cost.** Regions x
-//! operations x sites for each five minutes: microseconds, whatever the population. **Validation.**
-//! Figures by hand, in the tests.
+//! **Which question.** Can the scenario as written carry its own load before the first fault, what
+//! would each shift of the runbook ask of the sites, and how long will a run take? **Model.** Mean
+//! rates: load and presence curves at local time, read every five minutes; each operation followed
+//! through its calls (times x probability x cache misses), stores at the sites of their active
+//! copies, slots held for the work and, under `hold`, for the calls; shortest paths. **What it
+//! leaves out.** Queueing, retries, noise, caches that are not full: it is a lower bound of what a
+//! run will show. **Cost.** Regions x operations x sites for each five minutes: microseconds,
+//! whatever the population. **Validation.** Figures by hand, in the tests.
 
 mod demand;
 mod findings;

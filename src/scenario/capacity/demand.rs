@@ -131,7 +131,8 @@ impl<'a> Scan<'a> {
         peaks
     }
 
-    /// Size of the whole run, warm-up included, at its scale: each look stands for the time to the next.
+    /// Size of the whole run, warm-up included, at its scale: each look stands for the time to the
+    /// next.
     pub(super) fn cost(&self) -> ExpectedCost {
         let mut cost = ExpectedCost::default();
         let end = self.scenario.end();

@@ -1,4 +1,5 @@
-//! Shortest paths of the undisturbed network, for what a scenario asks of it before the first fault.
+//! Shortest paths of the undisturbed network, for what a scenario asks of it before the first
+//! fault.
 
 use crate::scenario::model::{LinkId, Network, RouterId, Scenario, SiteId};
 

@@ -306,7 +306,7 @@ fn closed_load_comes_again_after_thinking_and_waiting() {
     close(station(&loads, 0, 0).peak_requests_per_s, 1e6 * 0.75 / 100.0);
 }
 
-fn step(name: &str, action: Action) -> Step {
+pub(crate) fn step(name: &str, action: Action) -> Step {
     Step {
         name: name.into(),
         at: None,

@@ -40,8 +40,8 @@ pub(super) struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// What one request of `operation` that the client sends to `site` brings, its messages' deliveries
-    /// included.
+    /// What one request of `operation` that the client sends to `site` brings, its messages'
+    /// deliveries included.
     pub(super) fn request(&self, operation: OperationId, site: SiteId) -> (Visits, f64) {
         let mut visits = Visits::none(self.scenario);
         let entry = &self.scenario.operations[operation.index()];
