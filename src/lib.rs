@@ -1,5 +1,9 @@
 //! Blackstart rehearses outages before they happen.
 
+// The builder of scenarios in `tests/support` names this crate as the tests outside do.
+#[cfg(test)]
+extern crate self as blackstart;
+
 pub mod cli;
 pub mod control;
 pub mod kernel;

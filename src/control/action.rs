@@ -36,15 +36,26 @@ fn moved(
 ) -> Vec<(SiteId, f64)> {
     let steering = &world.steering[name.index()];
     let moves = share.min(steering.share(from));
-    let mut sites: Vec<SiteId> = steering.initial().iter().map(|answer| answer.0).collect();
-    if !sites.contains(&to) {
-        sites.push(to);
-    }
+    let sites = sites_of(world, name, Some(to));
     let changed = |site: SiteId| {
         let change = f64::from(u8::from(site == to)) - f64::from(u8::from(site == from));
         (site, steering.share(site) + change * moves)
     };
     sites.into_iter().map(changed).collect()
+}
+
+/// The sites of a name's first answer, then those that have come to hold a share of it since, and
+/// `other`: shares set for these leave nothing of the present answer out.
+fn sites_of(world: &World, name: SteeringId, other: Option<SiteId>) -> Vec<SiteId> {
+    let steering = &world.steering[name.index()];
+    let mut sites: Vec<SiteId> = steering.initial().iter().map(|answer| answer.0).collect();
+    for site in (0..world.sites as u32).map(SiteId) {
+        let held = steering.share(site) > 0.0 || other == Some(site);
+        if held && !sites.contains(&site) {
+            sites.push(site);
+        }
+    }
+    sites
 }
 
 /// What a fault does in the instant in which it begins, beside what it keeps in force.
@@ -166,17 +177,17 @@ impl Control {
             return;
         }
         let state = &world.steering[steering.index()];
-        let left = f64::from(steps - part + 1);
-        let towards = |&(site, wanted): &(SiteId, f64)| {
-            let have = state.share(site);
-            (site, have + (wanted - have) / left)
-        };
-        let mut answers: Vec<(SiteId, f64)> = state.initial().iter().map(towards).collect();
-        // Whatever a site outside the initial answer still holds goes back too, in equal parts.
-        let sum: f64 = answers.iter().map(|answer| answer.1).sum();
-        if let Some(first) = answers.first_mut() {
-            first.1 += 1.0 - sum;
+        let mut left = f64::from(steps - part + 1);
+        if planted("restore-in-one-go") {
+            left = 1.0;
         }
+        let towards = |site: SiteId| {
+            let first = state.initial().iter().find(|answer| answer.0 == site);
+            let have = state.share(site);
+            (site, have + (first.map_or(0.0, |answer| answer.1) - have) / left)
+        };
+        let answers = sites_of(world, *steering, None).into_iter().map(towards);
+        let answers: Vec<(SiteId, f64)> = answers.collect();
         self.set_shares(world, *steering, &answers, *drain, now, changes);
         if part > 1 {
             let text = format!("{}: part {part} of {steps}", spec.name);

@@ -38,6 +38,18 @@ struct Epoch {
     pieces: Pieces,
 }
 
+/// A part of the unit interval during a shift.
+struct Span {
+    /// Length that its owner keeps.
+    kept: f64,
+    /// Lengths given to other sites, from the top down.
+    given: Vec<(f64, SiteId)>,
+    /// Whose it is.
+    owner: SiteId,
+    /// Whose it was at `start`.
+    first: SiteId,
+}
+
 /// The state of one steered name.
 #[derive(Clone, Debug)]
 pub struct SteeringState {
@@ -86,49 +98,74 @@ impl SteeringState {
     }
 
     /// Begins an epoch with these shares (adding up to 1), moving no more of the unit interval
-    /// than they differ by.
+    /// than they differ by. What a site takes, it takes first from what was its own at `start`, so
+    /// that going back restores every mailbox; then from the top of the interval down.
     pub fn set(&mut self, answers: &[(SiteId, f64)], now: SimTime) {
-        let before = &self.epochs[self.epochs.len() - 1].pieces;
+        let mut spans = self.spans();
+        let mut sites: Vec<SiteId> = spans.iter().map(|span| span.owner).collect();
+        sites.extend(answers.iter().map(|answer| answer.0));
+        sites.sort_unstable();
+        sites.dedup();
         let surplus = |site: SiteId| {
             let wanted = answers.iter().find(|a| a.0 == site).map_or(0.0, |a| a.1);
             self.share(site) - wanted
         };
-        let mut sites: Vec<SiteId> = before.iter().map(|piece| piece.1).collect();
-        sites.extend(answers.iter().map(|answer| answer.0));
-        sites.sort_unstable();
-        sites.dedup();
         let mut gives: Vec<f64> = sites.iter().map(|&site| surplus(site).max(0.0)).collect();
         let mut takes: Vec<f64> = sites.iter().map(|&site| (-surplus(site)).max(0.0)).collect();
-        // From the top of the interval down: a donor's uppermost mailboxes go first.
-        let mut after: Vec<(f64, SiteId)> = Vec::new();
-        let lower_ends = std::iter::once(0.0).chain(before.iter().map(|piece| piece.0));
-        let spans: Vec<(f64, SiteId)> =
-            lower_ends.zip(before).map(|(lower, piece)| (piece.0 - lower, piece.1)).collect();
-        for &(length, owner) in spans.iter().rev() {
-            let donor = sites.iter().position(|&site| site == owner).expect("listed above");
-            let mut given = gives[donor].min(length);
-            gives[donor] -= given;
-            let kept = length - given;
-            for (taker, taken) in takes.iter_mut().enumerate() {
-                let piece = taken.min(given);
-                if piece > 0.0 {
-                    after.push((piece, sites[taker]));
-                    *taken -= piece;
-                    given -= piece;
+        for back_home in [true, false] {
+            for span in spans.iter_mut().rev() {
+                let donor = sites.iter().position(|&site| site == span.owner);
+                let donor = &mut gives[donor.expect("listed above")];
+                for (&site, wanted) in sites.iter().zip(&mut takes) {
+                    let piece = wanted.min(*donor).min(span.kept);
+                    if piece > 0.0 && (!back_home || site == span.first) {
+                        span.given.push((piece, site));
+                        span.kept -= piece;
+                        *donor -= piece;
+                        *wanted -= piece;
+                    }
                 }
             }
-            // Rounding of the shares can leave a sliver that nobody takes; it stays.
-            if kept + given > 0.0 {
-                after.push((kept + given, owner));
+        }
+        let mut pieces = Pieces::new();
+        let mut upper = 0.0;
+        // A donor keeps the lower end of a span.
+        for span in &spans {
+            let kept = std::iter::once((span.kept, span.owner));
+            for (length, site) in kept.chain(span.given.iter().rev().copied()) {
+                upper += length;
+                match pieces.last_mut() {
+                    Some(last) if last.1 == site => last.0 = upper,
+                    _ if length > 0.0 => pieces.push((upper, site)),
+                    _ => {}
+                }
             }
         }
-        let mut upper = 0.0;
-        let pieces = after.iter().rev().map(|&(length, site)| {
-            upper += length;
-            (upper, site)
-        });
-        let pieces = pieces.collect();
+        if crate::kernel::defect::planted("shift-reshuffles") {
+            let mirrored = |index: usize| {
+                let lower = if index == 0 { 0.0 } else { pieces[index - 1].0 };
+                (upper - lower, pieces[index].1)
+            };
+            pieces = (0..pieces.len()).rev().map(mirrored).collect();
+        }
         self.epochs.push(Epoch { from: now, pieces });
+    }
+
+    /// The unit interval as it is answered now, cut wherever its owner at `start` changes too.
+    fn spans(&self) -> Vec<Span> {
+        let (first, now) = (&self.epochs[0].pieces, &self.epochs[self.epochs.len() - 1].pieces);
+        let mut ends: Vec<f64> = first.iter().chain(now).map(|piece| piece.0).collect();
+        ends.sort_unstable_by(f64::total_cmp);
+        ends.dedup();
+        let mut lower = 0.0;
+        let span = |upper: f64| {
+            let middle = f64::midpoint(lower, upper);
+            let (owner, first) = (site_at(now, middle), site_at(first, middle));
+            let kept = upper - lower;
+            lower = upper;
+            Span { kept, given: Vec::new(), owner, first }
+        };
+        ends.into_iter().map(span).collect()
     }
 
     /// The site that a mailbox of this luck is answered at `now`, by what its resolver holds.

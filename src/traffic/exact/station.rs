@@ -180,6 +180,8 @@ impl Exact {
         });
         self.jobs_made += 1;
         if self.lines[index].busy < state.slots {
+            // It waits not at all, which is under any target (RFC 8289: an empty queue ends it).
+            self.lines[index].codel_drops_after = None;
             self.start(key, now, scene);
         } else {
             self.enqueue(key, false, now, scene);
@@ -220,7 +222,8 @@ impl Exact {
         let job = &self.jobs[key.index];
         let service = scene.world.services.stations[job.station as usize].service;
         let operation = self.plan.classes[job.class as usize].operation;
-        usize::from(!self.plan.services[service.index()].first[operation.index()])
+        let first = self.plan.services[service.index()].first[operation.index()];
+        usize::from(!first || planted("priority-ignored"))
     }
 
     /// Takes a waiting job out of its line.
@@ -317,13 +320,17 @@ impl Exact {
             return false;
         }
         let from = line.codel_drops_after.get_or_insert(now + SimDuration(interval_ns));
-        now >= *from
+        now >= *from && !planted("codel-never-drops")
     }
 
     /// A job's own work is done.
     pub(super) fn released(&mut self, key: Key, run: u32, now: SimTime, scene: &mut Scene) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.run != run || job.stage != Stage::Serving {
+            return;
+        }
+        if planted("in-flight-deleted") && key.index % 8 == 7 {
+            self.jobs.remove(key);
             return;
         }
         let index = job.station as usize;
@@ -360,7 +367,7 @@ impl Exact {
         let slots = scene.world.services.stations[index].slots;
         let line = &mut self.lines[index];
         line.integrate(slots, now);
-        if !planted("slot-leak") || self.jobs_made % 8 != 0 {
+        if !planted("slot-leak") || !self.jobs_made.is_multiple_of(8) {
             line.busy -= 1;
         }
     }
@@ -604,7 +611,8 @@ impl Exact {
             let Some(job) = self.jobs.get(key) else { return };
             let (index, stage, child) = (job.station as usize, job.stage, job.child);
             let service = scene.world.services.stations[index].service;
-            if self.plan.services[service.index()].drops_abandoned {
+            let drops = self.plan.services[service.index()].drops_abandoned;
+            if drops && !planted("abandoned-work-kept") {
                 match stage {
                     Stage::Waiting => {
                         self.unlink(key, now, scene);
@@ -629,9 +637,25 @@ impl Exact {
             Exit::Reset | Exit::Vanished => totals.crashed += 1,
         }
         self.lines[index].window.refused += 1;
-        if exit != Exit::Vanished {
+        // Nobody hears of what vanished, but a pipeline's messages are on disk: the delivery that
+        // was under way is tried again after its backoff, when the site may be back.
+        if exit != Exit::Vanished || self.is_delivery(job.caller) {
             self.respond(job.caller, false, now, scene);
         }
+        // What was lost no longer waits for its call.
+        if let Some(child) = job.child {
+            self.give_up_job(child, now, scene);
+        }
+    }
+
+    /// Whether a caller is a pipeline that delivers: it has no timeout to run into.
+    fn is_delivery(&self, caller: Caller) -> bool {
+        let Caller::Op(op, _) = caller else { return false };
+        let op = self.ops.get(op);
+        op.is_some_and(|op| {
+            let kind = self.plan.classes[op.class as usize].kind;
+            matches!(kind, crate::world::population::ClassKind::Pipeline(_))
+        })
     }
 
     /// The slots of a station are others now: new ones are filled.
@@ -662,13 +686,18 @@ impl Exact {
                     let job = &mut self.jobs[key.index];
                     job.run += 1;
                     job.left = (ends - now).max(SimDuration(1));
+                    if planted("requeued-work-starts-over") {
+                        job.left = SimDuration::ZERO;
+                    }
                     self.enqueue(key, true, now, scene);
                 }
                 return;
             }
+            Loss::Reset if planted("reset-without-a-word") => Exit::Vanished,
             Loss::Reset => Exit::Reset,
             Loss::Vanish => Exit::Vanished,
         };
+        let share = if planted("loss-takes-everything") { 1.0 } else { share };
         let lost = here.filter(|(_, job)| job.luck.uniform(draw::LOST ^ now.0 << 8) < share);
         let lost: Vec<Key> = lost.map(|(key, _)| key).collect();
         for key in lost {
@@ -718,19 +747,6 @@ impl Exact {
         }
         count
     }
-
-    /// Deletes a record in flight without a trace, as a bug would (tests only).
-    #[cfg(test)]
-    pub(crate) fn delete_in_flight(&mut self, pick: usize) -> bool {
-        let jobs: Vec<Key> = self.jobs.iter().map(|(key, _)| key).collect();
-        let ops: Vec<Key> = self.ops.iter().map(|(key, _)| key).collect();
-        let found = pick % (jobs.len() + ops.len()).max(1);
-        match (jobs.get(found), ops.get(found.saturating_sub(jobs.len()))) {
-            (Some(&key), _) => self.jobs.remove(key).is_some(),
-            (None, Some(&key)) => self.ops.remove(key).is_some(),
-            (None, None) => false,
-        }
-    }
 }
 
 /// How a job leaves unserved.
@@ -744,7 +760,7 @@ enum Exit {
 /// Factor on service times of capacity that is cold since `since`.
 fn warm_factor(warm_up: Option<(f64, u64)>, since: Option<SimTime>, now: SimTime) -> f64 {
     match (warm_up, since) {
-        (Some((slowdown, over_ns)), Some(since)) => {
+        (Some((slowdown, over_ns)), Some(since)) if !planted("always-warm") => {
             let part = ((now - since).0 as f64 / over_ns as f64).min(1.0);
             slowdown + (1.0 - slowdown) * part
         }
