@@ -659,6 +659,12 @@ impl Exact {
                 let excess = self.lines[index].busy.saturating_sub(slots) as usize;
                 for &(ends, key) in serving.iter().rev().take(excess) {
                     self.free_slot(index, now, scene);
+                    let service = scene.world.services.stations[index].service;
+                    if self.plan.services[service.index()].drops_abandoned && !self.is_live(key) {
+                        // Nobody waits for it, so it must not wait either.
+                        self.take_out(key, Exit::Dropped, now, scene);
+                        continue;
+                    }
                     let job = &mut self.jobs[key.index];
                     job.run += 1;
                     job.left = (ends - now).max(SimDuration(1));
