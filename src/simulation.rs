@@ -117,16 +117,21 @@ impl Trial {
     ) -> Result<(), RunError> {
         let mut changes = Vec::new();
         let mut window_end = self.next_window_end(scenario);
+        let start = scenario.start();
         while self.now < end {
+            let warming_up = self.now < start;
+            let boundary = if warming_up { start } else { window_end };
             let control = self.control.next_time().unwrap_or(SimTime::MAX);
-            let next = control.min(window_end).min(end);
+            let next = control.min(boundary).min(end);
             let scene = &mut Scene { world: &mut self.world, recorder: &mut self.recorder };
             self.traffic.advance(next, scene);
             self.now = next;
             for result in std::mem::take(&mut self.traffic.probe_results) {
                 self.control.probe_ended(scenario, result.pair, result.ok);
             }
-            if next == window_end {
+            if warming_up && next == start {
+                self.begin_measuring(scenario);
+            } else if next == window_end {
                 self.close_window(scenario)?;
                 window_end = self.next_window_end(scenario);
                 progress(self.now);
@@ -144,6 +149,16 @@ impl Trial {
 
     fn next_window_end(&self, scenario: &Scenario) -> SimTime {
         scenario.start() + scenario.clock.window * (self.log.windows as u64 + 1)
+    }
+
+    /// Discards what the open window has of the warm-up; the ledgers count on.
+    fn begin_measuring(&mut self, scenario: &Scenario) {
+        self.traffic.close_window(self.now, &self.world, &mut Vec::new());
+        self.world.network.take_window(&mut Vec::new(), &mut Vec::new());
+        self.control.log_probes(scenario, &mut Log::default());
+        for latency in &mut self.recorder.window_latency {
+            latency.clear();
+        }
     }
 
     /// Counts what stands, writes the window's rows, and lets control look at them.
