@@ -1,7 +1,8 @@
 //! FIFO with a deterministic timeout, immediate retries and stale work: which outages it survives.
 //!
-//! The fluid is compared at mu tau = 4000 (2000 completions a second by 20 servers, timeout 2 s):
-//! noise is about 2 % of tau, so outages are taken 12 % of the critical length away from it.
+//! The fluid is compared at mu tau = 4000 (2000 completions a second by 20 servers, timeout 2 s).
+//! Noise: the backlog at the repair has variance (rho + left) D / mu tau, so an outage is taken four
+//! of its standard deviations away from the critical length, and 12 % at least.
 
 use crate::check::{Comparisons, Row, SEEDS, Table, in_system, outcome};
 use crate::model::{Model, exponential, retry};
@@ -57,7 +58,9 @@ fn both_sides_of_the_critical_outage() {
         if !vulnerable || rho > 0.9 {
             continue;
         }
-        for (outage, wanted) in [(0.88 * critical, true), (1.12 * critical, false)] {
+        let deviation = ((rho + left) * critical / (MU_PER_S * TAU_S)).sqrt() / (rho - left);
+        let away = (4.0 * deviation).max(0.12 * critical);
+        for (outage, wanted) in [(critical - away, true), (critical + away, false)] {
             // In the fluid a backlog is gone `outage` rho / (1 - rho) after the repair at the
             // latest; a collapse shows in the first few timeouts.
             let watched = if wanted { 6.0 + outage * rho / (1.0 - rho) } else { 8.0 };

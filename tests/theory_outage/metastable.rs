@@ -41,7 +41,7 @@ fn available(outcome: &Outcome, from_s: f64, to_s: f64) -> f64 {
 
 fn run(scenario: Scenario) -> Outcome {
     let outcome = outcome(&scenario, 11);
-    assert!(available(&outcome, 0.0, 60.0) > 0.999, "healthy before the trigger");
+    assert!(available(&outcome, 0.0, 50.0) > 0.999, "healthy before the trigger");
     outcome
 }
 
@@ -114,7 +114,7 @@ fn cached(load_per_s: f64) -> Model {
     let model = model.queue_limit(600);
     let mut call = call(ServiceId(1));
     call.timeout = seconds(1.0);
-    call.cache = Some(Cache { hit: 0.9, entries: 20_000 });
+    call.cache = Some(Cache { hit: 0.9, entries: 5_000 });
     let model = model.calls("station", call);
     let kind = FaultKind::CacheLost { service: ServiceId(0), site: None, share: 1.0 };
     model.fault(60.0, Some(1.0), kind)
@@ -129,7 +129,7 @@ fn a_lost_cache_cannot_refill() {
     let before = counted(&outcome, database, 0, 6) / 60.0;
     let after = counted(&outcome, database, 60, 260) / 2_000.0;
     assert!((before - 240.0).abs() < 20.0, "misses before: {before}");
-    assert!(after > 2_200.0, "nearly all miss for ever: {after}");
+    assert!(after > 1_500.0, "five times what it can answer, for ever: {after}");
     assert!(available(&outcome, 600.0, 2_600.0) < 0.2, "down for good");
     assert!(outcome.incident.metastable, "and known as metastable");
 }
