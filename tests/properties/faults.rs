@@ -91,7 +91,8 @@ fn a_site_down_takes_its_share_and_its_sessions() {
         keepalive: seconds(40.0),
         lost_after: Some(seconds(20.0)),
     });
-    let outcome = outcome(&model.fault(50.0, Some(200.0), FaultKind::SiteDown { site: SiteId(0) }).build());
+    let down = FaultKind::SiteDown { site: SiteId(0) };
+    let outcome = outcome(&model.fault(50.0, Some(130.0), down).build());
     let sessions = &outcome.series.sessions[0].signed_in;
     let before = sessions[0][8];
     assert!((before / 4_000.0 - 0.3).abs() < four_sigma(0.3, 4_000.0), "{before}");
@@ -105,8 +106,10 @@ fn a_site_down_takes_its_share_and_its_sessions() {
     let sent = &outcome.ledgers.clients;
     assert!(sent[0].lost > 500, "{:?}", sent[0]);
     assert_eq!(sent[0].timed_out + sent[0].refused, 0, "black holes are silent: {:?}", sent[0]);
-    // Users make their clients try again; once the site is back they all return.
-    assert!(sessions[0][59] > 0.9 * before, "{}", sessions[0][59]);
+    // Users make their clients try again: once the site is back each returns with its next demand,
+    // 40 s later in the mean, so all but exp(-120 / 40) of them do before the end.
+    let back = sessions[0][59] / before;
+    assert!((back - 0.9502).abs() < four_sigma(0.95, before) + 0.01, "{back}");
 }
 
 /// Reset instances fail what they held at once; requeued work is served in the end.
@@ -125,8 +128,8 @@ fn lost_instances_reset_or_requeue_their_work() {
     assert_eq!(reset.ledgers.clients[0].refused, reset.ledgers.stations[0].crashed);
     assert_eq!(requeued.ledgers.stations[0].crashed, 0);
     assert_eq!(requeued.ledgers.clients[0].refused, 0);
-    assert_eq!(requeued.series.stations[0].slots[35], 50.0);
-    assert_eq!(requeued.series.stations[0].slots[45], 100.0);
+    let slots = |window: usize| requeued.series.stations[0].slots[window].round();
+    assert_eq!((slots(29), slots(35), slots(45)), (100.0, 50.0, 100.0));
 }
 
 /// A silent router is never routed around; a router that is down is, after detection and
@@ -161,10 +164,11 @@ fn routing_follows_what_it_notices() {
         let bad = (0..60).filter(|&w| operation.failed_per_s[w] > 0.0);
         bad.collect::<Vec<usize>>()
     };
-    // Detection 1 s and convergence 1 s: a black hole for two seconds.
+    // Detection 1 s and convergence 1 s: a black hole for two seconds. A request sent in the last
+    // milliseconds before it may be on its way when it opens.
     let down = run(FaultKind::RouterDown { router: RouterId(1) });
-    assert_eq!((down.first(), down.last()), (Some(&20), Some(&21)), "{down:?}");
+    assert!(down.ends_with(&[20, 21]) && down[0] >= 19, "{down:?}");
     let silent = run(FaultKind::RouterSilent { router: RouterId(1) });
-    assert_eq!((silent.first(), silent.last()), (Some(&20), Some(&39)), "{silent:?}");
-    assert_eq!(silent.len(), 20);
+    let all: Vec<usize> = (20..40).collect();
+    assert!(silent.ends_with(&all) && silent[0] >= 19, "{silent:?}");
 }

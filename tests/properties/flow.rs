@@ -43,7 +43,6 @@ fn a_pipeline_keeps_mail_and_delivers_it_after_the_repair() {
     assert!((peak - 4_000.0).abs() < 4.0 * 4_000.0_f64.sqrt() + 20.0, "{peak}");
     assert!((series.oldest_s[29].unwrap() - 200.0).abs() < 1.0, "{:?}", series.oldest_s[29]);
     assert!(series.backlog[32] < 20.0, "gone one retry later: {}", series.backlog[32]);
-    assert!(outcome.incident.drained_s.is_some());
     assert!(outcome.series.operations[0].failed_per_s.iter().all(|&rate| rate == 0.0));
 }
 
