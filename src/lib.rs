@@ -3,7 +3,9 @@
 pub mod control;
 pub mod kernel;
 pub mod measure;
+pub mod report;
 pub mod scenario;
 pub mod simulation;
 pub mod traffic;
+pub mod verdict;
 pub mod world;

@@ -176,9 +176,10 @@ impl View<'_> {
         })
     }
 
-    /// Busy slots / slots of the worst matching station. Projected: the work of the service over
-    /// all sites, spread by the shares that the step would set; what resolvers and sessions that
-    /// stay put do to that, nobody can know beforehand.
+    /// Busy slots / slots of the worst matching station. Projected: the site's own work, in the
+    /// proportion in which the step would change its share (a site without a share: its part of
+    /// the work at all sites). That is how people reckon; that resolvers and sessions follow late
+    /// and that a sick site's work says little is what makes the reckoning wrong at times.
     fn utilisation(&self, quantity: &Quantity) -> Option<f64> {
         let stations = &self.world.services.stations;
         let mut slots = vec![0.0; stations.len()];
@@ -195,13 +196,15 @@ impl View<'_> {
                 continue;
             }
             let mut work = busy[index];
-            if let (true, Some((_, answers))) = (quantity.projected, &self.projected) {
+            if let (true, Some((name, answers))) = (quantity.projected, &self.projected) {
+                let share = answers.iter().find(|answer| answer.0 == station.site);
+                let after = share.map_or(0.0, |answer| answer.1);
+                let now = self.world.steering[name.index()].share(station.site);
                 let alike = stations.iter().zip(&busy).filter(|(other, _)| {
                     other.service == station.service && other.partition == station.partition
                 });
-                let share = answers.iter().find(|answer| answer.0 == station.site);
                 let all: f64 = alike.map(|(_, busy)| busy).sum();
-                work = all * share.map_or(0.0, |answer| answer.1);
+                work = if now > 0.0 { work * after / now } else { all * after };
             }
             found = worst(found, work / slots[index]);
         }

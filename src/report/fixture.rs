@@ -1,0 +1,560 @@
+//! A hand-made `Results` from formulas: an outage that looks like one, for the tests of this room.
+
+use crate::kernel::math;
+use crate::measure::outcome::*;
+
+/// What the fixture shows.
+#[derive(Clone, Copy)]
+pub(crate) struct Story {
+    pub(crate) name: &'static str,
+    pub(crate) duration_s: f64,
+    pub(crate) window_s: f64,
+    pub(crate) incident: bool,
+    pub(crate) censored: bool,
+    pub(crate) trials: u64,
+}
+
+/// The stories that every plot has to tell.
+pub(crate) const STORIES: [Story; 7] = [
+    Story {
+        name: "day",
+        duration_s: 50_400.0,
+        window_s: 10.0,
+        incident: true,
+        censored: false,
+        trials: 1,
+    },
+    Story {
+        name: "hour",
+        duration_s: 3600.0,
+        window_s: 10.0,
+        incident: true,
+        censored: false,
+        trials: 1,
+    },
+    Story {
+        name: "minutes",
+        duration_s: 600.0,
+        window_s: 1.0,
+        incident: true,
+        censored: false,
+        trials: 1,
+    },
+    Story {
+        name: "quiet",
+        duration_s: 7200.0,
+        window_s: 10.0,
+        incident: false,
+        censored: false,
+        trials: 1,
+    },
+    Story {
+        name: "censored",
+        duration_s: 50_400.0,
+        window_s: 10.0,
+        incident: true,
+        censored: true,
+        trials: 1,
+    },
+    Story {
+        name: "trials",
+        duration_s: 21_600.0,
+        window_s: 10.0,
+        incident: true,
+        censored: false,
+        trials: 7,
+    },
+    Story {
+        name: "days",
+        duration_s: 302_400.0,
+        window_s: 60.0,
+        incident: true,
+        censored: false,
+        trials: 1,
+    },
+];
+
+/// A number in 0..1 that looks random and is always the same.
+fn noise(index: u64) -> f64 {
+    let mut x = index.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D;
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// The course of one trial, as shares of the run.
+struct Course {
+    story: Story,
+    seed: u64,
+    /// Stretches the way back, trial by trial.
+    stretch: f64,
+}
+
+impl Course {
+    fn at(&self, share: f64) -> f64 {
+        (share * self.story.duration_s / self.story.window_s).round() * self.story.window_s
+    }
+
+    fn fault_s(&self) -> f64 {
+        self.at(0.056)
+    }
+
+    fn fault_end_s(&self) -> f64 {
+        self.at(0.068)
+    }
+
+    fn shift_s(&self) -> f64 {
+        self.at(0.30)
+    }
+
+    fn recovered_s(&self) -> f64 {
+        self.at(if self.story.censored { 1.3 } else { 0.42 + 0.1 * self.stretch })
+    }
+
+    fn availability(&self, at_s: f64, index: u64) -> f64 {
+        let grain = 0.0008 * noise(index ^ (self.seed << 20));
+        if !self.story.incident || at_s < self.fault_s() || at_s >= self.recovered_s() {
+            return 0.9999 - grain;
+        }
+        let level = if at_s < self.fault_end_s() {
+            0.34
+        } else if at_s < self.shift_s() {
+            0.62 - 0.08 * math::sin(at_s / self.story.duration_s * 30.0)
+        } else {
+            let way = (at_s - self.shift_s()) / (self.recovered_s() - self.shift_s());
+            0.80 + 0.18 * way
+        };
+        level - 20.0 * grain * (1.0 - level)
+    }
+}
+
+/// The whole `Results` of a story.
+pub(crate) fn results(story: Story) -> Results {
+    let trials: Vec<Outcome> = (0..story.trials).map(|seed| outcome(story, seed)).collect();
+    let met = u32::from(!story.incident || !story.censored);
+    Results {
+        format: "blackstart-results/1".to_string(),
+        version: "0.1.0".to_string(),
+        scenario: ScenarioSummary {
+            name: "lync-2014-06-23".to_string(),
+            title: "Lync Online, North America: a routing fault, then reconnects <until noon> \
+            & after"
+                .to_string(),
+            description: "A routing fault of minutes; connectivity came back, but sign-ins \
+            overloaded network elements for hours. Part of the traffic sent to an alternate \
+            datacenter restored part of the users."
+                .to_string(),
+            sources: vec![
+                "Microsoft, post-incident report LY8191, 2014 <draft>".to_string(),
+                "https://example.org/lync?a=1&b=2".to_string(),
+            ],
+            variant: None,
+            digest: "b3:5f0c2a9e4d71".to_string(),
+            seed: 20_140_623,
+            scale: 1000,
+            fidelity: "exact".to_string(),
+            fidelity_reason: "about 14.2 million requests expected, under 20 million".to_string(),
+            start: "2014-06-23T06:00:00-04:00[America/New_York]".to_string(),
+            start_unix_s: 1_403_517_600,
+            utc_offset_s: -14_400,
+            duration_s: story.duration_s,
+            mailboxes: 50e6,
+            sites: vec!["chicago".to_string(), "san-antonio".to_string()],
+        },
+        verdict: Verdict {
+            passed: met == 1,
+            targets: vec![
+                judgement(
+                    ("recovery_time", "within 8 h"),
+                    if story.censored { "not seen" } else { "5 h 31 min" },
+                    met,
+                    story.trials,
+                ),
+                judgement(
+                    ("availability", "at least 99.9 % before the fault"),
+                    "99.96 %",
+                    1,
+                    story.trials,
+                ),
+                judgement(
+                    ("mailbox_minutes_lost", "at most 600 M mailbox-min"),
+                    "412 M mailbox-min",
+                    1,
+                    story.trials,
+                ),
+            ],
+        },
+        digest: "b3:91ab77c0d2e64f18".to_string(),
+        trials,
+    }
+}
+
+fn judgement(
+    (target, objective): (&str, &str),
+    achieved: &str,
+    met: u32,
+    trials: u64,
+) -> Judgement {
+    Judgement {
+        target: target.to_string(),
+        objective: objective.to_string(),
+        achieved: achieved.to_string(),
+        trials_met: met * trials as u32,
+        trials: trials as u32,
+        confidence: 0.9,
+        met: met == 1,
+    }
+}
+
+fn outcome(story: Story, seed: u64) -> Outcome {
+    let course = Course { story, seed, stretch: noise(seed + 77) };
+    let windows = (story.duration_s / story.window_s) as usize;
+    let availability: Vec<Option<f64>> = (0..windows)
+        .map(|index| {
+            let night = story.name == "quiet" && (300..330).contains(&index);
+            let at_s = index as f64 * story.window_s;
+            (!night).then(|| course.availability(at_s, index as u64))
+        })
+        .collect();
+    Outcome {
+        seed: 20_140_623 + seed,
+        series: series(&course, availability),
+        latency: latency(&course),
+        incident: incident(&course),
+        impact: impact(&course),
+        ledgers: ledgers(),
+        timeline: timeline(&course),
+        cost: Cost {
+            events: 92_114_007,
+            attempts: 14_204_118,
+            station_visits: 40_118_266,
+            operations_peak: 48_211,
+        },
+        digest: format!("b3:{seed:04}c0ffee"),
+    }
+}
+
+fn series(course: &Course, availability: Vec<Option<f64>>) -> Series {
+    let story = course.story;
+    let windows = availability.len();
+    let each = |formula: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
+        (0..windows).map(|i| formula(i, availability[i].unwrap_or(1.0))).collect()
+    };
+    let slice_s = (story.duration_s / 168.0).max(story.window_s * 6.0);
+    let slices = (story.duration_s / slice_s).ceil() as usize;
+    let operation = |client: &str, operation: &str, rate: f64, base_s: f64| {
+        let bad = |slice: usize| {
+            let index = ((slice as f64 + 0.5) * slice_s / story.window_s) as usize;
+            1.0 - availability[index.min(windows - 1)].unwrap_or(1.0)
+        };
+        let demand =
+            each(&|i, _| rate * (0.8 + 0.4 * i as f64 / windows as f64 + 0.05 * noise(i as u64)));
+        OperationSeries {
+            client: client.to_string(),
+            operation: operation.to_string(),
+            good_per_s: each(&|i, a| demand[i] * a),
+            late_per_s: each(&|i, a| demand[i] * (1.0 - a) * 0.2),
+            failed_per_s: each(&|i, a| demand[i] * (1.0 - a) * 0.5),
+            suppressed_per_s: each(&|i, a| demand[i] * (1.0 - a) * 0.3),
+            first_attempts_per_s: demand.clone(),
+            attempts_per_s: each(&|i, a| demand[i] * (1.0 + 4.0 * (1.0 - a))),
+            answered_per_s: each(&|i, a| demand[i] * a),
+            latency_p50_s: (0..slices).map(|i| Some(base_s * (1.0 + 40.0 * bad(i)))).collect(),
+            latency_p99_s: (0..slices)
+                .map(|i| Some(base_s * 9.0 * (1.0 + 160.0 * bad(i))))
+                .collect(),
+            demand_per_s: demand,
+        }
+    };
+    let station = |service: &str, site: &str, base: f64, storm: f64| StationSeries {
+        service: service.to_string(),
+        site: site.to_string(),
+        partition: None,
+        slots: vec![25_600.0; windows],
+        utilisation: each(&|i, a| (base + storm * (1.0 - a) + 0.02 * noise(i as u64)).min(1.0))
+            .into_iter()
+            .map(Some)
+            .collect(),
+        queue: each(&|i, a| 40.0 * noise(i as u64) + 90_000.0 * storm * (1.0 - a)),
+        arrivals_per_s: each(&|_, a| 20_000.0 * (1.0 + 3.0 * (1.0 - a))),
+        useful_per_s: each(&|_, a| 20_000.0 * a),
+        stale_per_s: each(&|_, a| 12_000.0 * (1.0 - a)),
+        refused_per_s: each(&|_, a| 8_000.0 * (1.0 - a)),
+    };
+    let middlebox = |name: &str, site: &str, limit: f64, base: f64, storm: f64| MiddleboxSeries {
+        name: name.to_string(),
+        site: site.to_string(),
+        new_connections_limit_per_s: Some(limit),
+        offered_connections_per_s: each(&|i, a| {
+            base * (1.0 + storm * (1.0 - a)) + 500.0 * noise(i as u64)
+        }),
+        sessions: each(&|_, a| 30e6 * a),
+        loss: each(&|_, a| (1.0 - a) * 0.6),
+        delay_s: each(&|_, a| (1.0 - a) * 0.2),
+    };
+    let shifted = |i: usize| {
+        if i as f64 * story.window_s >= course.shift_s() && story.incident { 0.3 } else { 0.02 }
+    };
+    let region = |name: &str, extra: f64| RegionSeries {
+        region: name.to_string(),
+        availability: availability
+            .iter()
+            .map(|a| a.map(|a| (a - extra * (1.0 - a)).max(0.0)))
+            .collect(),
+    };
+    Series {
+        window_s: story.window_s,
+        windows,
+        amplification: availability.iter().map(|a| a.map(|a| 1.0 + 4.2 * (1.0 - a))).collect(),
+        slice_s,
+        operations: vec![
+            operation("outlook", "sync", 31_000.0, 0.021),
+            operation("phone", "send", 9_000.0, 0.048),
+            operation("lync", "sign-in", 2_400.0, 0.180),
+        ],
+        regions: vec![region("us-east", 0.25), region("us-central", -0.2), region("us-west", 0.05)],
+        stations: vec![
+            station("front-door", "chicago", 0.55, 0.9),
+            station("directory", "chicago", 0.48, 1.2),
+            station("front-door", "san-antonio", 0.34, 0.3),
+            station("directory", "san-antonio", 0.30, 0.2),
+        ],
+        middleboxes: vec![
+            middlebox("chicago-edge", "chicago", 24_000.0, 9_000.0, 6.0),
+            middlebox("san-antonio-edge", "san-antonio", 16_000.0, 3_000.0, 3.0),
+        ],
+        links: vec![LinkSeries {
+            name: "chicago-newyork".to_string(),
+            utilisation: each(&|_, a| 0.4 * a),
+            loss: each(&|_, a| 0.1 * (1.0 - a)),
+        }],
+        sessions: vec![SessionSeries {
+            client: "lync".to_string(),
+            present: each(&|i, _| 30e6 + 8e6 * i as f64 / windows as f64),
+            signed_in: vec![
+                each(&|i, a| 29e6 * a * (1.0 - shifted(i))),
+                each(&|i, a| 29e6 * a * shifted(i)),
+            ],
+            signing_in: each(&|_, a| 29e6 * (1.0 - a)),
+        }],
+        pipelines: vec![PipelineSeries {
+            name: "mail".to_string(),
+            backlog: each(&|_, a| 4e6 * (1.0 - a)),
+            oldest_s: each(&|_, a| 4000.0 * (1.0 - a)).into_iter().map(Some).collect(),
+            delivered_per_s: each(&|_, a| 3000.0 * a),
+            bounced_per_s: each(&|_, _| 0.0),
+        }],
+        steering: vec![SteeringSeries {
+            name: "lync.example".to_string(),
+            shares: (0..windows).map(|i| vec![1.0 - shifted(i), shifted(i)]).collect(),
+        }],
+        availability,
+    }
+}
+
+/// Lognormal-like histograms: bins of 5 % width around a median.
+fn latency(course: &Course) -> Vec<LatencyRow> {
+    let mut rows = Vec::new();
+    let phases: &[(&str, f64, f64)] = if course.story.incident {
+        &[("before", 1.0, 0.6), ("during", 9.0, 1.7), ("after", 1.1, 0.65)]
+    } else {
+        &[("all", 1.0, 0.6)]
+    };
+    for (client, operation, median_s) in
+        [("outlook", "sync", 0.021), ("phone", "send", 0.048), ("lync", "sign-in", 0.18)]
+    {
+        for region in ["us-east", "us-west"] {
+            for &(phase, slower, sigma) in phases {
+                let mut histogram = Vec::new();
+                for bin in -80..140 {
+                    let z = f64::from(bin) * 0.05 / sigma;
+                    let count = (40_000.0 * math::exp(-0.5 * z * z)) as u64;
+                    if count > 0 {
+                        histogram
+                            .push((median_s * slower * math::exp(f64::from(bin) * 0.05), count));
+                    }
+                }
+                let count: u64 = histogram.iter().map(|bin| bin.1).sum();
+                let quantile = |q: f64| {
+                    let mut below = 0;
+                    let found = histogram.iter().find(|bin| {
+                        below += bin.1;
+                        below as f64 >= q * count as f64
+                    });
+                    (q, found.unwrap_or(&histogram[histogram.len() - 1]).0)
+                };
+                rows.push(LatencyRow {
+                    region: Some(region.to_string()),
+                    client: client.to_string(),
+                    operation: operation.to_string(),
+                    phase: phase.to_string(),
+                    count,
+                    mean_s: median_s * slower * 1.2,
+                    quantiles: [0.5, 0.9, 0.99, 0.999, 1.0].map(quantile).to_vec(),
+                    histogram,
+                });
+            }
+        }
+    }
+    rows
+}
+
+fn incident(course: &Course) -> Incident {
+    let mut clock = Incident { threshold: 0.995, sustained_s: 1800.0, ..Incident::default() };
+    if course.story.incident {
+        let fault_s = course.fault_s();
+        clock.fault_s = Some(fault_s);
+        clock.fault_end_s = Some(course.fault_end_s());
+        clock.impact_s = Some(fault_s + course.story.window_s);
+        clock.detected_s = Some(course.at(0.063));
+        clock.decided_s = Some(course.at(0.11));
+        clock.acted_s = Some(course.at(0.125));
+        clock.mitigated_s = Some(course.shift_s());
+        clock.published_s = Some(course.at(0.09));
+        clock.lowest_availability = Some(0.334);
+        clock.censored = course.story.censored;
+        clock.metastable = course.story.censored;
+        if !course.story.censored {
+            clock.recovered_s = Some(course.recovered_s());
+            clock.sessions_back_s = Some(course.recovered_s() + course.at(0.03));
+            clock.drained_s = Some(course.recovered_s() + course.at(0.06));
+            clock.failed_back_s = Some(course.recovered_s() + course.at(0.2));
+        }
+    }
+    clock
+}
+
+fn impact(course: &Course) -> Impact {
+    if !course.story.incident {
+        return Impact { mailboxes: 50e6, amplification_peak: 1.002, ..Impact::default() };
+    }
+    let edges = [60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0];
+    let shape = [1.2, 0.8, 1.5, 2.4, 4.0, 6.3, 5.1, 4.4, 0.9];
+    Impact {
+        mailboxes: 50e6,
+        mailbox_minutes_lost: 412e6,
+        mailboxes_affected: 26.6e6,
+        felt_downtime_mean_s: 5400.0,
+        felt_downtime_quantiles: vec![
+            (0.5, 3300.0),
+            (0.9, 13_000.0),
+            (0.99, 19_900.0),
+            (1.0, 24_000.0),
+        ],
+        felt_downtime_histogram: edges
+            .iter()
+            .zip(shape)
+            .map(|(&edge, m)| (edge, m * 1e6))
+            .collect(),
+        felt_downtime_censored: if course.story.censored { 9.1e6 } else { 0.0 },
+        suppressed: 81e6,
+        deferred: 22e6,
+        sessions_lost: 28e6,
+        amplification_peak: 3.77,
+        writes_lost: 0.0,
+    }
+}
+
+fn ledgers() -> Ledgers {
+    let client = |client: &str, operation: &str, sent: u64| ClientLedger {
+        client: client.to_string(),
+        operation: operation.to_string(),
+        sent,
+        answered: sent - 30_118,
+        timed_out: 20_000,
+        refused: 10_000,
+        lost: 100,
+        outstanding: 18,
+    };
+    Ledgers {
+        clients: vec![client("outlook", "sync", 9_114_220), client("lync", "sign-in", 2_200_118)],
+        stations: vec![StationLedger {
+            service: "front-door".to_string(),
+            site: "chicago".to_string(),
+            partition: None,
+            arrived: 10_000,
+            useful: 9_000,
+            stale: 500,
+            rejected: 400,
+            dropped: 50,
+            crashed: 30,
+            waiting: 15,
+            holding: 5,
+        }],
+        pipelines: vec![PipelineLedger {
+            name: "mail".to_string(),
+            accepted: 5000,
+            delivered: 4990,
+            bounced: 0,
+            queued: 10,
+            lost: 0,
+        }],
+        windows_balanced: 5040,
+    }
+}
+
+fn timeline(course: &Course) -> Vec<Moment> {
+    if !course.story.incident {
+        return Vec::new();
+    }
+    let moment = |at_s: f64, kind: &str, name: &str, text: &str| Moment {
+        at_s,
+        kind: kind.to_string(),
+        name: name.to_string(),
+        text: text.to_string(),
+    };
+    let mut moments = vec![
+        moment(
+            course.fault_s(),
+            "fault",
+            "route-loss",
+            "routers of the backbone lose the routes to chicago",
+        ),
+        moment(
+            course.fault_s() + course.at(0.001),
+            "routing",
+            "chicago",
+            "3 of 12 regions have no route",
+        ),
+        moment(
+            course.at(0.063),
+            "alarm",
+            "sign-in-errors",
+            "success_rate of sign-in under 90 % for 5 min",
+        ),
+        moment(course.fault_end_s(), "fault_end", "route-loss", "routes are back"),
+        moment(course.at(0.09), "status_page", "status", "the status page shows the incident"),
+        moment(course.at(0.11), "step", "decide", "no action: the bridge decides to divert"),
+        moment(course.at(0.125), "step", "throttle-sign-in", "set admission of sign-in to 40 %"),
+        moment(
+            course.at(0.16),
+            "step",
+            "divert-part-1",
+            "move 15 % of lync.example to san-antonio",
+        ),
+        moment(
+            course.at(0.165),
+            "step",
+            "add-capacity",
+            "add 60 instances of front-door at san-antonio",
+        ),
+        moment(
+            course.shift_s(),
+            "step",
+            "divert-part-2",
+            "move 30 % of lync.example to san-antonio",
+        ),
+        moment(course.at(0.36), "step_skipped", "divert-part-3", "guard: san-antonio over 85 %"),
+    ];
+    if !course.story.censored {
+        moments.push(moment(
+            course.recovered_s(),
+            "alarm_end",
+            "sign-in-errors",
+            "success_rate over 99 % for 10 min",
+        ));
+        let back = (course.recovered_s() + course.at(0.2)).min(course.story.duration_s);
+        moments.push(moment(back, "step", "restore", "restore the shares of start <now> & here"));
+    }
+    moments
+}
