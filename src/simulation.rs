@@ -119,12 +119,16 @@ impl Trial {
         let mut window_end = self.next_window_end(scenario);
         while self.now < end {
             let control = self.control.next_time().unwrap_or(SimTime::MAX);
-            let next = control.min(window_end).min(end);
+            let warm = if self.now < scenario.start() { scenario.start() } else { SimTime::MAX };
+            let next = control.min(window_end).min(warm).min(end);
             let scene = &mut Scene { world: &mut self.world, recorder: &mut self.recorder };
             self.traffic.advance(next, scene);
             self.now = next;
             for result in std::mem::take(&mut self.traffic.probe_results) {
                 self.control.probe_ended(scenario, result.pair, result.ok);
+            }
+            if next == warm {
+                self.forget_warm_up();
             }
             if next == window_end {
                 self.close_window(scenario)?;
@@ -144,6 +148,16 @@ impl Trial {
 
     fn next_window_end(&self, scenario: &Scenario) -> SimTime {
         scenario.start() + scenario.clock.window * (self.log.windows as u64 + 1)
+    }
+
+    /// At `start`: what was gathered for the open window so far was warm-up.
+    fn forget_warm_up(&mut self) {
+        self.traffic.close_window(self.now, &self.world, &mut Vec::new());
+        self.world.network.take_window(&mut Vec::new(), &mut Vec::new());
+        self.control.forget_probes();
+        for latency in &mut self.recorder.window_latency {
+            latency.clear();
+        }
     }
 
     /// Counts what stands, writes the window's rows, and lets control look at them.
