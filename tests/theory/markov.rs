@@ -143,7 +143,7 @@ fn mmck() {
         let (servers, capacity) = (row.count("servers"), row.count("capacity_k"));
         let (c, rho) = (servers as f64, row.number("rho"));
         let places = (capacity - servers) as f64;
-        let measured = (2e5 / c).max(20.0 * places * places / c);
+        let measured = (1.5e5 / c).max(20.0 * places * places / c);
         let warmup = 20.0 + 4.0 * places * places / c;
         let scenario = station(1, rho * c, warmup, measured)
             .one_instance(servers as u32)
