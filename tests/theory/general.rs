@@ -5,7 +5,7 @@ use crate::model::{constant, exponential};
 use crate::oracle::{Row, rows};
 use crate::seen::{Seen, UNIT_S};
 use crate::statistics::{Control, Family, trials};
-use blackstart::kernel::math::{exp, ln, lgamma, ln_1p, sqrt};
+use blackstart::kernel::math::{exp, lgamma, ln, ln_1p, sqrt};
 use blackstart::kernel::sample::Distribution;
 use blackstart::scenario::model::{Discipline, OperationId, ServiceId};
 
@@ -74,8 +74,7 @@ fn pollaczek_khinchine() {
         }
         // The variance of the wait needs the third moment of service; only where that is tame.
         if row.number("scv") <= 1.0 && row.text("distribution") != "pareto1" {
-            let (label, expected) =
-                (format!("{name} fifo_var_wait"), row.number("fifo_var_wait"));
+            let (label, expected) = (format!("{name} fifo_var_wait"), row.number("fifo_var_wait"));
             family.expect_controlled(label, expected, &figures[3], &control, 0.25);
         }
     }
@@ -175,10 +174,7 @@ fn last_come_first_served() {
 #[test]
 fn priority() {
     let mut family = Family::new("M/G/1 priority");
-    let cases = [
-        ("exponential", exponential(UNIT_S), 2.0),
-        ("constant", constant(UNIT_S), 1.0),
-    ];
+    let cases = [("exponential", exponential(UNIT_S), 2.0), ("constant", constant(UNIT_S), 1.0)];
     for (name, law, second_moment) in cases {
         for (first, second) in [(0.2, 0.5), (0.5, 0.3)] {
             let rho = first + second;

@@ -65,8 +65,7 @@ fn mm1() {
         });
         let control = Control { samples: &figures[0], mean: rho };
         family.expect(format!("rho {rho} utilisation"), rho, &figures[0], 0.02);
-        let columns =
-            ["mean_sojourn", "mean_wait", "sojourn_p50", "sojourn_p90", "sojourn_p99"];
+        let columns = ["mean_sojourn", "mean_wait", "sojourn_p50", "sojourn_p90", "sojourn_p99"];
         for (column, samples) in columns.iter().zip(&figures[1..]) {
             let label = format!("rho {rho} {column}");
             family.expect_controlled(label, row.number(column), samples, &control, 0.1);
@@ -207,8 +206,7 @@ fn erlang_b_whatever_the_service_law() {
                 let blocked = seen.refused("station") / seen.arrivals("station");
                 vec![blocked, seen.busy("station")]
             });
-            for (column, samples) in
-                ["blocking_prob", "carried_load_erlangs"].iter().zip(&figures)
+            for (column, samples) in ["blocking_prob", "carried_load_erlangs"].iter().zip(&figures)
             {
                 let label = format!("c {servers} a {load} {name} {column}");
                 family.expect(label, row.number(column), samples, 0.1);

@@ -16,10 +16,7 @@ pub const SEEDS: u64 = 20;
 const LEVEL: f64 = 0.001;
 
 /// Runs all seeds; `measure` takes some figures off each outcome. One vector a figure.
-pub fn trials(
-    scenario: &Scenario,
-    measure: impl Fn(&Outcome) -> Vec<f64> + Sync,
-) -> Vec<Vec<f64>> {
+pub fn trials(scenario: &Scenario, measure: impl Fn(&Outcome) -> Vec<f64> + Sync) -> Vec<Vec<f64>> {
     let one = |seed| {
         let outcome = run(scenario, seed, &mut |_| {}).expect("both ledgers balance");
         measure(&outcome)
