@@ -68,7 +68,8 @@ fn mm1() {
         let columns = ["mean_sojourn", "mean_wait", "sojourn_p50", "sojourn_p90", "sojourn_p99"];
         for (column, samples) in columns.iter().zip(&figures[1..]) {
             let label = format!("rho {rho} {column}");
-            family.expect_controlled(label, row.number(column), samples, &control, 0.1);
+            let precision = if *column == "sojourn_p99" { 0.2 } else { 0.1 };
+            family.expect_controlled(label, row.number(column), samples, &control, precision);
         }
     }
     family.judge();
@@ -209,7 +210,9 @@ fn erlang_b_whatever_the_service_law() {
             for (column, samples) in ["blocking_prob", "carried_load_erlangs"].iter().zip(&figures)
             {
                 let label = format!("c {servers} a {load} {name} {column}");
-                family.expect(label, row.number(column), samples, 0.1);
+                // A rare loss is known less well.
+                let precision = if row.number("blocking_prob") < 0.05 { 0.2 } else { 0.1 };
+                family.expect(label, row.number(column), samples, precision);
             }
         }
     }

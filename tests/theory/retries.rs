@@ -182,14 +182,15 @@ fn retries_into_a_full_station() {
     for row in rows("loss_retry_fixed_point") {
         let (servers, retries) = (row.count("servers"), row.count("max_retries") as u32);
         let (c, primary) = (servers as f64, row.number("lambda_primary"));
-        let delay = 400.0;
+        let delay = 100.0;
         let jitter = Retry {
             attempts: Some(retries + 1),
             backoff: Backoff::Constant(seconds(delay * UNIT_S)),
             jitter: Jitter::Full,
         };
-        let warmup = delay * f64::from(retries + 1);
-        let scenario = station(servers, primary, warmup, (6e4 / primary).max(1_000.0))
+        // A fixed point is reached by generations of retries, half a delay apart.
+        let warmup = 30.0 * delay;
+        let scenario = station(servers, primary, warmup, (3e4 / primary).max(3_000.0))
             .queue_limit(0)
             .timeout(1e4 * UNIT_S)
             .retries(jitter)
