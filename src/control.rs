@@ -216,6 +216,13 @@ impl Control {
         debug_assert!(scenario.observers.probes.is_some());
     }
 
+    /// Forgets the open window's probe counts: they were of the warm-up. Failures in a row stay.
+    pub fn forget_probes(&mut self) {
+        for (_, cell) in &mut self.probes {
+            *cell = ProbeCell::default();
+        }
+    }
+
     /// Hands the open window's probe counts to the log, before the window is closed.
     pub fn log_probes(&mut self, scenario: &Scenario, log: &mut Log) {
         let Some(probes) = &scenario.observers.probes else {

@@ -103,17 +103,8 @@ fn finish(tree: Option<Node>, options: &Options, reporter: Reporter) -> Result<L
     let scenario = tree.and_then(|tree| resolve(tree, options, &reporter));
     let problems = reporter.finish();
     match scenario {
-        Some(scenario)
-            if problems
-                .list
-                .iter()
-                .all(|p| p.severity == Severity::Warning) =>
-        {
-            Ok(Loaded {
-                scenario,
-                warnings: problems.list,
-                sources: problems.sources,
-            })
+        Some(scenario) if problems.list.iter().all(|p| p.severity == Severity::Warning) => {
+            Ok(Loaded { scenario, warnings: problems.list, sources: problems.sources })
         }
         _ => Err(problems),
     }
@@ -149,19 +140,9 @@ fn known_variant(file: &Node, name: &str, reporter: &Reporter) -> Option<()> {
     if variants.is_some_and(|variants| variants.get(name).is_some()) {
         return Some(());
     }
-    let names = variants
-        .map(Node::entries)
-        .unwrap_or(&[])
-        .iter()
-        .map(|entry| entry.key.as_str());
+    let names = variants.map(Node::entries).unwrap_or(&[]).iter().map(|entry| entry.key.as_str());
     let help = suggest::help(name, names).or(Some("the file offers no variants".to_owned()));
-    let place = file.entry("variants").map_or(
-        Place {
-            end: 0,
-            ..file.place
-        },
-        |e| e.key_place,
-    );
+    let place = file.entry("variants").map_or(Place { end: 0, ..file.place }, |e| e.key_place);
     let message = format!("there is no variant `{name}`");
     reporter.error_with_help(Code::UnknownVariant, place, message, help);
     None

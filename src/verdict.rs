@@ -9,9 +9,9 @@
 
 mod phase;
 mod reached;
-mod words;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use crate::measure::outcome::{Judgement, Outcome, Verdict};
 use crate::scenario::model::{Scenario, Target};

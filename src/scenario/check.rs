@@ -46,8 +46,7 @@ impl Checker<'_> {
     }
 
     fn has(&self, service: ServiceId, site: SiteId) -> bool {
-        self.service(service)
-            .is_none_or(|service| service.sites.iter().any(|p| p.site == site))
+        self.service(service).is_none_or(|service| service.sites.iter().any(|p| p.site == site))
     }
 
     fn steering_of(&self, operation: &Operation) -> Option<&Steering> {
@@ -69,9 +68,7 @@ impl Checker<'_> {
                 .collect();
             let message = format!("`{}` is not at site `{}`", service.name, at.name);
             let help = Some(format!("it is at: `{}`", places.join("`, `")));
-            self.context
-                .reporter
-                .error_with_help(Code::NotAtSite, place, message, help);
+            self.context.reporter.error_with_help(Code::NotAtSite, place, message, help);
         }
     }
 
@@ -89,10 +86,7 @@ impl Checker<'_> {
             let client = &self.scenario.clients[client.index()].name;
             let place =
                 self.place_of(&["clients", client, "operations", &operation.name, "enters"]);
-            let answered = steering
-                .answers
-                .iter()
-                .filter(|(site, _)| self.site(*site).is_some());
+            let answered = steering.answers.iter().filter(|(site, _)| self.site(*site).is_some());
             let (there, not_there): (Vec<_>, Vec<_>) =
                 answered.partition(|(site, _)| self.has(operation.enters, *site));
             if there.is_empty() && !not_there.is_empty() {
@@ -107,9 +101,7 @@ impl Checker<'_> {
                     "`{}` enters `{}`, which is not at `{site}`, where `{}` sends some clients",
                     operation.name, service.name, steering.name
                 );
-                self.context
-                    .reporter
-                    .warn(Code::NotAtSite, place, message, None);
+                self.context.reporter.warn(Code::NotAtSite, place, message, None);
             }
         }
     }
@@ -118,19 +110,13 @@ impl Checker<'_> {
     fn pipelines(&self) {
         for (index, pipeline) in self.scenario.pipelines.iter().enumerate() {
             let id = PipelineId(index as u32);
-            let feeders: Vec<&Operation> = self
-                .scenario
-                .operations
-                .iter()
-                .filter(|o| o.feeds == Some(id))
-                .collect();
+            let feeders: Vec<&Operation> =
+                self.scenario.operations.iter().filter(|o| o.feeds == Some(id)).collect();
             if feeders.is_empty() {
                 let place = self.place_of(&["pipelines", &pipeline.name]);
                 let message = format!("nothing feeds `{}`", pipeline.name);
                 let help = Some("an operation hands it messages by `feeds`".to_owned());
-                self.context
-                    .reporter
-                    .warn(Code::Unused, place, message, help);
+                self.context.reporter.warn(Code::Unused, place, message, help);
                 continue;
             }
             let Some(delivery) = self.operation(pipeline.delivery) else {
@@ -164,9 +150,7 @@ impl Checker<'_> {
         for store in &self.scenario.stores {
             for (site, _) in &store.copies {
                 if let Some(at) = self.site(*site) {
-                    let place = self
-                        .context
-                        .place(&["stores", &store.name, "copies", &at.name]);
+                    let place = self.context.place(&["stores", &store.name, "copies", &at.name]);
                     self.absent(store.service, *site, place);
                 }
             }
@@ -177,21 +161,9 @@ impl Checker<'_> {
         for fault in &self.scenario.faults {
             let at = match &fault.kind {
                 FaultKind::InstancesLost { service, site, .. } => Some((*service, *site)),
-                FaultKind::Slow {
-                    service,
-                    site: Some(site),
-                    ..
-                }
-                | FaultKind::Erroring {
-                    service,
-                    site: Some(site),
-                    ..
-                }
-                | FaultKind::Hung {
-                    service,
-                    site: Some(site),
-                    ..
-                } => Some((*service, *site)),
+                FaultKind::Slow { service, site: Some(site), .. }
+                | FaultKind::Erroring { service, site: Some(site), .. }
+                | FaultKind::Hung { service, site: Some(site), .. } => Some((*service, *site)),
                 _ => None,
             };
             if let Some((service, site)) = at {
@@ -211,32 +183,22 @@ impl Checker<'_> {
     fn fault_place(&self, fault: &Fault, key: &str) -> Place {
         let node = self.context.tree.at(&["faults", &fault.name, "fault"]);
         let kind = node.and_then(Node::only);
-        kind.and_then(|kind| kind.value.get(key))
-            .or(node)
-            .map_or(Place::default(), |n| n.place)
+        kind.and_then(|kind| kind.value.get(key)).or(node).map_or(Place::default(), |n| n.place)
     }
 
     fn actions(&self) {
         for step in &self.scenario.runbook {
-            let node = self
-                .context
-                .tree
-                .at(&["runbook", &step.name, "do"])
-                .and_then(Node::only);
+            let node = self.context.tree.at(&["runbook", &step.name, "do"]).and_then(Node::only);
             let place = |key: &str| {
                 let value = node.and_then(|kind| kind.value.get(key));
-                value.map_or(self.context.place(&["runbook", &step.name]), |value| {
-                    value.place
-                })
+                value.map_or(self.context.place(&["runbook", &step.name]), |value| value.place)
             };
             match &step.action {
                 Some(Action::Restart { service, site, .. })
                 | Some(Action::AddCapacity { service, site, .. }) => {
                     self.absent(*service, *site, place("site"));
                 }
-                Some(Action::Activate {
-                    store, from, to, ..
-                }) => {
+                Some(Action::Activate { store, from, to, .. }) => {
                     let Some(store) = self.scenario.stores.get(store.index()) else {
                         continue;
                     };
@@ -244,9 +206,7 @@ impl Checker<'_> {
                         let held = store.copies.iter().any(|(copy, _)| copy == site);
                         if let Some(at) = self.site(*site).filter(|_| !held) {
                             let message = format!("`{}` has no copy at `{}`", store.name, at.name);
-                            self.context
-                                .reporter
-                                .error(Code::NotAtSite, place(key), message);
+                            self.context.reporter.error(Code::NotAtSite, place(key), message);
                         }
                     }
                 }
@@ -266,16 +226,12 @@ impl Checker<'_> {
                 for site in &self.scenario.sites {
                     if reached.get(site.router.index()) == Some(&false) {
                         let name = &router.name;
-                        let place = self
-                            .context
-                            .place(&["regions", &region.name, "routers", name]);
+                        let place = self.context.place(&["regions", &region.name, "routers", name]);
                         let message = format!(
                             "no links lead from `{name}` to site `{}`: `{}` cannot reach it",
                             site.name, region.name
                         );
-                        self.context
-                            .reporter
-                            .error(Code::NotConnected, place, message);
+                        self.context.reporter.error(Code::NotConnected, place, message);
                     }
                 }
             }
@@ -316,20 +272,14 @@ impl Checker<'_> {
                 let Some(site) = self.site(placement.site) else {
                     continue;
                 };
-                let slots = placement
-                    .instances
-                    .saturating_mul(u64::from(service.concurrency));
+                let slots = placement.instances.saturating_mul(u64::from(service.concurrency));
                 let partitions = u64::from(service.partitions);
                 let left = self.scenario.scaled(slots) / partitions;
                 if left >= SCALED_SERVERS_MIN {
                     continue;
                 }
                 let path = ["services", &service.name, "sites", &site.name, "instances"];
-                let each = if partitions > 1 {
-                    " in each partition"
-                } else {
-                    ""
-                };
+                let each = if partitions > 1 { " in each partition" } else { "" };
                 let message = format!(
                     "at 1/{scale} `{}` keeps {left} of its {slots} servers at `{}`{each}: \
                      fewer than {SCALED_SERVERS_MIN}",

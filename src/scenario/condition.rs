@@ -45,16 +45,7 @@ pub fn read(node: &Node, standing: Standing, context: &Context<'_>) -> Option<Co
         .map(|offset| node.place.part(offset, text.len()));
     let tokens = lexer::tokens(text);
     let whole = node.place;
-    let mut parser = Parser {
-        context,
-        standing,
-        text,
-        tokens,
-        at: 0,
-        inside,
-        whole,
-        depth: 0,
-    };
+    let mut parser = Parser { context, standing, text, tokens, at: 0, inside, whole, depth: 0 };
     let condition = parser.or()?;
     match parser.peek() {
         None => Some(condition),
@@ -104,9 +95,7 @@ impl<'a> Parser<'a> {
     }
 
     fn report(&self, code: Code, token: Option<Token<'a>>, message: String, help: Option<String>) {
-        self.context
-            .reporter
-            .error_with_help(code, self.place(token), message, help);
+        self.context.reporter.error_with_help(code, self.place(token), message, help);
     }
 
     fn fail<T>(
@@ -133,11 +122,7 @@ impl<'a> Parser<'a> {
         while self.eat("or") {
             parts.push(self.and()?);
         }
-        Some(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Condition::Or(parts)
-        })
+        Some(if parts.len() == 1 { parts.remove(0) } else { Condition::Or(parts) })
     }
 
     fn and(&mut self) -> Option<Condition> {
@@ -145,11 +130,7 @@ impl<'a> Parser<'a> {
         while self.eat("and") {
             parts.push(self.not()?);
         }
-        Some(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Condition::And(parts)
-        })
+        Some(if parts.len() == 1 { parts.remove(0) } else { Condition::And(parts) })
     }
 
     fn not(&mut self) -> Option<Condition> {
@@ -167,11 +148,7 @@ impl<'a> Parser<'a> {
         }
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return self.fail(
-                token,
-                format!("parentheses nest more than {DEPTH_MAX} deep"),
-                None,
-            );
+            return self.fail(token, format!("parentheses nest more than {DEPTH_MAX} deep"), None);
         }
         let condition = self.or()?;
         self.expect(")")?;
@@ -234,17 +211,8 @@ impl<'a> Parser<'a> {
             }
         };
         let value = self.value(quantity::unit(quantity.measure))?;
-        let sustained = if self.eat("for") {
-            self.duration()?
-        } else {
-            SimDuration::ZERO
-        };
-        Some(Condition::Compare(Comparison {
-            quantity,
-            operator,
-            value,
-            sustained,
-        }))
+        let sustained = if self.eat("for") { self.duration()? } else { SimDuration::ZERO };
+        Some(Condition::Compare(Comparison { quantity, operator, value, sustained }))
     }
 
     /// A number with its unit, which may stand apart: `1h 30m`, `5 %`.
@@ -272,15 +240,12 @@ impl<'a> Parser<'a> {
     }
 
     fn is_unit(&self, token: Token<'a>) -> bool {
-        [
-            "%", "x", "ns", "us", "ms", "s", "m", "min", "h", "d", "/", "/s", "/m", "/h", "k/s",
-        ]
-        .contains(&token.text)
+        ["%", "x", "ns", "us", "ms", "s", "m", "min", "h", "d", "/", "/s", "/m", "/h", "k/s"]
+            .contains(&token.text)
     }
 
     fn duration(&mut self) -> Option<SimDuration> {
-        self.value(unit::Unit::Duration)
-            .map(SimDuration::from_secs_f64)
+        self.value(unit::Unit::Duration).map(SimDuration::from_secs_f64)
     }
 
     fn unknown_word<T>(&self, token: Option<Token<'a>>, what: &str, known: &[&str]) -> Option<T> {

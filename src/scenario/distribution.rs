@@ -11,9 +11,7 @@ pub fn read(node: &Node, reporter: &Reporter) -> Option<Distribution> {
     let entry = node.only()?;
     let kind = match entry.key.as_str() {
         "constant" => {
-            let value = unit::parse_duration(entry.value.text()?)
-                .ok()?
-                .as_secs_f64();
+            let value = unit::parse_duration(entry.value.text()?).ok()?.as_secs_f64();
             return Some(Distribution::Constant { value });
         }
         "exponential" => DistributionKind::Exponential,
@@ -29,11 +27,7 @@ pub fn read(node: &Node, reporter: &Reporter) -> Option<Distribution> {
     match Distribution::fit(kind, &moments?) {
         Ok(law) => Some(law),
         Err(error) => {
-            reporter.error(
-                Code::Distribution,
-                entry.key_place,
-                sentence(&error.to_string()),
-            );
+            reporter.error(Code::Distribution, entry.key_place, sentence(&error.to_string()));
             None
         }
     }
@@ -49,10 +43,7 @@ fn moment((key, value): (&str, f64)) -> Option<Moment> {
     match key {
         "mean" => Some(Moment::Mean(value)),
         "median" => Some(Moment::Median(value)),
-        _ => Some(Moment::Quantile {
-            p: percentile(key)?,
-            value,
-        }),
+        _ => Some(Moment::Quantile { p: percentile(key)?, value }),
     }
 }
 
@@ -97,15 +88,7 @@ mod tests {
         let source = reporter.add_source("t", text);
         let node = yaml::parse(text, source, &reporter).unwrap();
         let law = read(&node, &reporter);
-        (
-            law,
-            reporter
-                .finish()
-                .list
-                .into_iter()
-                .map(|p| p.message)
-                .collect(),
-        )
+        (law, reporter.finish().list.into_iter().map(|p| p.message).collect())
     }
 
     #[test]
@@ -119,10 +102,7 @@ mod tests {
         let (constant, _) = law("constant: 25m");
         assert_eq!(constant, Some(Distribution::Constant { value: 1500.0 }));
         let (table, told) = law("empirical: { p100: 4s, p0: 1s, median: 2s }");
-        assert!(
-            (table.unwrap().quantile(0.75) - 3.0).abs() < 1e-9,
-            "{told:?}"
-        );
+        assert!((table.unwrap().quantile(0.75) - 3.0).abs() < 1e-9, "{told:?}");
     }
 
     #[test]
@@ -136,10 +116,7 @@ mod tests {
         ];
         for (text, part) in cases {
             let (read, told) = law(text);
-            assert!(
-                read.is_none() && told.len() == 1 && told[0].contains(part),
-                "{text} {told:?}"
-            );
+            assert!(read.is_none() && told.len() == 1 && told[0].contains(part), "{text} {told:?}");
         }
     }
 }

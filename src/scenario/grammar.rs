@@ -65,54 +65,29 @@ pub struct Field {
 
 /// A key that is needed.
 const fn need(key: &'static str, shape: &'static Shape, doc: &'static str) -> Field {
-    Field {
-        key,
-        shape,
-        required: true,
-        doc,
-    }
+    Field { key, shape, required: true, doc }
 }
 
 /// A key with a default.
 const fn may(key: &'static str, shape: &'static Shape, doc: &'static str) -> Field {
-    Field {
-        key,
-        shape,
-        required: false,
-        doc,
-    }
+    Field { key, shape, required: false, doc }
 }
 
 const fn quantity(unit: Unit) -> Shape {
-    Shape::Choice(Choice {
-        unit: Some(unit),
-        words: &[],
-        kinds: &[],
-    })
+    Shape::Choice(Choice { unit: Some(unit), words: &[], kinds: &[] })
 }
 
 const fn words(words: &'static [&'static str]) -> Shape {
-    Shape::Choice(Choice {
-        unit: None,
-        words,
-        kinds: &[],
-    })
+    Shape::Choice(Choice { unit: None, words, kinds: &[] })
 }
 
 const fn kinds(kinds: &'static [Field]) -> Shape {
-    Shape::Choice(Choice {
-        unit: None,
-        words: &[],
-        kinds,
-    })
+    Shape::Choice(Choice { unit: None, words: &[], kinds })
 }
 
 static TEXT: Shape = Shape::Text("a text");
 static NAME: Shape = Shape::Text("a name");
-static NAMES: Shape = Shape::List {
-    item: &NAME,
-    alone: false,
-};
+static NAMES: Shape = Shape::List { item: &NAME, alone: false };
 static TIME: Shape = Shape::Text("a time");
 static CONDITION: Shape = Shape::Text("a condition");
 static DURATION: Shape = quantity(Unit::Duration);
@@ -127,36 +102,12 @@ static SITE_SHARES: Shape = Shape::Shares("site");
 /// A law of a time.
 static LAW: Shape = kinds(&[
     may("constant", &DURATION, "Always the same."),
-    may(
-        "exponential",
-        &Shape::Moments,
-        "Memoryless; given by its `mean`, `median` or one `pNN`.",
-    ),
-    may(
-        "lognormal",
-        &Shape::Moments,
-        "Given by two of `mean`, `median`, `pNN`.",
-    ),
-    may(
-        "gamma",
-        &Shape::Moments,
-        "Given by two of `mean`, `median`, `pNN`.",
-    ),
-    may(
-        "weibull",
-        &Shape::Moments,
-        "Given by two of `mean`, `median`, `pNN`.",
-    ),
-    may(
-        "pareto",
-        &Shape::Moments,
-        "Given by two of `mean`, `median`, `pNN`.",
-    ),
-    may(
-        "empirical",
-        &Shape::Moments,
-        "A table of `pNN`, up to `p100`, straight in between.",
-    ),
+    may("exponential", &Shape::Moments, "Memoryless; given by its `mean`, `median` or one `pNN`."),
+    may("lognormal", &Shape::Moments, "Given by two of `mean`, `median`, `pNN`."),
+    may("gamma", &Shape::Moments, "Given by two of `mean`, `median`, `pNN`."),
+    may("weibull", &Shape::Moments, "Given by two of `mean`, `median`, `pNN`."),
+    may("pareto", &Shape::Moments, "Given by two of `mean`, `median`, `pNN`."),
+    may("empirical", &Shape::Moments, "A table of `pNN`, up to `p100`, straight in between."),
 ]);
 
 static RETRY: Shape = Shape::Map(&[
@@ -169,11 +120,7 @@ static RETRY: Shape = Shape::Map(&[
         }),
         "Attempts in all, the first included; `unlimited` needs a backoff of 1 s at least.",
     ),
-    may(
-        "backoff",
-        &BACKOFF,
-        "Wait before the next attempt; needed for more than one.",
-    ),
+    may("backoff", &BACKOFF, "Wait before the next attempt; needed for more than one."),
     may(
         "jitter",
         &words(&["none", "full", "equal", "decorrelated"]),
@@ -187,11 +134,7 @@ static BACKOFF: Shape = kinds(&[
         "exponential",
         &Shape::Map(&[
             need("first", &DURATION, "Wait before the first retry."),
-            may(
-                "factor",
-                &FACTOR,
-                "Growth from one retry to the next. Default: 2x.",
-            ),
+            may("factor", &FACTOR, "Growth from one retry to the next. Default: 2x."),
             need("cap", &DURATION, "Longest wait."),
         ]),
         "Grows from `first` by `factor` up to `cap`.",
@@ -200,123 +143,38 @@ static BACKOFF: Shape = kinds(&[
 
 /// The whole file.
 pub static SCENARIO: Shape = Shape::Map(&[
-    need(
-        "blackstart",
-        &quantity(Unit::Count(1, 1)),
-        "Version of this format: 1.",
-    ),
-    need(
-        "name",
-        &NAME,
-        "Name of the scenario and of its report folder.",
-    ),
+    need("blackstart", &quantity(Unit::Count(1, 1)), "Version of this format: 1."),
+    need("name", &NAME, "Name of the scenario and of its report folder."),
     may("title", &TEXT, "One line for people."),
-    may(
-        "description",
-        &TEXT,
-        "What it replays, and which figures nobody tuned to.",
-    ),
-    may(
-        "sources",
-        &Shape::List {
-            item: &TEXT,
-            alone: false,
-        },
-        "Where its facts come from.",
-    ),
-    need(
-        "clock",
-        &place::CLOCK,
-        "Start, length, warm-up and measuring window.",
-    ),
-    may(
-        "seed",
-        &quantity(Unit::Count(0, u64::MAX)),
-        "Root seed of all chance. Default: 1.",
-    ),
-    may(
-        "seeds",
-        &quantity(Unit::Count(1, 100_000)),
-        "Independent repetitions. Default: 1.",
-    ),
-    may(
-        "fidelity",
-        &words(&["auto", "exact"]),
-        "How the traffic is solved. Default: auto.",
-    ),
-    may(
-        "scale",
-        &quantity(Unit::Scale),
-        "`1/N` shrinks population and capacity. Default: 1.",
-    ),
+    may("description", &TEXT, "What it replays, and which figures nobody tuned to."),
+    may("sources", &Shape::List { item: &TEXT, alone: false }, "Where its facts come from."),
+    need("clock", &place::CLOCK, "Start, length, warm-up and measuring window."),
+    may("seed", &quantity(Unit::Count(0, u64::MAX)), "Root seed of all chance. Default: 1."),
+    may("seeds", &quantity(Unit::Count(1, 100_000)), "Independent repetitions. Default: 1."),
+    may("fidelity", &words(&["auto", "exact"]), "How the traffic is solved. Default: auto."),
+    may("scale", &quantity(Unit::Scale), "`1/N` shrinks population and capacity. Default: 1."),
     may(
         "include",
-        &Shape::List {
-            item: &Shape::Text("a file"),
-            alone: false,
-        },
+        &Shape::List { item: &Shape::Text("a file"), alone: false },
         "Files below this folder, or `library/NAME.yaml`, merged under this one.",
     ),
-    need(
-        "network",
-        &place::NETWORK,
-        "Routers, links, middleboxes and routing timers.",
-    ),
-    need(
-        "regions",
-        &Shape::Named(&place::REGION),
-        "Populations of mailboxes.",
-    ),
+    need("network", &place::NETWORK, "Routers, links, middleboxes and routing timers."),
+    need("regions", &Shape::Named(&place::REGION), "Populations of mailboxes."),
     need("sites", &Shape::Named(&place::SITE), "Datacenters."),
-    need(
-        "services",
-        &Shape::Named(&service::SERVICE),
-        "Tiers, with instances at sites.",
-    ),
-    may(
-        "stores",
-        &Shape::Named(&service::STORE),
-        "Databases with copies at several sites.",
-    ),
-    may(
-        "pipelines",
-        &Shape::Named(&service::PIPELINE),
-        "Mail in transit.",
-    ),
-    need(
-        "clients",
-        &Shape::Named(&demand::CLIENT),
-        "Kinds of client.",
-    ),
-    need(
-        "steering",
-        &Shape::Named(&demand::STEERING),
-        "Names that clients connect to.",
-    ),
-    may(
-        "observers",
-        &incident::OBSERVERS,
-        "Probes, alarms and the status page.",
-    ),
+    need("services", &Shape::Named(&service::SERVICE), "Tiers, with instances at sites."),
+    may("stores", &Shape::Named(&service::STORE), "Databases with copies at several sites."),
+    may("pipelines", &Shape::Named(&service::PIPELINE), "Mail in transit."),
+    need("clients", &Shape::Named(&demand::CLIENT), "Kinds of client."),
+    need("steering", &Shape::Named(&demand::STEERING), "Names that clients connect to."),
+    may("observers", &incident::OBSERVERS, "Probes, alarms and the status page."),
     may("faults", &Shape::Named(&incident::FAULT), "What breaks."),
-    may(
-        "runbook",
-        &Shape::Named(&incident::STEP),
-        "What people do about it.",
-    ),
+    may("runbook", &Shape::Named(&incident::STEP), "What people do about it."),
     may(
         "targets",
-        &Shape::List {
-            item: &incident::TARGET,
-            alone: false,
-        },
+        &Shape::List { item: &incident::TARGET, alone: false },
         "What recovery must reach.",
     ),
-    may(
-        "variants",
-        &Shape::Named(&Shape::Overlay),
-        "Named overlays, for comparing designs.",
-    ),
+    may("variants", &Shape::Named(&Shape::Overlay), "Named overlays, for comparing designs."),
 ]);
 
 /// The field of a map, or of the kinds of a choice, with this key.
@@ -341,10 +199,7 @@ pub fn below(shape: &'static Shape, key: &str) -> Option<&'static Shape> {
 }
 
 /// A share, or what the others leave.
-pub static SHARE_OR_REST: Shape = Shape::Choice(Choice {
-    unit: Some(Unit::Share),
-    words: &["rest"],
-    kinds: &[],
-});
+pub static SHARE_OR_REST: Shape =
+    Shape::Choice(Choice { unit: Some(Unit::Share), words: &["rest"], kinds: &[] });
 /// A percentage of a curve.
 pub static PERCENT: Shape = quantity(Unit::Percent);

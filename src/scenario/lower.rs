@@ -117,12 +117,7 @@ impl<'a> Context<'a> {
     pub fn new(tree: &'a Node, removed: &'a Removed, reporter: &'a Reporter) -> Context<'a> {
         let mut operations = Vec::new();
         for client in tree.get("clients").map(Node::entries).unwrap_or(&[]) {
-            for operation in client
-                .value
-                .get("operations")
-                .map(Node::entries)
-                .unwrap_or(&[])
-            {
+            for operation in client.value.get("operations").map(Node::entries).unwrap_or(&[]) {
                 operations.push((client.key.clone(), operation.key.clone()));
             }
         }
@@ -147,11 +142,7 @@ impl<'a> Context<'a> {
     /// All names of a kind, in the order of their identifiers.
     pub fn names(&self, kind: Kind) -> impl Iterator<Item = &'a str> + Clone {
         let tree = self.tree;
-        tree.at(kind.path())
-            .map(Node::entries)
-            .unwrap_or(&[])
-            .iter()
-            .map(|e| e.key.as_str())
+        tree.at(kind.path()).map(Node::entries).unwrap_or(&[]).iter().map(|e| e.key.as_str())
     }
 
     /// The identifier of a name, `None` if there is no such thing (then that is reported).
@@ -161,16 +152,14 @@ impl<'a> Context<'a> {
             let message = format!("there is no {} `{name}`", kind.called());
             let help = suggest::help(name, self.names(kind))
                 .or_else(|| Some(format!("the scenario has no {} at all", kind.called())));
-            self.reporter
-                .error_with_help(Code::UnknownName, place, message, help);
+            self.reporter.error_with_help(Code::UnknownName, place, message, help);
         }
         found.map(|index| index as u32)
     }
 
     /// The identifier that a scalar names, or [`UNKNOWN`].
     pub fn id(&self, kind: Kind, node: Option<&Node>) -> u32 {
-        node.and_then(|node| self.id_of(kind, node.text()?, node.place))
-            .unwrap_or(UNKNOWN)
+        node.and_then(|node| self.id_of(kind, node.text()?, node.place)).unwrap_or(UNKNOWN)
     }
 
     /// The operation of a pipeline's deliveries.
@@ -186,9 +175,7 @@ impl<'a> Context<'a> {
             None => operation == name,
         };
         let ids = 0..self.operations.len();
-        ids.filter(|&id| matches(&self.operations[id]))
-            .map(|id| OperationId(id as u32))
-            .collect()
+        ids.filter(|&id| matches(&self.operations[id])).map(|id| OperationId(id as u32)).collect()
     }
 
     /// The one operation of this name, `None` if there is none or more than one (reported).
@@ -198,8 +185,7 @@ impl<'a> Context<'a> {
             let full: Vec<String> = found.iter().map(|id| self.full_name(*id)).collect();
             let message = format!("there are several operations `{name}`");
             let help = Some(format!("say which: `{}`", full.join("`, `")));
-            self.reporter
-                .error_with_help(Code::AmbiguousName, place, message, help);
+            self.reporter.error_with_help(Code::AmbiguousName, place, message, help);
             return None;
         }
         found.first().copied()
@@ -213,15 +199,11 @@ impl<'a> Context<'a> {
             let full: Vec<String> = (0..self.operations.len())
                 .map(|id| self.full_name(OperationId(id as u32)))
                 .collect();
-            let short = self
-                .operations
-                .iter()
-                .map(|(_, operation)| operation.as_str());
+            let short = self.operations.iter().map(|(_, operation)| operation.as_str());
             let help = suggest::nearest(name, full.iter().map(String::as_str).chain(short.clone()))
                 .map(|near| format!("did you mean `{near}`?"))
                 .or_else(|| suggest::help(name, short));
-            self.reporter
-                .error_with_help(Code::UnknownName, place, message, help);
+            self.reporter.error_with_help(Code::UnknownName, place, message, help);
         }
         found
     }
@@ -235,8 +217,7 @@ impl<'a> Context<'a> {
 
     /// The operation that a scalar names, or [`UNKNOWN`].
     pub fn operation(&self, node: Option<&Node>) -> OperationId {
-        self.optional_operation(node)
-            .unwrap_or(OperationId(UNKNOWN))
+        self.optional_operation(node).unwrap_or(OperationId(UNKNOWN))
     }
 
     /// The operation that a scalar names, `None` without one.
@@ -250,9 +231,7 @@ impl<'a> Context<'a> {
         let mut all = Vec::new();
         for item in node.map(Node::items).unwrap_or(&[]) {
             all.extend(
-                item.text()
-                    .map(|name| self.operations_of(name, item.place))
-                    .unwrap_or(vec![]),
+                item.text().map(|name| self.operations_of(name, item.place)).unwrap_or(vec![]),
             );
         }
         all.sort_unstable();
@@ -282,26 +261,17 @@ pub fn lower(context: &Context<'_>) -> Scenario {
     let mut operations = demand::operations(context);
     operations.extend(service::deliveries(context));
     let name = text("name");
-    if let Some(node) = tree
-        .get("name")
-        .filter(|_| !crate::scenario::shape::is_name(&name))
-    {
+    if let Some(node) = tree.get("name").filter(|_| !crate::scenario::shape::is_name(&name)) {
         let message = format!("`{name}` cannot be a name");
         let help = "a name is lower case: a letter, then letters, digits and hyphens".to_owned();
-        context
-            .reporter
-            .error_with_help(Code::BadName, node.place, message, Some(help));
+        context.reporter.error_with_help(Code::BadName, node.place, message, Some(help));
     }
     let sources = tree.get("sources").map(Node::items).unwrap_or(&[]);
     Scenario {
         name,
         title: text("title"),
         description: text("description").trim_end().to_owned(),
-        sources: sources
-            .iter()
-            .filter_map(Node::text)
-            .map(str::to_owned)
-            .collect(),
+        sources: sources.iter().filter_map(Node::text).map(str::to_owned).collect(),
         variant: None,
         clock: clock::clock(context),
         seed: read::count(tree.get("seed")).unwrap_or(1),
@@ -326,9 +296,5 @@ pub fn lower(context: &Context<'_>) -> Scenario {
 }
 
 fn names_of(node: Option<&Node>) -> Vec<String> {
-    node.map(Node::entries)
-        .unwrap_or(&[])
-        .iter()
-        .map(|entry| entry.key.clone())
-        .collect()
+    node.map(Node::entries).unwrap_or(&[]).iter().map(|entry| entry.key.clone()).collect()
 }

@@ -131,13 +131,8 @@ impl Scenario {
     /// Slots of all instances of `service` at `site` at this run's scale, 0 if it is not there.
     pub fn slots(&self, service: ServiceId, site: SiteId) -> u64 {
         let service = &self.services[service.index()];
-        let here = service
-            .sites
-            .iter()
-            .find(|placement| placement.site == site);
-        here.map_or(0, |p| {
-            self.scaled(p.instances * u64::from(service.concurrency))
-        })
+        let here = service.sites.iter().find(|placement| placement.site == site);
+        here.map_or(0, |p| self.scaled(p.instances * u64::from(service.concurrency)))
     }
 
     /// End of the simulation, from t = 0 (warm-up included).

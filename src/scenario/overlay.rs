@@ -49,11 +49,7 @@ pub struct Removed {
 
 /// Lays a map of dotted paths over a tree, and takes away what a removal leaves without ground.
 pub fn apply(tree: &mut Node, overlay: &Node, removed: &mut Removed, reporter: &Reporter) {
-    let mut layer = Layer {
-        removed,
-        reporter,
-        walked: Vec::new(),
-    };
+    let mut layer = Layer { removed, reporter, walked: Vec::new() };
     for entry in overlay.entries() {
         let path: Vec<&str> = entry.key.split('.').collect();
         layer.walked.clear();
@@ -91,11 +87,7 @@ impl Layer<'_> {
             };
             return self.leads_nowhere(head, over.key_place, fields.iter().map(|f| f.key));
         };
-        let known: Vec<String> = node
-            .entries()
-            .iter()
-            .map(|entry| entry.key.clone())
-            .collect();
+        let known: Vec<String> = node.entries().iter().map(|entry| entry.key.clone()).collect();
         let exists = known.iter().any(|key| key == head);
         let created = match shape {
             Shape::Map(_) => true,
@@ -116,15 +108,8 @@ impl Layer<'_> {
             self.note_removed();
         } else {
             if !exists {
-                let value = Node {
-                    place: over.value.place,
-                    value: Value::Null,
-                };
-                entries.push(Entry {
-                    key: head.to_owned(),
-                    key_place: over.key_place,
-                    value,
-                });
+                let value = Node { place: over.value.place, value: Value::Null };
+                entries.push(Entry { key: head.to_owned(), key_place: over.key_place, value });
             }
             let entry = entries.iter_mut().find(|entry| entry.key == head);
             let entry = entry.expect("it was there or has just been added");
@@ -136,11 +121,8 @@ impl Layer<'_> {
     /// Sets the item of a list that `path` begins with.
     fn set_item(&mut self, node: &mut Node, item: &'static Shape, path: &[&str], over: &Entry) {
         let (head, rest) = (path[0], &path[1..]);
-        let names: Vec<String> = node
-            .items()
-            .iter()
-            .map(|item| name_of(item).unwrap_or_default().to_owned())
-            .collect();
+        let names: Vec<String> =
+            node.items().iter().map(|item| name_of(item).unwrap_or_default().to_owned()).collect();
         let named: Vec<usize> = (0..names.len()).filter(|&at| names[at] == head).collect();
         let at = match named[..] {
             [at] => Some(at),
@@ -148,8 +130,7 @@ impl Layer<'_> {
             _ => {
                 let message = format!("several items here are named `{head}`");
                 let help = Some("use the place in the list, from 0".to_owned());
-                self.reporter
-                    .error_with_help(Code::UnknownPath, over.key_place, message, help);
+                self.reporter.error_with_help(Code::UnknownPath, over.key_place, message, help);
                 return;
             }
         };
@@ -203,8 +184,7 @@ impl Layer<'_> {
             format!("there is no `{head}` below `{walked}` to change")
         };
         let help = suggest::help(head, known);
-        self.reporter
-            .error_with_help(Code::UnknownPath, place, message, help);
+        self.reporter.error_with_help(Code::UnknownPath, place, message, help);
     }
 }
 
@@ -217,18 +197,13 @@ fn name_of(item: &Node) -> Option<&str> {
 
 /// Takes away the steps that can no longer happen, until none is left.
 fn remove_dependants(tree: &mut Node, removed: &mut Removed) {
-    let runbook = tree
-        .entries_mut()
-        .and_then(|e| e.iter_mut().find(|e| e.key == "runbook"));
+    let runbook = tree.entries_mut().and_then(|e| e.iter_mut().find(|e| e.key == "runbook"));
     let Some(steps) = runbook.and_then(|entry| entry.value.entries_mut()) else {
         return;
     };
     loop {
         let groundless = |step: &Entry| {
-            let repaired = step
-                .value
-                .at(&["do", "repair", "fault"])
-                .and_then(Node::text);
+            let repaired = step.value.at(&["do", "repair", "fault"]).and_then(Node::text);
             repaired.is_some_and(|fault| removed.faults.contains(fault))
                 || triggers(&step.value).any(|trigger| match alarm_name(trigger) {
                     Some(alarm) => removed.alarms.contains(alarm),
@@ -245,23 +220,12 @@ fn remove_dependants(tree: &mut Node, removed: &mut Removed) {
 fn triggers(step: &Node) -> impl Iterator<Item = &str> {
     let after = step.get("after");
     let alone = after.and_then(Node::text);
-    after
-        .map(Node::items)
-        .unwrap_or(&[])
-        .iter()
-        .filter_map(Node::text)
-        .chain(alone)
+    after.map(Node::items).unwrap_or(&[]).iter().filter_map(Node::text).chain(alone)
 }
 
 /// The name in `alarm(name)`.
 pub fn alarm_name(trigger: &str) -> Option<&str> {
-    Some(
-        trigger
-            .trim()
-            .strip_prefix("alarm(")?
-            .strip_suffix(')')?
-            .trim(),
-    )
+    Some(trigger.trim().strip_prefix("alarm(")?.strip_suffix(')')?.trim())
 }
 
 #[cfg(test)]
@@ -295,10 +259,7 @@ targets: [ { recovery_time: { objective: 4h } } ]
         let mut removed = Removed::default();
         apply(&mut base, &over, &mut removed, &reporter);
         let told = reporter.finish().list;
-        let told = told
-            .iter()
-            .map(|p| format!("{} {:?}", p.message, p.help))
-            .collect();
+        let told = told.iter().map(|p| format!("{} {:?}", p.message, p.help)).collect();
         (base, removed, told)
     }
 
@@ -306,11 +267,7 @@ targets: [ { recovery_time: { objective: 4h } } ]
     fn paths_reach_every_value() {
         let cases: [(&str, &[&str], &str); 6] = [
             ("faults.silent.at: 2h", &["faults", "silent", "at"], "2h"),
-            (
-                "network.routing.detect: 150ms",
-                &["network", "routing", "detect"],
-                "150ms",
-            ),
+            ("network.routing.detect: 150ms", &["network", "routing", "detect"], "150ms"),
             (
                 "runbook: { part-1: { delay: { constant: 5m } } }",
                 &["runbook", "part-1", "delay", "constant"],
@@ -321,20 +278,12 @@ targets: [ { recovery_time: { objective: 4h } } ]
                 &["runbook", "notice", "delay", "lognormal", "p99.9"],
                 "1h",
             ),
-            (
-                "steering.s.answers: { x: 100% }",
-                &["steering", "s", "answers", "x"],
-                "100%",
-            ),
+            ("steering.s.answers: { x: 100% }", &["steering", "s", "answers", "x"], "100%"),
             ("faults.new: { at: 3h }", &["faults", "new", "at"], "3h"),
         ];
         for (overlay, path, value) in cases {
             let (tree, _, told) = applied(overlay);
-            assert_eq!(
-                tree.at(path).and_then(Node::text),
-                Some(value),
-                "{overlay}: {told:?}"
-            );
+            assert_eq!(tree.at(path).and_then(Node::text), Some(value), "{overlay}: {told:?}");
             assert!(told.is_empty(), "{overlay}: {told:?}");
         }
     }
@@ -345,42 +294,23 @@ targets: [ { recovery_time: { objective: 4h } } ]
             "{ services.f.calls.e.timeout: 9s, services.f.calls.0.timeout: 8s, targets.recovery_time.objective: 5h }",
         );
         let calls = tree.at(&["services", "f", "calls"]).unwrap().items();
-        assert_eq!(
-            calls[1].get("timeout").and_then(Node::text),
-            Some("9s"),
-            "{told:?}"
-        );
+        assert_eq!(calls[1].get("timeout").and_then(Node::text), Some("9s"), "{told:?}");
         assert_eq!(calls[0].get("timeout").and_then(Node::text), Some("8s"));
         let target = &tree.get("targets").unwrap().items()[0];
-        assert_eq!(
-            target
-                .at(&["recovery_time", "objective"])
-                .and_then(Node::text),
-            Some("5h")
-        );
+        assert_eq!(target.at(&["recovery_time", "objective"]).and_then(Node::text), Some("5h"));
     }
 
     #[test]
     fn what_is_off_takes_its_followers_along() {
         let (tree, removed, told) = applied("{ faults.silent: off, runbook: { part-1: off } }");
         assert!(told.is_empty(), "{told:?}");
-        let left: Vec<&str> = tree
-            .get("runbook")
-            .unwrap()
-            .entries()
-            .iter()
-            .map(|e| e.key.as_str())
-            .collect();
+        let left: Vec<&str> =
+            tree.get("runbook").unwrap().entries().iter().map(|e| e.key.as_str()).collect();
         assert_eq!(left, ["notice"]);
         assert_eq!(removed.steps.len(), 3);
         let (tree, ..) = applied("observers.alarms.low: off");
-        let left: Vec<&str> = tree
-            .get("runbook")
-            .unwrap()
-            .entries()
-            .iter()
-            .map(|e| e.key.as_str())
-            .collect();
+        let left: Vec<&str> =
+            tree.get("runbook").unwrap().entries().iter().map(|e| e.key.as_str()).collect();
         assert_eq!(left, ["mend"]);
     }
 
@@ -392,14 +322,8 @@ targets: [ { recovery_time: { objective: 4h } } ]
             ("fautls.silent.at: 2h", "did you mean `faults`?"),
             ("faults.silent.att: 2h", "did you mean `at`?"),
             ("faults.silent.at.x: 2h", "below `faults.silent.at`"),
-            (
-                "services.f.calls.z.timeout: 2s",
-                "no `z` below `services.f.calls`",
-            ),
-            (
-                "runbook.notice.delay.constant: 5m",
-                "no `constant` below `runbook.notice.delay`",
-            ),
+            ("services.f.calls.z.timeout: 2s", "no `z` below `services.f.calls`"),
+            ("runbook.notice.delay.constant: 5m", "no `constant` below `runbook.notice.delay`"),
             ("runbook: { prt-1: off }", "did you mean `part-1`?"),
         ];
         for (overlay, part) in cases {

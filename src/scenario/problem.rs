@@ -29,11 +29,7 @@ impl Place {
     /// The place of `length` bytes that begin `offset` bytes after the start of this one.
     pub fn part(self, offset: usize, length: usize) -> Place {
         let start = self.start + offset as u32;
-        Place {
-            source: self.source,
-            start,
-            end: start + length as u32,
-        }
+        Place { source: self.source, start, end: start + length as u32 }
     }
 }
 
@@ -59,10 +55,7 @@ impl Sources {
         let until = floor_boundary(&source.text, place.start as usize);
         let before = &source.text[..until];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
     /// The text of a place, cut at the end of its first line.
@@ -247,11 +240,7 @@ impl std::error::Error for Problems {}
 
 /// Problems as text with excerpts, each followed by an empty line.
 pub fn render(list: &[Problem], sources: &Sources, color: bool) -> String {
-    let renderer = if color {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for problem in list {
         text.push_str(&renderer.render(&[group(problem, sources)]));
@@ -265,9 +254,7 @@ fn group<'a>(problem: &'a Problem, sources: &'a Sources) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(problem.message.as_str())
-        .id(problem.code.as_str());
+    let title = level.primary_title(problem.message.as_str()).id(problem.code.as_str());
     let mut group = Group::with_title(title);
     match sources.0.get(problem.place.source as usize) {
         Some(source) if source.text.is_empty() => {
@@ -291,21 +278,12 @@ fn snippet<'a>(
     let start = floor_boundary(text, problem.place.start as usize);
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    let from = floor_boundary(
-        text,
-        line_start.max(start.saturating_sub(EXCERPT_SIDE_CHARS)),
-    );
+    let from = floor_boundary(text, line_start.max(start.saturating_sub(EXCERPT_SIDE_CHARS)));
     let end = floor_boundary(text, problem.place.end as usize).clamp(start, line_end);
-    let to = floor_boundary(
-        text,
-        line_end.min(end.min(start + 400) + EXCERPT_SIDE_CHARS),
-    );
+    let to = floor_boundary(text, line_end.min(end.min(start + 400) + EXCERPT_SIDE_CHARS));
     // A window into a long line would show the wrong column beside the path: show it in full then.
-    let (from, to) = if line_end - line_start <= 4_000 {
-        (line_start, line_end)
-    } else {
-        (from, to)
-    };
+    let (from, to) =
+        if line_end - line_start <= 4_000 { (line_start, line_end) } else { (from, to) };
     let end = end.min(to);
     Snippet::source(&text[from..to])
         .line_start(problem.line)
@@ -324,10 +302,7 @@ impl Reporter {
     /// Adds a text and gives its index.
     pub fn add_source(&self, name: &str, text: &str) -> u32 {
         let mut sources = self.sources.borrow_mut();
-        sources.0.push(Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
-        });
+        sources.0.push(Source { name: name.to_owned(), text: text.to_owned() });
         sources.0.len() as u32 - 1
     }
 
@@ -362,38 +337,20 @@ impl Reporter {
         help: Option<String>,
     ) {
         let mut list = self.list.borrow_mut();
-        let known = list
-            .iter()
-            .any(|p| p.code == code && p.place == place && p.message == message);
+        let known = list.iter().any(|p| p.code == code && p.place == place && p.message == message);
         if known || list.len() >= PROBLEM_COUNT_MAX {
             return;
         }
         let sources = self.sources.borrow();
         let (line, column) = sources.line_and_column(place);
-        let file = sources
-            .0
-            .get(place.source as usize)
-            .map_or(String::new(), |s| s.name.clone());
+        let file = sources.0.get(place.source as usize).map_or(String::new(), |s| s.name.clone());
         let found = sources.excerpt(place).to_owned();
-        list.push(Problem {
-            code,
-            severity,
-            place,
-            file,
-            line,
-            column,
-            message,
-            found,
-            help,
-        });
+        list.push(Problem { code, severity, place, file, line, column, message, found, help });
     }
 
     /// Whether an error was found so far.
     pub fn has_errors(&self) -> bool {
-        self.list
-            .borrow()
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.list.borrow().iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// The line of a place, from 1.
@@ -404,23 +361,15 @@ impl Reporter {
     /// The bytes of a place, over several lines.
     pub fn slice(&self, place: Place) -> String {
         let sources = self.sources.borrow();
-        let text = sources
-            .0
-            .get(place.source as usize)
-            .map_or("", |s| s.text.as_str());
-        text.get(place.start as usize..place.end as usize)
-            .unwrap_or("")
-            .to_owned()
+        let text = sources.0.get(place.source as usize).map_or("", |s| s.text.as_str());
+        text.get(place.start as usize..place.end as usize).unwrap_or("").to_owned()
     }
 
     /// All problems, errors first, each in the order of the sources and of the text.
     pub fn finish(self) -> Problems {
         let mut list = self.list.into_inner();
         list.sort_by_key(|problem| (problem.severity, problem.place));
-        Problems {
-            list,
-            sources: self.sources.into_inner(),
-        }
+        Problems { list, sources: self.sources.into_inner() }
     }
 }
 
@@ -432,31 +381,16 @@ mod tests {
     fn a_problem_shows_its_code_place_excerpt_and_help() {
         let reporter = Reporter::default();
         reporter.add_source("a.yaml", "é: 1\nkez: 2\n");
-        let place = Place {
-            source: 0,
-            start: 6,
-            end: 9,
-        };
+        let place = Place { source: 0, start: 6, end: 9 };
         let help = Some("did you mean `key`?".to_owned());
-        reporter.error_with_help(
-            Code::UnknownKey,
-            place,
-            "`kez` is not known here",
-            help.clone(),
-        );
+        reporter.error_with_help(Code::UnknownKey, place, "`kez` is not known here", help.clone());
         reporter.error_with_help(Code::UnknownKey, place, "`kez` is not known here", help);
         let problems = reporter.finish();
         assert_eq!(problems.list.len(), 1, "told once");
         assert_eq!((problems.list[0].line, problems.list[0].column), (2, 1));
         assert_eq!(problems.list[0].found, "kez");
         let text = problems.render(false);
-        for part in [
-            "error[unknown-key]",
-            "a.yaml:2:1",
-            "kez: 2",
-            "^^^",
-            "did you mean `key`?",
-        ] {
+        for part in ["error[unknown-key]", "a.yaml:2:1", "kez: 2", "^^^", "did you mean `key`?"] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
     }
@@ -466,11 +400,7 @@ mod tests {
         let reporter = Reporter::default();
         reporter.add_source("a.yaml", "é");
         for (source, start, end) in [(0, 1, 1), (0, 9, 99), (7, 0, 1), (0, 5, 2)] {
-            reporter.error(
-                Code::Syntax,
-                Place { source, start, end },
-                format!("{source}{start}"),
-            );
+            reporter.error(Code::Syntax, Place { source, start, end }, format!("{source}{start}"));
         }
         assert!(!reporter.finish().render(true).is_empty());
     }

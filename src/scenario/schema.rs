@@ -11,13 +11,8 @@ const NAME: &str = "^[a-z][a-z0-9-]*$";
 /// The JSON Schema (draft 2020-12) of a scenario file.
 pub fn schema() -> Value {
     let mut schema = of(&SCENARIO);
-    let root = schema
-        .as_object_mut()
-        .expect("the schema of a map is an object");
-    root.insert(
-        "$schema".into(),
-        json!("https://json-schema.org/draft/2020-12/schema"),
-    );
+    let root = schema.as_object_mut().expect("the schema of a map is an object");
+    root.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".into(), json!("Blackstart scenario"));
     // What a file includes may have the rest of the keys.
     let required = root.remove("required").unwrap_or(json!([]));
@@ -32,11 +27,7 @@ fn of(shape: &'static Shape) -> Value {
         Shape::Choice(choice) => of_choice(choice),
         Shape::List { item, alone } => {
             let list = json!({ "type": "array", "items": of(item) });
-            if *alone {
-                json!({ "anyOf": [list, of(item)] })
-            } else {
-                list
-            }
+            if *alone { json!({ "anyOf": [list, of(item)] }) } else { list }
         }
         Shape::Map(fields) => of_map(fields),
         Shape::Named(below) => json!({
@@ -73,17 +64,10 @@ fn of_map(fields: &'static [Field]) -> Value {
         }
         properties.insert(field.key.into(), property);
     }
-    let required: Vec<&str> = fields
-        .iter()
-        .filter(|field| field.required)
-        .map(|field| field.key)
-        .collect();
+    let required: Vec<&str> =
+        fields.iter().filter(|field| field.required).map(|field| field.key).collect();
     // A map of optional keys alone may be left empty.
-    let kind = if required.is_empty() {
-        json!(["object", "null"])
-    } else {
-        json!("object")
-    };
+    let kind = if required.is_empty() { json!(["object", "null"]) } else { json!("object") };
     json!({
         "type": kind,
         "properties": properties,
@@ -101,11 +85,7 @@ fn of_choice(choice: &'static Choice) -> Value {
         let mut words: Vec<Value> = choice.words.iter().map(|word| json!(word)).collect();
         // YAML reads these two as truth values where the schema is looked at.
         words.extend(
-            choice
-                .words
-                .iter()
-                .filter_map(|word| word.parse::<bool>().ok())
-                .map(|b| json!(b)),
+            choice.words.iter().filter_map(|word| word.parse::<bool>().ok()).map(|b| json!(b)),
         );
         ways.push(json!({ "enum": words }));
     }
@@ -119,18 +99,10 @@ fn of_choice(choice: &'static Choice) -> Value {
             "additionalProperties": false,
         }));
     }
-    if ways.len() == 1 {
-        ways.remove(0)
-    } else {
-        json!({ "anyOf": ways })
-    }
+    if ways.len() == 1 { ways.remove(0) } else { json!({ "anyOf": ways }) }
 }
 
 fn of_unit(unit: Unit) -> Value {
-    let kind = if unit.bare() {
-        json!(["string", "number"])
-    } else {
-        json!("string")
-    };
+    let kind = if unit.bare() { json!(["string", "number"]) } else { json!("string") };
     json!({ "type": kind, "pattern": unit.pattern() })
 }

@@ -17,9 +17,7 @@ pub fn check(root: &Node, reporter: &Reporter) {
 /// Whether a name can be given to anything: `[a-z][a-z0-9-]*`.
 pub fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 struct Checker<'a> {
@@ -38,9 +36,7 @@ impl Checker<'_> {
             Shape::Choice(choice) => self.choice(node, choice, called, key),
             Shape::List { item, alone } => match &node.value {
                 Value::List(items) => {
-                    items
-                        .iter()
-                        .for_each(|node| self.node(node, item, called, node.place));
+                    items.iter().for_each(|node| self.node(node, item, called, node.place));
                 }
                 Value::Scalar(_) if *alone => self.node(node, item, called, key),
                 _ => self.wrong(node, called, key, "a list"),
@@ -87,8 +83,7 @@ impl Checker<'_> {
                 None => {
                     let message = format!("`{}` is not a key of {}", entry.key, quoted(called));
                     let help = suggest::help(&entry.key, fields.iter().map(|field| field.key));
-                    self.reporter
-                        .error_with_help(Code::UnknownKey, entry.key_place, message, help);
+                    self.reporter.error_with_help(Code::UnknownKey, entry.key_place, message, help);
                 }
             }
         }
@@ -96,8 +91,7 @@ impl Checker<'_> {
             if !entries.iter().any(|entry| entry.key == field.key) {
                 let message = format!("{} needs `{}`", quoted(called), field.key);
                 let help = Some(format!("{}: {}", field.key, field.doc));
-                self.reporter
-                    .error_with_help(Code::MissingKey, key, message, help);
+                self.reporter.error_with_help(Code::MissingKey, key, message, help);
             }
         }
     }
@@ -107,8 +101,7 @@ impl Checker<'_> {
             let message = format!("`{}` cannot be a name", entry.key);
             let help =
                 "a name is lower case: a letter, then letters, digits and hyphens".to_owned();
-            self.reporter
-                .error_with_help(Code::BadName, entry.key_place, message, Some(help));
+            self.reporter.error_with_help(Code::BadName, entry.key_place, message, Some(help));
         }
     }
 
@@ -117,8 +110,7 @@ impl Checker<'_> {
             Shape::Curve if time::second_of_day(&entry.key).is_none() => {
                 let message = format!("`{}` is not a clock time", entry.key);
                 let help = Some("write it like `\"09:30\"`".to_owned());
-                self.reporter
-                    .error_with_help(Code::BadTime, entry.key_place, message, help);
+                self.reporter.error_with_help(Code::BadTime, entry.key_place, message, help);
             }
             Shape::Moments if !is_moment(&entry.key) => {
                 let message = format!("`{}` is not a moment of a distribution", entry.key);
@@ -149,16 +141,9 @@ impl Checker<'_> {
                     let names = choice.kinds.iter().map(|kind| kind.key).collect::<Vec<_>>();
                     let message = format!("{} is exactly one of its kinds", quoted(called));
                     let help = suggest::help("", names);
-                    let place = if entries.is_empty() {
-                        node.place
-                    } else {
-                        entries[0].key_place
-                    };
-                    self.reporter
-                        .error_with_help(Code::WrongShape, place, message, help);
-                    entries
-                        .iter()
-                        .for_each(|entry| self.kind(entry, choice, called));
+                    let place = if entries.is_empty() { node.place } else { entries[0].key_place };
+                    self.reporter.error_with_help(Code::WrongShape, place, message, help);
+                    entries.iter().for_each(|entry| self.kind(entry, choice, called));
                 }
             },
             _ => {
@@ -177,14 +162,10 @@ impl Checker<'_> {
             Some(kind) => self.node(&entry.value, kind.shape, kind.key, entry.key_place),
             None => {
                 let message = format!("`{}` is not a kind of {}", entry.key, quoted(called));
-                let names = choice
-                    .kinds
-                    .iter()
-                    .map(|kind| kind.key)
-                    .chain(choice.words.iter().copied());
+                let names =
+                    choice.kinds.iter().map(|kind| kind.key).chain(choice.words.iter().copied());
                 let help = suggest::help(&entry.key, names);
-                self.reporter
-                    .error_with_help(Code::UnknownKey, entry.key_place, message, help);
+                self.reporter.error_with_help(Code::UnknownKey, entry.key_place, message, help);
             }
         }
     }
@@ -200,8 +181,7 @@ impl Checker<'_> {
                 for word in choice.words {
                     help.push_str(&format!(", or `{word}`"));
                 }
-                self.reporter
-                    .error_with_help(error.code, node.place, error.message, Some(help));
+                self.reporter.error_with_help(error.code, node.place, error.message, Some(help));
             }
             return;
         }
@@ -209,37 +189,23 @@ impl Checker<'_> {
         if choice.kinds.iter().any(|kind| kind.key == text) {
             let message = format!("`{text}` needs its values");
             let help = Some(format!("write it like `{{ {text}: {{ ... }} }}`"));
-            self.reporter
-                .error_with_help(Code::WrongShape, node.place, message, help);
+            self.reporter.error_with_help(Code::WrongShape, node.place, message, help);
             return;
         }
         let message = format!("`{text}` is not possible for {}", quoted(called));
         let help = suggest::help(text, choice.words.iter().copied().chain(kinds));
-        self.reporter
-            .error_with_help(Code::UnknownWord, node.place, message, help);
+        self.reporter.error_with_help(Code::UnknownWord, node.place, message, help);
     }
 
     fn wrong(&self, node: &Node, called: &str, key: Place, what: &str) {
-        let message = format!(
-            "{} must be {what}, not {}",
-            quoted(called),
-            node.described()
-        );
-        let place = if node.value == Value::Null {
-            key
-        } else {
-            node.place
-        };
+        let message = format!("{} must be {what}, not {}", quoted(called), node.described());
+        let place = if node.value == Value::Null { key } else { node.place };
         self.reporter.error(Code::WrongShape, place, message);
     }
 }
 
 fn quoted(called: &str) -> String {
-    if called == "the scenario" {
-        called.to_owned()
-    } else {
-        format!("`{called}`")
-    }
+    if called == "the scenario" { called.to_owned() } else { format!("`{called}`") }
 }
 
 /// `mean`, `median` or `pNN`.
@@ -251,8 +217,6 @@ fn is_moment(key: &str) -> bool {
 pub fn percentile(key: &str) -> Option<f64> {
     let digits = key.strip_prefix('p')?;
     let plain = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let share: f64 = plain
-        .then(|| format!("{digits}e-2").parse().ok())
-        .flatten()?;
+    let share: f64 = plain.then(|| format!("{digits}e-2").parse().ok()).flatten()?;
     (0.0..=1.0).contains(&share).then_some(share)
 }

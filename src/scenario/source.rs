@@ -23,14 +23,8 @@ const FILE_COUNT_MAX: usize = 64;
 
 /// The library that comes with the program.
 pub const LIBRARY: &[(&str, &str)] = &[
-    (
-        "library/us-backbone.yaml",
-        include_str!("../../scenarios/library/us-backbone.yaml"),
-    ),
-    (
-        "library/us-mailboxes.yaml",
-        include_str!("../../scenarios/library/us-mailboxes.yaml"),
-    ),
+    ("library/us-backbone.yaml", include_str!("../../scenarios/library/us-backbone.yaml")),
+    ("library/us-mailboxes.yaml", include_str!("../../scenarios/library/us-mailboxes.yaml")),
 ];
 
 /// Reads a file and all that it includes into one tree.
@@ -40,32 +34,20 @@ pub fn read_file(path: &Path, reporter: &Reporter) -> Option<Node> {
         Ok(text) => text,
         Err((code, message, offset)) => {
             let source = reporter.add_source(&shown, "");
-            let place = Place {
-                source,
-                start: offset,
-                end: offset,
-            };
+            let place = Place { source, start: offset, end: offset };
             reporter.error(code, place, format!("`{shown}` {message}"));
             return None;
         }
     };
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let identity = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let mut reader = Reader {
-        reporter,
-        stack: Vec::new(),
-        file_count: 0,
-    };
+    let mut reader = Reader { reporter, stack: Vec::new(), file_count: 0 };
     reader.tree(&shown, &text, identity, Some(folder))
 }
 
 /// Reads a text, which can include nothing but the library.
 pub fn read_text(name: &str, text: &str, reporter: &Reporter) -> Option<Node> {
-    let mut reader = Reader {
-        reporter,
-        stack: Vec::new(),
-        file_count: 0,
-    };
+    let mut reader = Reader { reporter, stack: Vec::new(), file_count: 0 };
     reader.tree(name, text, PathBuf::from(name), None)
 }
 
@@ -75,29 +57,20 @@ fn read(path: &Path) -> Result<String, (Code, String, u32)> {
         |error: std::io::Error| (Code::Unreadable, format!("cannot be read: {error}"), 0);
     let about = fs::metadata(path).map_err(unreadable)?;
     if about.is_dir() {
-        return Err((
-            Code::Directory,
-            "is a directory, not a scenario file".to_owned(),
-            0,
-        ));
+        return Err((Code::Directory, "is a directory, not a scenario file".to_owned(), 0));
     }
     if !about.is_file() {
         return Err((Code::Unreadable, "is not a regular file".to_owned(), 0));
     }
-    let too_large = (
-        Code::TooLarge,
-        format!("is larger than {} MiB", FILE_SIZE_MAX / (1024 * 1024)),
-        0,
-    );
+    let too_large =
+        (Code::TooLarge, format!("is larger than {} MiB", FILE_SIZE_MAX / (1024 * 1024)), 0);
     if about.len() > FILE_SIZE_MAX {
         return Err(too_large);
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     // The file may have grown since; one byte more than the limit tells.
-    file.take(FILE_SIZE_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(FILE_SIZE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_SIZE_MAX {
         return Err(too_large);
     }
@@ -105,24 +78,12 @@ fn read(path: &Path) -> Result<String, (Code, String, u32)> {
         return Err((Code::Empty, "is empty".to_owned(), 0));
     }
     if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
-        return Err((
-            Code::Binary,
-            format!("is not a text: byte {at} is zero"),
-            at as u32,
-        ));
+        return Err((Code::Binary, format!("is not a text: byte {at} is zero"), at as u32));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count()
-            + 1;
-        (
-            Code::NotUtf8,
-            format!("is not UTF-8: line {line}, byte {at} of the file"),
-            at as u32,
-        )
+        let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        (Code::NotUtf8, format!("is not UTF-8: line {line}, byte {at} of the file"), at as u32)
     })
 }
 
@@ -146,9 +107,8 @@ impl Reader<'_> {
         self.stack.push(identity);
         let mut merged = Node::empty_map(own.place);
         for item in own.get("include").map(Node::items).unwrap_or(&[]) {
-            if let Some(below) = item
-                .text()
-                .and_then(|wanted| self.include(wanted, item.place, folder.as_deref()))
+            if let Some(below) =
+                item.text().and_then(|wanted| self.include(wanted, item.place, folder.as_deref()))
             {
                 overlay::merge(&mut merged, &below, &SCENARIO);
             }
@@ -171,9 +131,7 @@ impl Reader<'_> {
         }
         if let Some((name, text)) = LIBRARY.iter().find(|(name, _)| *name == wanted) {
             let identity = PathBuf::from(name);
-            return self
-                .once(&identity, place)
-                .then(|| self.tree(name, text, identity, None))?;
+            return self.once(&identity, place).then(|| self.tree(name, text, identity, None))?;
         }
         let path = self.allowed(wanted, place, folder)?;
         if !self.once(&path, place) {
@@ -186,8 +144,7 @@ impl Reader<'_> {
                 self.tree(&shown.display().to_string(), &text, path, below)
             }
             Err((code, message, _)) => {
-                self.reporter
-                    .error(code, place, format!("`{wanted}` {message}"));
+                self.reporter.error(code, place, format!("`{wanted}` {message}"));
                 None
             }
         }
@@ -208,8 +165,7 @@ impl Reader<'_> {
         let names = LIBRARY.iter().map(|(name, _)| *name);
         let help = || suggest::help(wanted, names.clone());
         let escape = |message: String| {
-            self.reporter
-                .error_with_help(Code::IncludeEscape, place, message, help());
+            self.reporter.error_with_help(Code::IncludeEscape, place, message, help());
             None
         };
         let Some(folder) = folder else {
@@ -217,21 +173,14 @@ impl Reader<'_> {
                 "`{wanted}` is not in the library, and nothing else can be here"
             ));
         };
-        let plain = Path::new(wanted)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
+        let plain = Path::new(wanted).components().all(|part| matches!(part, Component::Normal(_)));
         if !plain || wanted.contains('\\') {
             return escape(format!("`{wanted}` is not below the folder of this file"));
         }
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let Ok(real) = fs::canonicalize(folder.join(wanted)) else {
             let message = format!("there is no file `{wanted}` below the folder of this file");
-            self.reporter
-                .error_with_help(Code::Unreadable, place, message, help());
+            self.reporter.error_with_help(Code::Unreadable, place, message, help());
             return None;
         };
         let inside = fs::canonicalize(folder).is_ok_and(|folder| real.starts_with(folder));
@@ -265,12 +214,6 @@ mod tests {
         read_text("t", "include: [library/us-backbon.yaml]", &reporter);
         let problems = reporter.finish();
         assert_eq!(problems.list[0].code, Code::IncludeEscape);
-        assert!(
-            problems.list[0]
-                .help
-                .as_ref()
-                .unwrap()
-                .contains("us-backbone")
-        );
+        assert!(problems.list[0].help.as_ref().unwrap().contains("us-backbone"));
     }
 }

@@ -25,16 +25,9 @@ pub fn help<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Op
     if candidates.is_empty() {
         return None;
     }
-    let listed: Vec<String> = candidates
-        .iter()
-        .take(LISTED_COUNT_MAX)
-        .map(|c| format!("`{c}`"))
-        .collect();
-    let more = if candidates.len() > LISTED_COUNT_MAX {
-        ", ..."
-    } else {
-        ""
-    };
+    let listed: Vec<String> =
+        candidates.iter().take(LISTED_COUNT_MAX).map(|c| format!("`{c}`")).collect();
+    let more = if candidates.len() > LISTED_COUNT_MAX { ", ..." } else { "" };
     Some(format!("possible here: {}{more}", listed.join(", ")))
 }
 

@@ -32,18 +32,14 @@ impl Start {
     pub fn parse(text: &str, warmup: SimDuration) -> Result<Start, String> {
         let text = text.trim();
         let bracket = text.find('[').filter(|_| text.ends_with(']')).ok_or_else(|| {
-            format!("`{text}` names no time zone; write it like `2014-06-23T06:00[America/New_York]`")
+            format!(
+                "`{text}` names no time zone; write it like `2014-06-23T06:00[America/New_York]`"
+            )
         })?;
         let zone_name = &text[bracket + 1..text.len() - 1];
         let zone = zone(zone_name)?;
         let (civil, instant) = dated(&text[..bracket], &zone)?;
-        Ok(Start {
-            zone,
-            zone_name: zone_name.to_owned(),
-            civil,
-            instant,
-            warmup,
-        })
+        Ok(Start { zone, zone_name: zone_name.to_owned(), civil, instant, warmup })
     }
 
     /// The start itself, from t = 0.
@@ -66,9 +62,7 @@ impl Start {
     /// # Errors
     /// If there is no such zone.
     pub fn offset_s(&self, zone_name: &str) -> Result<i64, String> {
-        Ok(i64::from(
-            zone(zone_name)?.to_offset(self.instant).seconds(),
-        ))
+        Ok(i64::from(zone(zone_name)?.to_offset(self.instant).seconds()))
     }
 
     /// A moment from t = 0.
@@ -82,11 +76,7 @@ impl Start {
         }
         if let Some(time) = clock_time(text) {
             let today = self.civil.date();
-            let date = if time >= self.civil.time() {
-                today
-            } else {
-                next(today, 1)?
-            };
+            let date = if time >= self.civil.time() { today } else { next(today, 1)? };
             return self.at(DateTime::from_parts(date, time), text);
         }
         if is_dated(text) {
@@ -104,11 +94,7 @@ impl Start {
     fn on_day(&self, text: &str, rest: &str) -> Result<SimTime, String> {
         let not = || format!("`{text}` is not a time");
         let (day, time) = rest.trim().split_once(' ').ok_or_else(not)?;
-        let day: i32 = day
-            .parse()
-            .ok()
-            .filter(|day| (1..=366).contains(day))
-            .ok_or_else(not)?;
+        let day: i32 = day.parse().ok().filter(|day| (1..=366).contains(day)).ok_or_else(not)?;
         let time = clock_time(time.trim()).ok_or_else(not)?;
         let date = next(self.civil.date(), day - 1)?;
         self.at(DateTime::from_parts(date, time), text)
@@ -164,8 +150,7 @@ fn zone(name: &str) -> Result<TimeZone, String> {
 }
 
 fn next(date: Date, days: i32) -> Result<Date, String> {
-    date.checked_add(jiff::Span::new().days(days))
-        .map_err(|error| error.to_string())
+    date.checked_add(jiff::Span::new().days(days)).map_err(|error| error.to_string())
 }
 
 /// A local time, with or without its offset from UTC, in a zone.
@@ -184,9 +169,7 @@ fn dated(text: &str, zone: &TimeZone) -> Result<(DateTime, Timestamp), String> {
             .or_else(|_| text[..text.rfind(['+', '-']).unwrap_or(text.len())].parse())
             .map_err(|_| wrong())?;
         if written != civil && !text.ends_with(['Z', 'z']) {
-            return Err(format!(
-                "at `{text}` the zone's offset from UTC is {offset}"
-            ));
+            return Err(format!("at `{text}` the zone's offset from UTC is {offset}"));
         }
         return Ok((civil, instant));
     }
@@ -198,11 +181,7 @@ fn unambiguous(civil: DateTime, zone: &TimeZone) -> Result<Timestamp, String> {
     let ambiguous = zone.to_ambiguous_timestamp(civil);
     if ambiguous.is_ambiguous() {
         let gap = matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
-        let why = if gap {
-            "does not exist"
-        } else {
-            "exists twice"
-        };
+        let why = if gap { "does not exist" } else { "exists twice" };
         return Err(format!(
             "{civil} {why}: the clocks change then; write the offset from `start`, or from UTC"
         ));
@@ -248,12 +227,7 @@ mod tests {
     #[test]
     fn hours_that_the_clocks_skip_or_repeat_are_refused() {
         let spring = start("2014-03-08T12:00[America/New_York]");
-        assert!(
-            spring
-                .moment("day 2 02:30")
-                .unwrap_err()
-                .contains("does not exist")
-        );
+        assert!(spring.moment("day 2 02:30").unwrap_err().contains("does not exist"));
         assert_eq!(hours(&spring, "day 2 03:30"), 14.5);
         let autumn = start("2014-11-01T12:00[America/New_York]");
         assert!(autumn.moment("01:30").unwrap_err().contains("exists twice"));
@@ -280,12 +254,8 @@ mod tests {
             let message = start.moment(text).unwrap_err();
             assert!(message.contains(part), "{text}: {message}");
         }
-        for text in [
-            "2014-06-23T06:00",
-            "x[America/New_York]",
-            "2014-06-23T06:00[Moon/Base]",
-            "[",
-        ] {
+        for text in ["2014-06-23T06:00", "x[America/New_York]", "2014-06-23T06:00[Moon/Base]", "["]
+        {
             assert!(Start::parse(text, SimDuration::ZERO).is_err(), "{text}");
         }
     }

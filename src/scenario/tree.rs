@@ -41,10 +41,7 @@ pub struct Entry {
 impl Node {
     /// An empty map at `place`.
     pub fn empty_map(place: Place) -> Node {
-        Node {
-            place,
-            value: Value::Map(Vec::new()),
-        }
+        Node { place, value: Value::Map(Vec::new()) }
     }
 
     /// The value of `key`, if this is a map that has it.

@@ -62,14 +62,8 @@ const TIMES: &[(&str, f64)] = &[
     ("h", 3_600.0),
     ("d", 86_400.0),
 ];
-const BANDWIDTHS: &[(&str, f64)] = &[
-    ("bps", 1.0),
-    ("kbps", 1e3),
-    ("Mbps", 1e6),
-    ("Gbps", 1e9),
-    ("Tbps", 1e12),
-    ("Pbps", 1e15),
-];
+const BANDWIDTHS: &[(&str, f64)] =
+    &[("bps", 1.0), ("kbps", 1e3), ("Mbps", 1e6), ("Gbps", 1e9), ("Tbps", 1e12), ("Pbps", 1e15)];
 const BYTES: &[(&str, f64)] = &[
     ("B", 1.0),
     ("kB", 1e3),
@@ -134,18 +128,12 @@ impl Unit {
 
     /// Whether a bare number is complete.
     pub fn bare(self) -> bool {
-        matches!(
-            self,
-            Unit::Factor | Unit::Count(..) | Unit::Degrees | Unit::Scale
-        )
+        matches!(self, Unit::Factor | Unit::Count(..) | Unit::Degrees | Unit::Scale)
     }
 
     fn factor_of(self, suffix: &str) -> Option<f64> {
         let find = |table: &[(&str, f64)]| {
-            table
-                .iter()
-                .find(|(unit, _)| *unit == suffix)
-                .map(|(_, factor)| *factor)
+            table.iter().find(|(unit, _)| *unit == suffix).map(|(_, factor)| *factor)
         };
         match self {
             Unit::Duration => find(TIMES),
@@ -163,10 +151,7 @@ impl Unit {
             Unit::Count(..) => find(PREFIXES),
             Unit::MailboxMinutes => {
                 let prefix = suffix.strip_suffix("mailbox-min")?.trim();
-                PREFIXES
-                    .iter()
-                    .find(|(unit, _)| *unit == prefix)
-                    .map(|(_, factor)| *factor)
+                PREFIXES.iter().find(|(unit, _)| *unit == prefix).map(|(_, factor)| *factor)
             }
             Unit::Degrees => (suffix.is_empty()).then_some(1.0),
             Unit::Scale => None,
@@ -207,19 +192,11 @@ pub fn parse_count(text: &str, min: u64, max: u64) -> Result<u64, UnitError> {
             let value = one(Unit::Count(min, max), text)?;
             if value.fract() != 0.0 {
                 let message = format!("`{text}` is not a whole number");
-                return Err(error(
-                    Code::OutOfRange,
-                    message,
-                    "only whole ones can be had here",
-                ));
+                return Err(error(Code::OutOfRange, message, "only whole ones can be had here"));
             }
             if value > COUNT_MAX {
                 let message = format!("`{text}` is more than can be counted");
-                return Err(error(
-                    Code::OutOfRange,
-                    message,
-                    "the largest count is 2^53",
-                ));
+                return Err(error(Code::OutOfRange, message, "the largest count is 2^53"));
             }
             value as u64
         }
@@ -231,11 +208,7 @@ pub fn parse_count(text: &str, min: u64, max: u64) -> Result<u64, UnitError> {
         } else {
             format!("between {min} and {max}")
         };
-        return Err(UnitError {
-            code: Code::OutOfRange,
-            message,
-            help: Some(help),
-        });
+        return Err(UnitError { code: Code::OutOfRange, message, help: Some(help) });
     }
     Ok(count)
 }
@@ -250,17 +223,11 @@ pub fn parse_duration(text: &str) -> Result<SimDuration, UnitError> {
     loop {
         let number_end = number_length(rest);
         let after = rest[number_end..].trim_start();
-        let unit_end = after
-            .find(|c: char| !c.is_alphabetic())
-            .unwrap_or(after.len());
+        let unit_end = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
         let next = after[unit_end..].trim_start();
         // What follows a part must be another part; else the whole text is at fault.
         let another = number_end > 0 && unit_end > 0 && number_length(next) > 0;
-        let part = if next.is_empty() || another {
-            &rest[..rest.len() - next.len()]
-        } else {
-            text
-        };
+        let part = if next.is_empty() || another { &rest[..rest.len() - next.len()] } else { text };
         seconds += one(Unit::Duration, part.trim_end())?;
         rest = next;
         if rest.is_empty() {
@@ -287,16 +254,10 @@ fn parse_scale(text: &str) -> Result<u64, UnitError> {
         None if text == "1" => Some(1),
         _ => None,
     };
-    denominator
-        .filter(|&n| (1..=1_000_000_000).contains(&n))
-        .ok_or_else(|| {
-            let message = format!("`{text}` is not a scale");
-            error(
-                Code::NotANumber,
-                message,
-                "a scale is `1` or `1/N` with a whole N, such as `1/1000`",
-            )
-        })
+    denominator.filter(|&n| (1..=1_000_000_000).contains(&n)).ok_or_else(|| {
+        let message = format!("`{text}` is not a scale");
+        error(Code::NotANumber, message, "a scale is `1` or `1/N` with a whole N, such as `1/1000`")
+    })
 }
 
 /// Characters of the number that `text` begins with.
@@ -313,10 +274,7 @@ fn number_length(text: &str) -> usize {
     let exponent = &bytes[at..];
     if let [b'e' | b'E', rest @ ..] = exponent {
         let sign = usize::from(matches!(rest.first(), Some(b'+' | b'-')));
-        let digits = rest[sign..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count();
+        let digits = rest[sign..].iter().take_while(|b| b.is_ascii_digit()).count();
         if digits > 0 {
             at += 1 + sign + digits;
         }
@@ -327,9 +285,7 @@ fn number_length(text: &str) -> usize {
 /// One number with one unit.
 fn one(unit: Unit, text: &str) -> Result<f64, UnitError> {
     let length = number_length(text);
-    let lower = text
-        .trim_start_matches(['+', '-', '.'])
-        .to_ascii_lowercase();
+    let lower = text.trim_start_matches(['+', '-', '.']).to_ascii_lowercase();
     if ["inf", "nan"].iter().any(|word| lower.starts_with(word)) && length == 0 {
         let message = format!("`{text}` is not a finite number");
         return Err(error_of(Code::NotFinite, message, unit));
@@ -350,9 +306,9 @@ fn one(unit: Unit, text: &str) -> Result<f64, UnitError> {
     let suffix = text[length..].trim();
     match unit.factor_of(suffix) {
         // Read as hundredths, not divided by 100: 99.9% is the number nearest to 0.999.
-        Some(_) if suffix == "%" => Ok(format!("{}e-2", &text[..length])
-            .parse()
-            .unwrap_or(number / 100.0)),
+        Some(_) if suffix == "%" => {
+            Ok(format!("{}e-2", &text[..length]).parse().unwrap_or(number / 100.0))
+        }
         Some(factor) if (number * factor).is_finite() => Ok(scaled(number, factor)),
         Some(_) => {
             let message = format!("`{text}` is too large to be a number");
@@ -364,11 +320,7 @@ fn one(unit: Unit, text: &str) -> Result<f64, UnitError> {
         }
         None => {
             let message = format!("`{text}` is not {}", unit.called());
-            Err(UnitError {
-                code: Code::WrongUnit,
-                message,
-                help: Some(unit_help(unit, text)),
-            })
+            Err(UnitError { code: Code::WrongUnit, message, help: Some(unit_help(unit, text)) })
         }
     }
 }
@@ -394,19 +346,11 @@ fn unit_help(unit: Unit, text: &str) -> String {
 }
 
 fn error_of(code: Code, message: String, unit: Unit) -> UnitError {
-    UnitError {
-        code,
-        message,
-        help: Some(format!("write it like {}", unit.examples())),
-    }
+    UnitError { code, message, help: Some(format!("write it like {}", unit.examples())) }
 }
 
 fn error(code: Code, message: String, help: &str) -> UnitError {
-    UnitError {
-        code,
-        message,
-        help: Some(help.to_owned()),
-    }
+    UnitError { code, message, help: Some(help.to_owned()) }
 }
 
 #[cfg(test)]
@@ -481,12 +425,7 @@ mod tests {
             (Unit::Bandwidth, "5GB", Code::WrongUnit, "bits"),
             (Unit::Count(1, 9), "10", Code::OutOfRange, "between 1 and 9"),
             (Unit::Count(0, 9), "1.5", Code::OutOfRange, ""),
-            (
-                Unit::Count(0, u64::MAX),
-                "5m",
-                Code::WrongUnit,
-                "`M` is a million",
-            ),
+            (Unit::Count(0, u64::MAX), "5m", Code::WrongUnit, "`M` is a million"),
             (Unit::Factor, "nan", Code::NotFinite, ""),
             (Unit::Scale, "0.001", Code::NotANumber, "1/N"),
             (Unit::Scale, "1/0", Code::NotANumber, ""),
@@ -494,10 +433,7 @@ mod tests {
         for (unit, text, code, help) in cases {
             let error = parse(unit, text).unwrap_err();
             assert_eq!(error.code, code, "{text}: {error:?}");
-            assert!(
-                error.help.as_ref().unwrap().contains(help),
-                "{text}: {error:?}"
-            );
+            assert!(error.help.as_ref().unwrap().contains(help), "{text}: {error:?}");
         }
     }
 }

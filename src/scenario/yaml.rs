@@ -37,16 +37,8 @@ pub fn parse(text: &str, source: u32, reporter: &Reporter) -> Option<Node> {
         }
     }
     if builder.root.is_none() {
-        let whole = Place {
-            source,
-            start: 0,
-            end: 0,
-        };
-        reporter.error(
-            Code::Empty,
-            whole,
-            "there is nothing in this file but space and comments",
-        );
+        let whole = Place { source, start: 0, end: 0 };
+        reporter.error(Code::Empty, whole, "there is nothing in this file but space and comments");
     }
     builder.root
 }
@@ -54,37 +46,20 @@ pub fn parse(text: &str, source: u32, reporter: &Reporter) -> Option<Node> {
 fn place_of(source: u32, span: &Span) -> Place {
     let start = span.start.byte_offset().unwrap_or(0) as u32;
     let end = span.end.byte_offset().unwrap_or(0) as u32;
-    Place {
-        source,
-        start,
-        end: end.max(start),
-    }
+    Place { source, start, end: end.max(start) }
 }
 
 fn syntax_error(error: &ScanError, source: u32, reporter: &Reporter) {
     let start = error.marker().byte_offset().unwrap_or(0) as u32;
-    let place = Place {
-        source,
-        start,
-        end: start + 1,
-    };
+    let place = Place { source, start, end: start + 1 };
     let message = format!("this is not YAML: {}", error.info());
     reporter.error(Code::Syntax, place, message);
 }
 
 /// A map or list that is still open.
 enum Frame {
-    List {
-        place: Place,
-        anchor: usize,
-        items: Vec<Node>,
-    },
-    Map {
-        place: Place,
-        anchor: usize,
-        entries: Vec<Entry>,
-        key: Option<(String, Place)>,
-    },
+    List { place: Place, anchor: usize, items: Vec<Node> },
+    Map { place: Place, anchor: usize, entries: Vec<Entry>, key: Option<(String, Place)> },
 }
 
 struct Builder<'a> {
@@ -122,30 +97,15 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
                 let null = plain && matches!(&*text, "" | "~" | "null");
-                let value = if null {
-                    Value::Null
-                } else {
-                    Value::Scalar(text.into_owned())
-                };
+                let value = if null { Value::Null } else { Value::Scalar(text.into_owned()) };
                 self.add(Node { place, value }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.opens(
-                Frame::List {
-                    place,
-                    anchor,
-                    items: Vec::new(),
-                },
-                place,
-            ),
-            Event::MappingStart(_, anchor, _) => self.opens(
-                Frame::Map {
-                    place,
-                    anchor,
-                    entries: Vec::new(),
-                    key: None,
-                },
-                place,
-            ),
+            Event::SequenceStart(_, anchor, _) => {
+                self.opens(Frame::List { place, anchor, items: Vec::new() }, place)
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.opens(Frame::Map { place, anchor, entries: Vec::new(), key: None }, place)
+            }
             Event::SequenceEnd | Event::MappingEnd => self.closes(place),
             Event::Alias(anchor) => self.alias(anchor, place),
             _ => Some(()),
@@ -182,17 +142,8 @@ impl<'a> Builder<'a> {
 
     fn closes(&mut self, end: Place) -> Option<()> {
         let (mut place, anchor, value) = match self.open.pop()? {
-            Frame::List {
-                place,
-                anchor,
-                items,
-            } => (place, anchor, Value::List(items)),
-            Frame::Map {
-                place,
-                anchor,
-                entries,
-                ..
-            } => (place, anchor, Value::Map(entries)),
+            Frame::List { place, anchor, items } => (place, anchor, Value::List(items)),
+            Frame::Map { place, anchor, entries, .. } => (place, anchor, Value::Map(entries)),
         };
         place.end = end.end.max(place.end);
         self.add(Node { place, value }, anchor)
@@ -200,11 +151,7 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, anchor: usize, place: Place) -> Option<()> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
-            self.reporter.error(
-                Code::Syntax,
-                place,
-                "an alias of something that is still open",
-            );
+            self.reporter.error(Code::Syntax, place, "an alias of something that is still open");
             return None;
         };
         let (node, size) = (node, *size);
@@ -252,11 +199,7 @@ impl<'a> Builder<'a> {
                     if let Some(first) = entries.iter().find(|entry| entry.key == text) {
                         duplicate(self.reporter, &text, first.key_place, key_place);
                     } else {
-                        entries.push(Entry {
-                            key: text,
-                            key_place,
-                            value: node,
-                        });
+                        entries.push(Entry { key: text, key_place, value: node });
                     }
                 }
             },
@@ -298,12 +241,7 @@ mod tests {
         let reporter = Reporter::default();
         let source = reporter.add_source("t.yaml", text);
         parse(text, source, &reporter);
-        reporter
-            .finish()
-            .list
-            .iter()
-            .map(|p| (p.code, p.line, p.column))
-            .collect()
+        reporter.finish().list.iter().map(|p| (p.code, p.line, p.column)).collect()
     }
 
     #[test]
@@ -313,10 +251,7 @@ mod tests {
         reporter.add_source("t.yaml", text);
         let root = parse(text, 0, &reporter).unwrap();
         let at = root.at(&["a", "at"]).unwrap();
-        assert_eq!(
-            (at.text(), &*reporter.slice(at.place)),
-            (Some("10:50"), "\"10:50\"")
-        );
+        assert_eq!((at.text(), &*reporter.slice(at.place)), (Some("10:50"), "\"10:50\""));
         let items = root.get("list").unwrap().items();
         assert_eq!(reporter.slice(items[0].place), "é");
         assert_eq!(reporter.slice(items[1].items()[1].place), "2");
@@ -345,16 +280,9 @@ mod tests {
             problems(&format!("a: {}1{}", "[".repeat(99), "]".repeat(99)))[0].0,
             Code::TooDeep
         );
-        let block: String = (0..99)
-            .map(|level| format!("{}a:\n", " ".repeat(level)))
-            .collect();
+        let block: String = (0..99).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
         assert_eq!(problems(&block)[0].0, Code::TooDeep);
-        let chain: String = (1..40)
-            .map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1))
-            .collect();
-        assert_eq!(
-            problems(&format!("a0: &a0 [1]\n{chain}"))[0].0,
-            Code::TooDeep
-        );
+        let chain: String = (1..40).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).collect();
+        assert_eq!(problems(&format!("a0: &a0 [1]\n{chain}"))[0].0, Code::TooDeep);
     }
 }

@@ -163,7 +163,7 @@ impl Exact {
 
     /// Moves all requests on until `until` (events at `until` itself wait).
     pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
-        // Nothing is before t = 0, where control can act already.
+        // Control can act at t = 0, before anything has happened.
         let Some(limit) = until.0.checked_sub(1).map(SimTime) else { return };
         while let Some((now, event)) = self.calendar.pop_until(limit) {
             self.cost.events += 1;

@@ -29,7 +29,8 @@ pub struct Row<'a> {
 impl Table {
     /// Reads a table: a header and rows, separated by commas.
     pub fn new(text: &'static str) -> Table {
-        let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let mut lines = lines.map(|line| line.split(',').collect::<Vec<_>>());
         Table { header: lines.next().expect("a header"), rows: lines.collect() }
     }
 

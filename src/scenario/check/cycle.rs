@@ -10,25 +10,13 @@ pub fn calls(scenario: &Scenario, context: &Context<'_>) {
     let edges: Vec<Vec<usize>> = scenario
         .services
         .iter()
-        .map(|service| {
-            service
-                .calls
-                .iter()
-                .map(|call| call.service.index())
-                .collect()
-        })
+        .map(|service| service.calls.iter().map(|call| call.service.index()).collect())
         .collect();
     for circle in circles(&edges) {
-        let names: Vec<&str> = circle
-            .iter()
-            .map(|&index| scenario.services[index].name.as_str())
-            .collect();
+        let names: Vec<&str> =
+            circle.iter().map(|&index| scenario.services[index].name.as_str()).collect();
         let (last, first) = (names[names.len() - 1], names[0]);
-        let calls = context
-            .tree
-            .at(&["services", last, "calls"])
-            .map(Node::items)
-            .unwrap_or(&[]);
+        let calls = context.tree.at(&["services", last, "calls"]).map(Node::items).unwrap_or(&[]);
         let closing = calls
             .iter()
             .filter_map(|call| call.get("service"))
@@ -50,19 +38,11 @@ pub fn steps(scenario: &Scenario, context: &Context<'_>) {
             })
             .collect()
     };
-    let edges: Vec<Vec<usize>> = scenario
-        .runbook
-        .iter()
-        .map(|step| after(&step.after))
-        .collect();
+    let edges: Vec<Vec<usize>> = scenario.runbook.iter().map(|step| after(&step.after)).collect();
     for circle in circles(&edges) {
-        let names: Vec<&str> = circle
-            .iter()
-            .map(|&index| scenario.runbook[index].name.as_str())
-            .collect();
-        let last = context
-            .tree
-            .at(&["runbook", names[names.len() - 1], "after"]);
+        let names: Vec<&str> =
+            circle.iter().map(|&index| scenario.runbook[index].name.as_str()).collect();
+        let last = context.tree.at(&["runbook", names[names.len() - 1], "after"]);
         let place = last.map_or(context.place(&["runbook", names[0]]), |after| after.place);
         let message = format!("steps wait for each other in a circle: {}", chain(&names));
         context.reporter.error(Code::AfterCycle, place, message);
@@ -121,14 +101,8 @@ mod tests {
 
     #[test]
     fn circles_are_found_once_and_chains_are_not() {
-        assert_eq!(
-            circles(&[vec![1], vec![2], vec![]]),
-            Vec::<Vec<usize>>::new()
-        );
-        assert_eq!(
-            circles(&[vec![1, 2], vec![2], vec![]]),
-            Vec::<Vec<usize>>::new()
-        );
+        assert_eq!(circles(&[vec![1], vec![2], vec![]]), Vec::<Vec<usize>>::new());
+        assert_eq!(circles(&[vec![1, 2], vec![2], vec![]]), Vec::<Vec<usize>>::new());
         assert_eq!(circles(&[vec![1], vec![2], vec![1]]), [vec![1, 2]]);
         assert_eq!(circles(&[vec![0]]), [vec![0]]);
         assert_eq!(circles(&[vec![7]]), Vec::<Vec<usize>>::new());

@@ -17,8 +17,7 @@ impl Token<'_> {
 
     /// Whether it begins like a number.
     pub fn is_number(&self) -> bool {
-        self.text
-            .starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
+        self.text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
     }
 }
 
@@ -32,10 +31,7 @@ pub fn tokens(text: &str) -> Vec<Token<'_>> {
             continue;
         }
         let length = length(&text[at..], first);
-        tokens.push(Token {
-            text: &text[at..at + length],
-            start: at,
-        });
+        tokens.push(Token { text: &text[at..at + length], start: at });
         at += length;
     }
     tokens

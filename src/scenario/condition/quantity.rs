@@ -9,37 +9,22 @@ use crate::scenario::unit::{self, Unit};
 
 /// Name, measure, and the keys that narrow it.
 const QUANTITIES: &[(&str, Measure, &[&str])] = &[
-    (
-        "success_rate",
-        Measure::SuccessRate,
-        &["region", "operation", "site", "seen_by"],
-    ),
-    (
-        "latency",
-        Measure::Latency(0.99),
-        &["quantile", "region", "operation", "site", "seen_by"],
-    ),
+    ("success_rate", Measure::SuccessRate, &["region", "operation", "site", "seen_by"]),
+    ("latency", Measure::Latency(0.99), &["quantile", "region", "operation", "site", "seen_by"]),
     ("utilisation", Measure::Utilisation, &["site", "service"]),
     ("queue", Measure::Queue, &["site", "service"]),
     ("backlog", Measure::Backlog, &["pipeline"]),
     ("oldest_message", Measure::OldestMessage, &["pipeline"]),
     ("sessions", Measure::Sessions, &["region"]),
     ("loss", Measure::Loss, &["site"]),
-    (
-        "amplification",
-        Measure::Amplification,
-        &["region", "operation"],
-    ),
+    ("amplification", Measure::Amplification, &["region", "operation"]),
     ("demand", Measure::Demand, &["region", "operation"]),
     ("unhealthy", Measure::Unhealthy, &["region", "site"]),
 ];
 
 /// Words that stand for a vantage.
-const VANTAGES: &[(&str, Vantage)] = &[
-    ("client", Vantage::Client),
-    ("probes", Vantage::Probes),
-    ("server", Vantage::Server),
-];
+const VANTAGES: &[(&str, Vantage)] =
+    &[("client", Vantage::Client), ("probes", Vantage::Probes), ("server", Vantage::Server)];
 
 /// The unit that a measure is compared in.
 pub fn unit(measure: Measure) -> Unit {
@@ -60,19 +45,13 @@ impl<'a> Parser<'a> {
     /// `quant` of the grammar.
     pub(super) fn quantity(&mut self) -> Option<Quantity> {
         let token = self.next();
-        let name = token
-            .filter(|token| token.is_word())
-            .map_or("", |token| token.text);
+        let name = token.filter(|token| token.is_word()).map_or("", |token| token.text);
         if name == "projected" {
             return self.projected(token);
         }
         if name == "availability" {
             let help = "it is known only afterwards; use `success_rate` here".to_owned();
-            return self.fail(
-                token,
-                "`availability` is for targets".to_owned(),
-                Some(help),
-            );
+            return self.fail(token, "`availability` is for targets".to_owned(), Some(help));
         }
         let Some(&(_, measure, keys)) = QUANTITIES.iter().find(|(known, ..)| *known == name) else {
             let known: Vec<&str> = QUANTITIES.iter().map(|(known, ..)| *known).collect();
@@ -127,9 +106,7 @@ impl<'a> Parser<'a> {
         };
         if let Some(why_not) = why_not {
             let message = format!("`projected` is not possible here: {why_not}");
-            self.context
-                .reporter
-                .error(crate::scenario::problem::Code::Condition, place, message);
+            self.context.reporter.error(crate::scenario::problem::Code::Condition, place, message);
             return None;
         }
         quantity.projected = true;
@@ -166,10 +143,7 @@ impl<'a> Parser<'a> {
             }
             "pipeline" => {
                 let id = self.context.id_of(Kind::Pipeline, name, place)?;
-                quantity
-                    .operation
-                    .replace(self.context.delivery(id))
-                    .is_some()
+                quantity.operation.replace(self.context.delivery(id)).is_some()
             }
             "quantile" => {
                 let share = percentile(name).or_else(|| unit::parse(Unit::Share, name).ok());

@@ -8,17 +8,9 @@ use crate::scenario::unit::Unit;
 
 /// A client.
 pub static CLIENT: Shape = Shape::Map(&[
-    may(
-        "connects",
-        &NAME,
-        "The name it connects to. Default: the only one there is.",
-    ),
+    may("connects", &NAME, "The name it connects to. Default: the only one there is."),
     may("session", &SESSION, "Its session. Default: none."),
-    need(
-        "operations",
-        &Shape::Named(&OPERATION),
-        "What its users do.",
-    ),
+    need("operations", &Shape::Named(&OPERATION), "What its users do."),
 ]);
 
 static SESSION: Shape = Shape::Map(&[
@@ -26,37 +18,17 @@ static SESSION: Shape = Shape::Map(&[
     need("keepalive", &DURATION, "Time between keepalives."),
     need(
         "lost_after",
-        &Shape::Choice(Choice {
-            unit: Some(Unit::Duration),
-            words: &["never"],
-            kinds: &[],
-        }),
+        &Shape::Choice(Choice { unit: Some(Unit::Duration), words: &["never"], kinds: &[] }),
         "From the first keepalive unanswered to the session given up.",
     ),
 ]);
 
 static OPERATION: Shape = Shape::Map(&[
     need("enters", &NAME, "The service that its requests arrive at."),
-    may(
-        "cost",
-        &FACTOR,
-        "Factor on the service time there. Default: 1x.",
-    ),
-    may(
-        "rate",
-        &RATE,
-        "Demands a mailbox (open); without `rate` and `think` it is induced.",
-    ),
-    may(
-        "think",
-        &LAW,
-        "Time from an answer to the next demand (closed).",
-    ),
-    may(
-        "size",
-        &quantity(Unit::Bytes),
-        "Bytes both ways. Default: 1KiB.",
-    ),
+    may("cost", &FACTOR, "Factor on the service time there. Default: 1x."),
+    may("rate", &RATE, "Demands a mailbox (open); without `rate` and `think` it is induced."),
+    may("think", &LAW, "Time from an answer to the next demand (closed)."),
+    may("size", &quantity(Unit::Bytes), "Bytes both ways. Default: 1KiB."),
     need(
         "timeout",
         &Shape::Choice(Choice {
@@ -66,45 +38,17 @@ static OPERATION: Shape = Shape::Map(&[
         }),
         "How long one attempt is waited for.",
     ),
-    may(
-        "deadline",
-        &DURATION,
-        "How long all attempts are waited for. Default: no limit.",
-    ),
-    may(
-        "good_within",
-        &DURATION,
-        "An answer within this is good. Default: the timeout.",
-    ),
-    may(
-        "deferred",
-        &SHARE,
-        "Share of missed demands that come back. Default: 0%.",
-    ),
-    may(
-        "retry",
-        &RETRY,
-        "What happens after a failed attempt. Default: nothing.",
-    ),
-    may(
-        "feeds",
-        &NAME,
-        "The pipeline that gets a message when it is served.",
-    ),
+    may("deadline", &DURATION, "How long all attempts are waited for. Default: no limit."),
+    may("good_within", &DURATION, "An answer within this is good. Default: the timeout."),
+    may("deferred", &SHARE, "Share of missed demands that come back. Default: 0%."),
+    may("retry", &RETRY, "What happens after a failed attempt. Default: nothing."),
+    may("feeds", &NAME, "The pipeline that gets a message when it is served."),
 ]);
 
 /// A name that clients connect to.
 pub static STEERING: Shape = Shape::Map(&[
-    may(
-        "dns",
-        &DNS,
-        "Answered by DNS resolvers; either this or `direct`.",
-    ),
-    may(
-        "direct",
-        &Shape::Map(&[]),
-        "Answered at once at each connection.",
-    ),
+    may("dns", &DNS, "Answered by DNS resolvers; either this or `direct`."),
+    may("direct", &Shape::Map(&[]), "Answered at once at each connection."),
     need("answers", &SITE_SHARES, "Shares of the sites at `start`."),
 ]);
 
@@ -113,11 +57,7 @@ static DNS: Shape = Shape::Map(&[
     may(
         "ignored_by",
         &Shape::Map(&[
-            need(
-                "share",
-                &SHARE,
-                "Share of mailboxes behind resolvers that ignore the TTL.",
-            ),
+            need("share", &SHARE, "Share of mailboxes behind resolvers that ignore the TTL."),
             need("for", &DURATION, "How long those keep an answer."),
         ]),
         "Resolvers that ignore the TTL. Default: none.",

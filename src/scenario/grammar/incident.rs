@@ -8,36 +8,20 @@ use crate::scenario::unit::Unit;
 
 /// `observers`.
 pub static OBSERVERS: Shape = Shape::Map(&[
-    may(
-        "probes",
-        &PROBES,
-        "Synthetic requests from regions. Default: none.",
-    ),
+    may("probes", &PROBES, "Synthetic requests from regions. Default: none."),
     may("alarms", &Shape::Named(&ALARM), "Named alarms."),
     may(
         "status_page",
-        &Shape::Map(&[need(
-            "lag",
-            &DURATION,
-            "From the first alarm to what customers read.",
-        )]),
+        &Shape::Map(&[need("lag", &DURATION, "From the first alarm to what customers read.")]),
         "The page that customers read. Default: none.",
     ),
 ]);
 
 static PROBES: Shape = Shape::Map(&[
-    need(
-        "every",
-        &DURATION,
-        "Time between two probes of one region and site.",
-    ),
+    need("every", &DURATION, "Time between two probes of one region and site."),
     need("from", &NAMES, "Regions they are sent from."),
     need("operation", &NAME, "The operation they make."),
-    may(
-        "unhealthy_after",
-        &ONE_OR_MORE,
-        "Failures in a row. Default: 3.",
-    ),
+    may("unhealthy_after", &ONE_OR_MORE, "Failures in a row. Default: 3."),
 ]);
 
 static ALARM: Shape = Shape::Map(&[need("when", &CONDITION, "It rises when this is true.")]);
@@ -45,16 +29,8 @@ static ALARM: Shape = Shape::Map(&[need("when", &CONDITION, "It rises when this 
 /// A fault.
 pub static FAULT: Shape = Shape::Map(&[
     need("at", &TIME, "When it begins."),
-    may(
-        "for",
-        &DURATION,
-        "How long it lasts. Default: until repaired, or the end.",
-    ),
-    may(
-        "ramp",
-        &DURATION,
-        "Grows to full strength over this. Default: at once.",
-    ),
+    may("for", &DURATION, "How long it lasts. Default: until repaired, or the end."),
+    may("ramp", &DURATION, "Grows to full strength over this. Default: at once."),
     may(
         "flap",
         &Shape::Map(&[
@@ -75,11 +51,7 @@ const SHARE_LOST: Field = need("share", &SHARE, "Share of them.");
 const FACTOR_ON: Field = need("factor", &FACTOR, "The factor.");
 
 static FAULT_KIND: Shape = kinds(&[
-    may(
-        "link_down",
-        &Shape::Map(&[LINK]),
-        "A link carries nothing; its ends notice.",
-    ),
+    may("link_down", &Shape::Map(&[LINK]), "A link carries nothing; its ends notice."),
     may(
         "link_flap",
         &Shape::Map(&[
@@ -104,45 +76,25 @@ static FAULT_KIND: Shape = kinds(&[
         &Shape::Map(&[LINK, need("to", &SHARE, "Share left.")]),
         "A link keeps only a share of its bandwidth.",
     ),
-    may(
-        "router_down",
-        &Shape::Map(&[ROUTER]),
-        "A router stops; its neighbours notice.",
-    ),
+    may("router_down", &Shape::Map(&[ROUTER]), "A router stops; its neighbours notice."),
     may(
         "router_silent",
         &Shape::Map(&[ROUTER]),
         "A router forwards nothing but still speaks: nobody routes around it.",
     ),
-    may(
-        "site_down",
-        &Shape::Map(&[SITE]),
-        "Everything at a site stops.",
-    ),
+    may("site_down", &Shape::Map(&[SITE]), "Everything at a site stops."),
     may(
         "instances_lost",
         &Shape::Map(&[
             SERVICE,
             SITE,
             SHARE_LOST,
-            may(
-                "jobs",
-                &words(&["reset", "requeue"]),
-                "Of their work. Default: reset.",
-            ),
+            may("jobs", &words(&["reset", "requeue"]), "Of their work. Default: reset."),
         ]),
         "A share of a station's instances is gone.",
     ),
-    may(
-        "slow",
-        &Shape::Map(&[SERVICE, ANY_SITE, FACTOR_ON]),
-        "Service times are multiplied.",
-    ),
-    may(
-        "erroring",
-        &Shape::Map(&[SERVICE, ANY_SITE, SHARE_LOST]),
-        "Requests end in errors.",
-    ),
+    may("slow", &Shape::Map(&[SERVICE, ANY_SITE, FACTOR_ON]), "Service times are multiplied."),
+    may("erroring", &Shape::Map(&[SERVICE, ANY_SITE, SHARE_LOST]), "Requests end in errors."),
     may(
         "hung",
         &Shape::Map(&[
@@ -190,17 +142,10 @@ pub static STEP: Shape = Shape::Map(&[
     may("at", &TIME, "Not before this."),
     may(
         "after",
-        &Shape::List {
-            item: &Shape::Text("`alarm(NAME)` or a step"),
-            alone: true,
-        },
+        &Shape::List { item: &Shape::Text("`alarm(NAME)` or a step"), alone: true },
         "Not before these have happened.",
     ),
-    may(
-        "when",
-        &CONDITION,
-        "Must become true, once the others are met.",
-    ),
+    may("when", &CONDITION, "Must become true, once the others are met."),
     may("delay", &LAW, "Time that people need. Default: none."),
     may("only_if", &CONDITION, "Checked when the step is due."),
     may(
@@ -212,35 +157,21 @@ pub static STEP: Shape = Shape::Map(&[
         }),
         "What happens if it is false. Default: skip.",
     ),
-    may(
-        "do",
-        &ACTION,
-        "What is done; without it the step marks a moment.",
-    ),
+    may("do", &ACTION, "What is done; without it the step marks a moment."),
 ]);
 
 const STEERING: Field = need("steering", &NAME, "The name that clients connect to.");
 const OPERATION: Field = need("operation", &NAME, "The operation.");
 const TAKES: Field = may("takes", &DURATION, "Until it serves. Default: at once.");
-static DRAIN: Shape = Shape::Map(&[need(
-    "drain",
-    &DURATION,
-    "Sessions that belong elsewhere close over this.",
-)]);
-const SESSIONS: Field = may(
-    "sessions",
-    &DRAIN,
-    "What becomes of live sessions. Default: they stay.",
-);
+static DRAIN: Shape =
+    Shape::Map(&[need("drain", &DURATION, "Sessions that belong elsewhere close over this.")]);
+const SESSIONS: Field =
+    may("sessions", &DRAIN, "What becomes of live sessions. Default: they stay.");
 
 static ACTION: Shape = kinds(&[
     may(
         "set",
-        &Shape::Map(&[
-            STEERING,
-            need("answers", &SITE_SHARES, "New shares."),
-            SESSIONS,
-        ]),
+        &Shape::Map(&[STEERING, need("answers", &SITE_SHARES, "New shares."), SESSIONS]),
         "Sets the shares of a name.",
     ),
     may(
@@ -259,16 +190,8 @@ static ACTION: Shape = kinds(&[
         &Shape::Map(&[
             STEERING,
             may("steps", &ONE_OR_MORE, "Number of equal steps. Default: 1."),
-            may(
-                "every",
-                &DURATION,
-                "Time between them; needed for more than one.",
-            ),
-            may(
-                "stop_if",
-                &CONDITION,
-                "Checked before each step after the first.",
-            ),
+            may("every", &DURATION, "Time between them; needed for more than one."),
+            may("stop_if", &CONDITION, "Checked before each step after the first."),
             SESSIONS,
         ]),
         "Back to the shares at `start`.",
@@ -284,32 +207,15 @@ static ACTION: Shape = kinds(&[
             OPERATION,
             SITE,
             need("admit", &RATE, "Attempts admitted."),
-            may(
-                "ramp",
-                &DURATION,
-                "Time until it is lifted. Default: it stays.",
-            ),
+            may("ramp", &DURATION, "Time until it is lifted. Default: it stays."),
         ]),
         "Admits only so many attempts.",
     ),
-    may(
-        "unthrottle",
-        &Shape::Map(&[OPERATION, SITE]),
-        "Takes a throttle away.",
-    ),
-    may(
-        "restart",
-        &Shape::Map(&[SERVICE, SITE, TAKES]),
-        "Restarts a station.",
-    ),
+    may("unthrottle", &Shape::Map(&[OPERATION, SITE]), "Takes a throttle away."),
+    may("restart", &Shape::Map(&[SERVICE, SITE, TAKES]), "Restarts a station."),
     may(
         "add_capacity",
-        &Shape::Map(&[
-            SERVICE,
-            SITE,
-            need("instances", &ONE_OR_MORE, "Instances."),
-            TAKES,
-        ]),
+        &Shape::Map(&[SERVICE, SITE, need("instances", &ONE_OR_MORE, "Instances."), TAKES]),
         "Adds instances.",
     ),
     may(
@@ -322,19 +228,12 @@ static ACTION: Shape = kinds(&[
         ]),
         "Activates another copy of databases.",
     ),
-    may(
-        "repair",
-        &Shape::Map(&[need("fault", &NAME, "The fault.")]),
-        "Ends a fault.",
-    ),
+    may("repair", &Shape::Map(&[need("fault", &NAME, "The fault.")]), "Ends a fault."),
 ]);
 
 static PHASE: Shape = words(&["before", "during", "after", "all"]);
-const CONFIDENCE: Field = may(
-    "confidence",
-    &SHARE,
-    "Share of trials that must meet it. Default: 100%.",
-);
+const CONFIDENCE: Field =
+    may("confidence", &SHARE, "Share of trials that must meet it. Default: 100%.");
 const WITHIN: Field = need("within", &DURATION, "From the start of impact.");
 const ANY_OPERATION: Field = may("operation", &NAME, "The operation. Default: all.");
 const IN_PHASE: Field = may("phase", &PHASE, "Part of the incident. Default: all.");
@@ -346,16 +245,8 @@ pub static TARGET: Shape = kinds(&[
         &Shape::Map(&[
             need("objective", &DURATION, "From the start of impact (RTO)."),
             need("availability", &SHARE, "Threshold."),
-            may(
-                "sustained",
-                &DURATION,
-                "How long it must stay. Default: 15m.",
-            ),
-            may(
-                "relapse",
-                &words(&["refused", "allowed"]),
-                "A later dip. Default: refused.",
-            ),
+            may("sustained", &DURATION, "How long it must stay. Default: 15m."),
+            may("relapse", &words(&["refused", "allowed"]), "A later dip. Default: refused."),
             CONFIDENCE,
         ]),
         "Availability is back, for good, in time.",
@@ -383,10 +274,7 @@ pub static TARGET: Shape = kinds(&[
     ),
     may(
         "mailbox_minutes_lost",
-        &Shape::Map(&[
-            need("at_most", &quantity(Unit::MailboxMinutes), "Limit."),
-            CONFIDENCE,
-        ]),
+        &Shape::Map(&[need("at_most", &quantity(Unit::MailboxMinutes), "Limit."), CONFIDENCE]),
         "Mailbox-minutes lost.",
     ),
     may(
@@ -394,11 +282,7 @@ pub static TARGET: Shape = kinds(&[
         &Shape::Map(&[need("share", &SHARE, "Share to reach."), WITHIN, CONFIDENCE]),
         "Sessions over users present.",
     ),
-    may(
-        "backlog_drained",
-        &Shape::Map(&[WITHIN, CONFIDENCE]),
-        "All pipelines empty again.",
-    ),
+    may("backlog_drained", &Shape::Map(&[WITHIN, CONFIDENCE]), "All pipelines empty again."),
     may(
         "data_loss",
         &Shape::Map(&[need("at_most", &COUNT, "Limit, in writes."), CONFIDENCE]),

@@ -8,26 +8,14 @@ use crate::scenario::unit::Unit;
 
 /// A service.
 pub static SERVICE: Shape = Shape::Map(&[
-    need(
-        "sites",
-        &Shape::Named(&PLACEMENT),
-        "Where its instances are.",
-    ),
+    need("sites", &Shape::Named(&PLACEMENT), "Where its instances are."),
     need(
         "concurrency",
         &quantity(Unit::Count(1, 1_000_000)),
         "Requests that one instance works on at once.",
     ),
-    need(
-        "service_time",
-        &LAW,
-        "Work of one request, without waiting.",
-    ),
-    may(
-        "queue",
-        &QUEUE,
-        "Where requests wait. Default: unlimited, fifo.",
-    ),
+    need("service_time", &LAW, "Work of one request, without waiting."),
+    may("queue", &QUEUE, "Where requests wait. Default: unlimited, fifo."),
     may(
         "abandoned_work",
         &words(&["continues", "dropped"]),
@@ -43,26 +31,12 @@ pub static SERVICE: Shape = Shape::Map(&[
         &quantity(Unit::Count(1, 10_000)),
         "Partitions by mailbox; slots and queue are divided evenly. Default: 1.",
     ),
-    may(
-        "warm_up",
-        &WARM_UP,
-        "Slowness of new or restarted capacity. Default: none.",
-    ),
-    may(
-        "calls",
-        &Shape::List {
-            item: &CALL,
-            alone: false,
-        },
-        "What it calls, in order.",
-    ),
+    may("warm_up", &WARM_UP, "Slowness of new or restarted capacity. Default: none."),
+    may("calls", &Shape::List { item: &CALL, alone: false }, "What it calls, in order."),
 ]);
 
-static PLACEMENT: Shape = Shape::Map(&[need(
-    "instances",
-    &quantity(Unit::Count(1, 1_000_000_000)),
-    "Instances there.",
-)]);
+static PLACEMENT: Shape =
+    Shape::Map(&[need("instances", &quantity(Unit::Count(1, 1_000_000_000)), "Instances there.")]);
 
 static QUEUE: Shape = Shape::Map(&[
     may(
@@ -74,11 +48,7 @@ static QUEUE: Shape = Shape::Map(&[
         }),
         "Requests that may wait, an instance. Default: unlimited.",
     ),
-    may(
-        "discipline",
-        &DISCIPLINE,
-        "Who is served next. Default: fifo.",
-    ),
+    may("discipline", &DISCIPLINE, "Who is served next. Default: fifo."),
 ]);
 
 static DISCIPLINE: Shape = Shape::Choice(Choice {
@@ -89,11 +59,7 @@ static DISCIPLINE: Shape = Shape::Choice(Choice {
             "codel",
             &Shape::Map(&[
                 need("target", &DURATION, "Wait that is acceptable for long."),
-                need(
-                    "interval",
-                    &DURATION,
-                    "How long it may be exceeded before rejecting.",
-                ),
+                need("interval", &DURATION, "How long it may be exceeded before rejecting."),
             ]),
             "Rejects what waited too long once waits stay over `target`.",
         ),
@@ -113,32 +79,12 @@ static WARM_UP: Shape = Shape::Map(&[
 static CALL: Shape = Shape::Map(&[
     need("service", &NAME, "The service called."),
     may("for", &NAMES, "Operations it is made for. Default: all."),
-    may(
-        "times",
-        &ONE_OR_MORE,
-        "How many times, one after the other. Default: 1.",
-    ),
-    may(
-        "probability",
-        &SHARE,
-        "Probability that it is made. Default: 100%.",
-    ),
+    may("times", &ONE_OR_MORE, "How many times, one after the other. Default: 1."),
+    may("probability", &SHARE, "Probability that it is made. Default: 100%."),
     need("timeout", &DURATION, "How long one attempt is waited for."),
-    may(
-        "retry",
-        &RETRY,
-        "What happens after a failed attempt. Default: nothing.",
-    ),
-    may(
-        "required",
-        &words(&["true", "false"]),
-        "Whether its failure fails all. Default: true.",
-    ),
-    may(
-        "cache",
-        &CACHE,
-        "A look-aside cache in front of it. Default: none.",
-    ),
+    may("retry", &RETRY, "What happens after a failed attempt. Default: nothing."),
+    may("required", &words(&["true", "false"]), "Whether its failure fails all. Default: true."),
+    may("cache", &CACHE, "A look-aside cache in front of it. Default: none."),
 ]);
 
 static CACHE: Shape = Shape::Map(&[
@@ -149,26 +95,10 @@ static CACHE: Shape = Shape::Map(&[
 /// A store.
 pub static STORE: Shape = Shape::Map(&[
     need("service", &NAME, "The service in front of the databases."),
-    need(
-        "databases",
-        &ONE_OR_MORE,
-        "Databases; mailboxes are spread over them evenly.",
-    ),
-    need(
-        "copies",
-        &SITE_SHARES,
-        "Sites with a copy of each, and the share active there.",
-    ),
-    need(
-        "activation",
-        &LAW,
-        "Time to activate another copy of one database.",
-    ),
-    may(
-        "replication_lag",
-        &DURATION,
-        "How far a passive copy lags. Default: 0s.",
-    ),
+    need("databases", &ONE_OR_MORE, "Databases; mailboxes are spread over them evenly."),
+    need("copies", &SITE_SHARES, "Sites with a copy of each, and the share active there."),
+    need("activation", &LAW, "Time to activate another copy of one database."),
+    may("replication_lag", &DURATION, "How far a passive copy lags. Default: 0s."),
     may("writes", &NAMES, "Operations that write. Default: none."),
 ]);
 
@@ -176,29 +106,9 @@ pub static STORE: Shape = Shape::Map(&[
 pub static PIPELINE: Shape = Shape::Map(&[
     need("enters", &NAME, "The service that delivers."),
     may("cost", &FACTOR, "Factor on its service time. Default: 1x."),
-    may(
-        "size",
-        &quantity(Unit::Bytes),
-        "Bytes of a delivery, both ways. Default: 1KiB.",
-    ),
-    need(
-        "timeout",
-        &DURATION,
-        "How long one attempt to deliver is waited for.",
-    ),
-    may(
-        "retry",
-        &RETRY,
-        "What happens after a failed attempt. Default: nothing.",
-    ),
-    need(
-        "expires",
-        &DURATION,
-        "Bounced this long after it was accepted.",
-    ),
-    may(
-        "copies",
-        &ONE_OR_MORE,
-        "Messages that an accepted operation makes. Default: 1.",
-    ),
+    may("size", &quantity(Unit::Bytes), "Bytes of a delivery, both ways. Default: 1KiB."),
+    need("timeout", &DURATION, "How long one attempt to deliver is waited for."),
+    may("retry", &RETRY, "What happens after a failed attempt. Default: nothing."),
+    need("expires", &DURATION, "Bounced this long after it was accepted."),
+    may("copies", &ONE_OR_MORE, "Messages that an accepted operation makes. Default: 1."),
 ]);

@@ -14,46 +14,28 @@ use crate::scenario::unit::Unit;
 
 /// The steps of the model.
 pub fn runbook(context: &Context<'_>) -> Vec<Step> {
-    let steps = context
-        .tree
-        .at(Kind::Step.path())
-        .map(Node::entries)
-        .unwrap_or(&[]);
+    let steps = context.tree.at(Kind::Step.path()).map(Node::entries).unwrap_or(&[]);
     steps.iter().map(|entry| step(context, entry)).collect()
 }
 
 fn step(context: &Context<'_>, entry: &Entry) -> Step {
     let node = &entry.value;
     let action = node.get("do").and_then(Node::only);
-    let standing = Standing::Step {
-        acts: action.is_some(),
-    };
+    let standing = Standing::Step { acts: action.is_some() };
     let condition = |key: &str| {
         let node = node.get(key)?;
         condition::read(node, standing, context)
     };
-    if let Some(otherwise) = node
-        .entry("otherwise")
-        .filter(|_| node.get("only_if").is_none())
-    {
+    if let Some(otherwise) = node.entry("otherwise").filter(|_| node.get("only_if").is_none()) {
         let message = "`otherwise` needs `only_if`";
-        context
-            .reporter
-            .error(Code::MissingKey, otherwise.key_place, message);
+        context.reporter.error(Code::MissingKey, otherwise.key_place, message);
     }
     let after = triggers(context, node.get("after"));
     let when = condition("when");
-    let started = ["at", "after", "when"]
-        .iter()
-        .any(|key| node.get(key).is_some());
+    let started = ["at", "after", "when"].iter().any(|key| node.get(key).is_some());
     if !started {
-        let message = format!(
-            "`{}` needs `at`, `after` or `when`: nothing starts it",
-            entry.key
-        );
-        context
-            .reporter
-            .error(Code::MissingKey, entry.key_place, message);
+        let message = format!("`{}` needs `at`, `after` or `when`: nothing starts it", entry.key);
+        context.reporter.error(Code::MissingKey, entry.key_place, message);
     }
     Step {
         name: entry.key.clone(),
@@ -63,19 +45,13 @@ fn step(context: &Context<'_>, entry: &Entry) -> Step {
         delay: read::law(context, node.get("delay")),
         only_if: condition("only_if"),
         otherwise: otherwise(node.get("otherwise")),
-        phase: if action.is_some() {
-            StepPhase::Act
-        } else {
-            StepPhase::Decide
-        },
+        phase: if action.is_some() { StepPhase::Act } else { StepPhase::Decide },
         action: action.and_then(|action| self::action(context, action, standing)),
     }
 }
 
 fn otherwise(node: Option<&Node>) -> Otherwise {
-    let wait = node
-        .and_then(|node| node.get("wait"))
-        .and_then(|wait| read::duration(Some(wait)));
+    let wait = node.and_then(|node| node.get("wait")).and_then(|wait| read::duration(Some(wait)));
     match (node.and_then(Node::text), wait) {
         (Some("stop"), _) => Otherwise::Stop,
         (_, Some(wait)) => Otherwise::Wait(wait),
@@ -97,9 +73,9 @@ fn triggers(context: &Context<'_>, node: Option<&Node>) -> Vec<Trigger> {
                 Some(name) => context
                     .id_of(Kind::Alarm, name, item.place)
                     .map(|id| Trigger::Alarm(AlarmId(id))),
-                None => context
-                    .id_of(Kind::Step, text, item.place)
-                    .map(|id| Trigger::Step(StepId(id))),
+                None => {
+                    context.id_of(Kind::Step, text, item.place).map(|id| Trigger::Step(StepId(id)))
+                }
             }
         })
         .collect()
@@ -143,11 +119,7 @@ fn action(context: &Context<'_>, entry: &Entry, standing: Standing) -> Option<Ac
             operation: context.operation(get("operation")),
             site: site("site"),
         },
-        "restart" => Action::Restart {
-            service: service(),
-            site: site("site"),
-            takes: takes(),
-        },
+        "restart" => Action::Restart { service: service(), site: site("site"), takes: takes() },
         "add_capacity" => Action::AddCapacity {
             service: service(),
             site: site("site"),
@@ -160,9 +132,7 @@ fn action(context: &Context<'_>, entry: &Entry, standing: Standing) -> Option<Ac
             to: other_site(context, entry),
             share: read::share(get("share")).unwrap_or(1.0),
         },
-        "repair" => Action::Repair {
-            fault: FaultId(context.id(Kind::Fault, get("fault"))),
-        },
+        "repair" => Action::Repair { fault: FaultId(context.id(Kind::Fault, get("fault"))) },
         _ => return None,
     };
     Some(action)
@@ -192,18 +162,10 @@ fn restore(
     let every = read::duration(get("every"));
     if steps > 1 && get("every").is_none() {
         let message = "more than one step needs `every`: the time between them";
-        context
-            .reporter
-            .error(Code::MissingKey, entry.key_place, message);
+        context.reporter.error(Code::MissingKey, entry.key_place, message);
     }
     let stop_if: Option<Condition> =
         get("stop_if").and_then(|node| condition::read(node, standing, context));
     let every = every.unwrap_or(SimDuration::ZERO);
-    Action::Restore {
-        steering,
-        steps,
-        every,
-        stop_if,
-        drain,
-    }
+    Action::Restore { steering, steps, every, stop_if, drain }
 }

@@ -53,20 +53,13 @@ pub fn clock(context: &Context<'_>) -> Clock {
         && (window > duration || duration.0 / window.0 > WINDOW_COUNT_MAX)
     {
         let message = format!("a run of {duration} cannot be measured in windows of {window}");
-        context
-            .reporter
-            .error(Code::OutOfRange, node.place, message);
+        context.reporter.error(Code::OutOfRange, node.place, message);
     }
     Clock {
-        start: field(context, "start")
-            .and_then(Node::text)
-            .unwrap_or("")
-            .to_owned(),
+        start: field(context, "start").and_then(Node::text).unwrap_or("").to_owned(),
         start_unix_s: start.map_or(0, Start::unix_s),
         time_zone: start.map_or(String::new(), |start| start.zone_name().to_owned()),
-        utc_offset_s: start
-            .and_then(|s| s.offset_s(s.zone_name()).ok())
-            .unwrap_or(0),
+        utc_offset_s: start.and_then(|s| s.offset_s(s.zone_name()).ok()).unwrap_or(0),
         duration,
         warmup: warmup(context),
         window,

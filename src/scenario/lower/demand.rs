@@ -16,19 +16,12 @@ use crate::scenario::unit::Unit;
 pub const SIZE_BYTES: f64 = 1_024.0;
 
 fn entries<'a>(context: &Context<'a>, kind: Kind) -> &'a [Entry] {
-    context
-        .tree
-        .at(kind.path())
-        .map(Node::entries)
-        .unwrap_or(&[])
+    context.tree.at(kind.path()).map(Node::entries).unwrap_or(&[])
 }
 
 /// The regions of the model.
 pub fn regions(context: &Context<'_>) -> Vec<Region> {
-    entries(context, Kind::Region)
-        .iter()
-        .map(|entry| region(context, entry))
-        .collect()
+    entries(context, Kind::Region).iter().map(|entry| region(context, entry)).collect()
 }
 
 fn region(context: &Context<'_>, entry: &Entry) -> Region {
@@ -36,9 +29,7 @@ fn region(context: &Context<'_>, entry: &Entry) -> Region {
     let time_zone = node.get("time_zone").and_then(Node::text).unwrap_or("");
     let utc_offset_s = match (&context.start, node.get("time_zone")) {
         (Some(start), Some(written)) => start.offset_s(time_zone).unwrap_or_else(|message| {
-            context
-                .reporter
-                .error(Code::BadTime, written.place, message);
+            context.reporter.error(Code::BadTime, written.place, message);
             0
         }),
         _ => 0,
@@ -50,16 +41,10 @@ fn region(context: &Context<'_>, entry: &Entry) -> Region {
         mailboxes: read::count(node.get("mailboxes")).unwrap_or(1),
         time_zone: time_zone.to_owned(),
         utc_offset_s,
-        routers: routers
-            .into_iter()
-            .map(|(id, share)| (RouterId(id), share))
-            .collect(),
+        routers: routers.into_iter().map(|(id, share)| (RouterId(id), share)).collect(),
         load: curve(context, node.get("load"), false),
         present: curve(context, node.get("present"), true),
-        clients: clients
-            .into_iter()
-            .map(|(id, share)| (ClientId(id), share))
-            .collect(),
+        clients: clients.into_iter().map(|(id, share)| (ClientId(id), share)).collect(),
     }
 }
 
@@ -74,17 +59,13 @@ fn curve(context: &Context<'_>, node: Option<&Node>, of_a_whole: bool) -> Curve 
         }
         if of_a_whole && factor.is_some_and(|factor| factor > 1.0) {
             let message = "more users cannot be present than there are";
-            context
-                .reporter
-                .error(Code::OutOfRange, entry.value.place, message);
+            context.reporter.error(Code::OutOfRange, entry.value.place, message);
         }
     }
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     let twice = points.windows(2).any(|pair| pair[0].0 == pair[1].0);
     if let Some(node) = node.filter(|_| twice) {
-        context
-            .reporter
-            .error(Code::DuplicateKey, node.place, "a clock time is here twice");
+        context.reporter.error(Code::DuplicateKey, node.place, "a clock time is here twice");
     }
     if points.is_empty() {
         points.push((0.0, 1.0));
@@ -97,22 +78,14 @@ pub fn clients(context: &Context<'_>) -> Vec<Client> {
     let mut next_id = 0;
     let mut clients = Vec::new();
     for entry in entries(context, Kind::Client) {
-        let operations = entry
-            .value
-            .get("operations")
-            .map(Node::entries)
-            .unwrap_or(&[]);
-        let ids: Vec<OperationId> = (0..operations.len())
-            .map(|index| OperationId(next_id + index as u32))
-            .collect();
+        let operations = entry.value.get("operations").map(Node::entries).unwrap_or(&[]);
+        let ids: Vec<OperationId> =
+            (0..operations.len()).map(|index| OperationId(next_id + index as u32)).collect();
         next_id += operations.len() as u32;
         clients.push(Client {
             name: entry.key.clone(),
             connects: connects(context, entry),
-            session: entry
-                .value
-                .get("session")
-                .map(|node| session(context, entry, node)),
+            session: entry.value.get("session").map(|node| session(context, entry, node)),
             operations: ids,
         });
     }
@@ -126,9 +99,7 @@ fn connects(context: &Context<'_>, entry: &Entry) -> SteeringId {
     if context.names(Kind::Steering).count() > 1 {
         let message = format!("`{}` needs `connects`: there are several names", entry.key);
         let help = crate::scenario::suggest::help("", context.names(Kind::Steering));
-        context
-            .reporter
-            .error_with_help(Code::MissingKey, entry.key_place, message, help);
+        context.reporter.error_with_help(Code::MissingKey, entry.key_place, message, help);
         return SteeringId(super::UNKNOWN);
     }
     SteeringId(0)
@@ -138,28 +109,18 @@ fn session(context: &Context<'_>, client: &Entry, node: &Node) -> Session {
     // The client's own operation, whatever other clients call theirs.
     let own = node.get("sign_in").and_then(|sign_in| {
         let name = sign_in.text()?;
-        let full = if name.contains('.') {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", client.key)
-        };
+        let full =
+            if name.contains('.') { name.to_owned() } else { format!("{}.{name}", client.key) };
         let id = context.operation_of(&full, sign_in.place)?;
-        let operation = client
-            .value
-            .get("operations")?
-            .get(full.rsplit('.').next()?);
+        let operation = client.value.get("operations")?.get(full.rsplit('.').next()?);
         if operation.is_none() || !full.starts_with(&format!("{}.", client.key)) {
             let message = format!("`{name}` is not an operation of `{}`", client.key);
-            context
-                .reporter
-                .error(Code::UnknownName, sign_in.place, message);
+            context.reporter.error(Code::UnknownName, sign_in.place, message);
         }
         if operation.is_some_and(|o| o.get("rate").is_some() || o.get("think").is_some()) {
             let message =
                 format!("`{name}` signs in, so it has no `rate` and no `think` of its own");
-            context
-                .reporter
-                .error(Code::Conflict, sign_in.place, message);
+            context.reporter.error(Code::Conflict, sign_in.place, message);
         }
         Some(id)
     });
@@ -175,17 +136,9 @@ fn session(context: &Context<'_>, client: &Entry, node: &Node) -> Session {
 pub fn operations(context: &Context<'_>) -> Vec<Operation> {
     let mut operations = Vec::new();
     for (index, client) in entries(context, Kind::Client).iter().enumerate() {
-        for entry in client
-            .value
-            .get("operations")
-            .map(Node::entries)
-            .unwrap_or(&[])
-        {
+        for entry in client.value.get("operations").map(Node::entries).unwrap_or(&[]) {
             let by = Demander::Client(ClientId(index as u32));
-            let signs_in = client
-                .value
-                .at(&["session", "sign_in"])
-                .and_then(Node::text);
+            let signs_in = client.value.at(&["session", "sign_in"]).and_then(Node::text);
             let own = signs_in.map(|name| name.rsplit('.').next().unwrap_or(name));
             operations.push(operation(context, entry, by, own == Some(&entry.key)));
         }
@@ -202,20 +155,13 @@ fn operation(context: &Context<'_>, entry: &Entry, by: Demander, signs_in: bool)
     });
     if good_within.is_none() && node.get("good_within").is_none() {
         let message = format!("`{}` needs `good_within`: patience differs", entry.key);
-        context
-            .reporter
-            .error(Code::MissingKey, entry.key_place, message);
+        context.reporter.error(Code::MissingKey, entry.key_place, message);
     }
     let load = load(context, entry);
     if matches!(load, Load::Induced) && !signs_in {
         let message = format!("nothing ever demands `{}`", entry.key);
         let help = Some("give it a `rate` or a `think` time, or let a session sign in with it");
-        context.reporter.warn(
-            Code::Unused,
-            entry.key_place,
-            message,
-            help.map(str::to_owned),
-        );
+        context.reporter.warn(Code::Unused, entry.key_place, message, help.map(str::to_owned));
     }
     Operation {
         name: entry.key.clone(),
@@ -229,9 +175,7 @@ fn operation(context: &Context<'_>, entry: &Entry, by: Demander, signs_in: bool)
         good_within: good_within.unwrap_or(SimDuration::ZERO),
         deferred: read::share(node.get("deferred")).unwrap_or(0.0),
         retry: read::retry(context, node.get("retry")),
-        feeds: node
-            .get("feeds")
-            .map(|feeds| PipelineId(context.id(Kind::Pipeline, Some(feeds)))),
+        feeds: node.get("feeds").map(|feeds| PipelineId(context.id(Kind::Pipeline, Some(feeds)))),
     }
 }
 
@@ -275,10 +219,7 @@ pub fn steering(context: &Context<'_>) -> Vec<Steering> {
             Steering {
                 name: entry.key.clone(),
                 kind: steering_kind(context, entry),
-                answers: answers
-                    .into_iter()
-                    .map(|(id, share)| (SiteId(id), share))
-                    .collect(),
+                answers: answers.into_iter().map(|(id, share)| (SiteId(id), share)).collect(),
             }
         })
         .collect()
@@ -288,9 +229,7 @@ fn steering_kind(context: &Context<'_>, entry: &Entry) -> SteeringKind {
     let (dns, direct) = (entry.value.get("dns"), entry.value.get("direct"));
     if dns.is_some() == direct.is_some() {
         let message = format!("`{}` needs either `dns` or `direct`", entry.key);
-        context
-            .reporter
-            .error(Code::Conflict, entry.key_place, message);
+        context.reporter.error(Code::Conflict, entry.key_place, message);
     }
     let Some(dns) = dns else {
         return SteeringKind::Direct;
@@ -301,9 +240,7 @@ fn steering_kind(context: &Context<'_>, entry: &Entry) -> SteeringKind {
     let ignoring_for = read::duration(kept).unwrap_or(ttl);
     if let Some(kept) = kept.filter(|_| ignoring_for < ttl) {
         let message = "who ignores the TTL keeps an answer longer than the TTL";
-        context
-            .reporter
-            .error(Code::OutOfRange, kept.place, message);
+        context.reporter.error(Code::OutOfRange, kept.place, message);
     }
     SteeringKind::Dns {
         ttl,

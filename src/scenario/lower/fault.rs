@@ -20,11 +20,7 @@ pub const FALSE: Condition = Condition::Or(Vec::new());
 /// The observers of the model.
 pub fn observers(context: &Context<'_>) -> Observers {
     let node = context.tree.get("observers");
-    let alarms = context
-        .tree
-        .at(Kind::Alarm.path())
-        .map(Node::entries)
-        .unwrap_or(&[]);
+    let alarms = context.tree.at(Kind::Alarm.path()).map(Node::entries).unwrap_or(&[]);
     let alarm = |entry: &Entry| Alarm {
         name: entry.key.clone(),
         when: entry
@@ -34,9 +30,7 @@ pub fn observers(context: &Context<'_>) -> Observers {
             .unwrap_or(FALSE),
     };
     Observers {
-        probes: node
-            .and_then(|node| node.get("probes"))
-            .map(|node| probes(context, node)),
+        probes: node.and_then(|node| node.get("probes")).map(|node| probes(context, node)),
         alarms: alarms.iter().map(alarm).collect(),
         status_page: node
             .and_then(|node| node.at(&["status_page", "lag"]))
@@ -47,18 +41,11 @@ pub fn observers(context: &Context<'_>) -> Observers {
 fn probes(context: &Context<'_>, node: &Node) -> Probes {
     let from = node.get("from").map(Node::items).unwrap_or(&[]);
     if let Some(node) = node.get("from").filter(|node| node.items().is_empty()) {
-        context.reporter.error(
-            Code::MissingKey,
-            node.place,
-            "probes come from a region at least",
-        );
+        context.reporter.error(Code::MissingKey, node.place, "probes come from a region at least");
     }
     Probes {
         every: read::positive(context, node.get("every")).unwrap_or(SimDuration::ZERO),
-        from: from
-            .iter()
-            .map(|item| RegionId(context.id(Kind::Region, Some(item))))
-            .collect(),
+        from: from.iter().map(|item| RegionId(context.id(Kind::Region, Some(item)))).collect(),
         operation: context.operation(node.get("operation")),
         unhealthy_after: read::small_count(node.get("unhealthy_after")).unwrap_or(UNHEALTHY_AFTER),
     }
@@ -66,11 +53,7 @@ fn probes(context: &Context<'_>, node: &Node) -> Probes {
 
 /// The faults of the model.
 pub fn faults(context: &Context<'_>) -> Vec<Fault> {
-    let faults = context
-        .tree
-        .at(Kind::Fault.path())
-        .map(Node::entries)
-        .unwrap_or(&[]);
+    let faults = context.tree.at(Kind::Fault.path()).map(Node::entries).unwrap_or(&[]);
     faults.iter().map(|entry| fault(context, entry)).collect()
 }
 
@@ -82,9 +65,7 @@ fn fault(context: &Context<'_>, entry: &Entry) -> Fault {
         Some((on, read::positive(context, node.get(off))?))
     };
     let kind = node.get("fault").and_then(Node::only);
-    let link_flap = kind
-        .filter(|kind| kind.key == "link_flap")
-        .map(|kind| &kind.value);
+    let link_flap = kind.filter(|kind| kind.key == "link_flap").map(|kind| &kind.value);
     if let Some(flap) = node.get("flap").filter(|_| link_flap.is_some()) {
         let message = "`link_flap` says already how it flaps";
         context.reporter.error(Code::Conflict, flap.place, message);
@@ -95,9 +76,7 @@ fn fault(context: &Context<'_>, entry: &Entry) -> Fault {
         && ramp > lasts
     {
         let message = format!("it grows for longer than it lasts, {lasts}");
-        context
-            .reporter
-            .error(Code::OutOfRange, node.place, message);
+        context.reporter.error(Code::OutOfRange, node.place, message);
     }
     Fault {
         name: entry.key.clone(),
@@ -105,12 +84,9 @@ fn fault(context: &Context<'_>, entry: &Entry) -> Fault {
         lasts,
         ramp,
         flap: pair(node.get("flap"), "on", "off").or_else(|| pair(link_flap, "down", "up")),
-        kind: kind.map_or(
-            FaultKind::SiteDown {
-                site: SiteId(super::UNKNOWN),
-            },
-            |kind| fault_kind(context, kind),
-        ),
+        kind: kind.map_or(FaultKind::SiteDown { site: SiteId(super::UNKNOWN) }, |kind| {
+            fault_kind(context, kind)
+        }),
     }
 }
 
@@ -126,18 +102,12 @@ fn fault_kind(context: &Context<'_>, entry: &Entry) -> FaultKind {
     let any_site = || maybe(Kind::Site, "site").map(SiteId);
     match entry.key.as_str() {
         "link_down" | "link_flap" => FaultKind::LinkDown { link: link() },
-        "link_loss" => FaultKind::LinkLoss {
-            link: link(),
-            loss: share("loss"),
-        },
+        "link_loss" => FaultKind::LinkLoss { link: link(), loss: share("loss") },
         "link_delay" => FaultKind::LinkDelay {
             link: link(),
             add: read::duration(get("add")).unwrap_or(SimDuration::ZERO),
         },
-        "link_bandwidth" => FaultKind::LinkBandwidth {
-            link: link(),
-            to: share("to"),
-        },
+        "link_bandwidth" => FaultKind::LinkBandwidth { link: link(), to: share("to") },
         "router_down" => FaultKind::RouterDown { router: router() },
         "router_silent" => FaultKind::RouterSilent { router: router() },
         "instances_lost" => FaultKind::InstancesLost {
@@ -150,16 +120,10 @@ fn fault_kind(context: &Context<'_>, entry: &Entry) -> FaultKind {
             )
             .unwrap_or(LostJobs::Reset),
         },
-        "slow" => FaultKind::Slow {
-            service: service(),
-            site: any_site(),
-            factor: factor(),
-        },
-        "erroring" => FaultKind::Erroring {
-            service: service(),
-            site: any_site(),
-            share: share("share"),
-        },
+        "slow" => FaultKind::Slow { service: service(), site: any_site(), factor: factor() },
+        "erroring" => {
+            FaultKind::Erroring { service: service(), site: any_site(), share: share("share") }
+        }
         "hung" => FaultKind::Hung {
             service: service(),
             site: any_site(),
@@ -179,14 +143,10 @@ fn fault_kind(context: &Context<'_>, entry: &Entry) -> FaultKind {
             site: any_site(),
             share: share("share"),
         },
-        "cache_lost" => FaultKind::CacheLost {
-            service: service(),
-            site: any_site(),
-            share: share("share"),
-        },
-        _ => FaultKind::SiteDown {
-            site: SiteId(id(Kind::Site, "site")),
-        },
+        "cache_lost" => {
+            FaultKind::CacheLost { service: service(), site: any_site(), share: share("share") }
+        }
+        _ => FaultKind::SiteDown { site: SiteId(id(Kind::Site, "site")) },
     }
 }
 
@@ -199,9 +159,7 @@ fn partition(context: &Context<'_>, entry: &Entry) -> Option<u32> {
     let count = count.unwrap_or(1);
     if partition >= count {
         let message = format!("`{service}` has {count} partitions, counted from 0");
-        context
-            .reporter
-            .error(Code::OutOfRange, node.place, message);
+        context.reporter.error(Code::OutOfRange, node.place, message);
     }
     Some(partition)
 }

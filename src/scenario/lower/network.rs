@@ -36,11 +36,7 @@ const LINK_BUFFER: SimDuration = SimDuration::from_millis(100);
 const MIDDLEBOX_BUFFER: SimDuration = SimDuration::from_secs(1);
 
 fn entries<'a>(context: &Context<'a>, kind: Kind) -> &'a [Entry] {
-    context
-        .tree
-        .at(kind.path())
-        .map(Node::entries)
-        .unwrap_or(&[])
+    context.tree.at(kind.path()).map(Node::entries).unwrap_or(&[])
 }
 
 /// The network of the model.
@@ -54,14 +50,10 @@ pub fn network(context: &Context<'_>) -> Network {
     let stretch = read::quantity(fibre, Unit::Factor).unwrap_or(FIBRE);
     if let Some(fibre) = fibre.filter(|_| stretch < 1.0) {
         let message = "fibre cannot be shorter than the great circle: at least 1x";
-        context
-            .reporter
-            .error(Code::OutOfRange, fibre.place, message);
+        context.reporter.error(Code::OutOfRange, fibre.place, message);
     }
-    let routers: Vec<Router> = entries(context, Kind::Router)
-        .iter()
-        .map(|entry| router(context, entry))
-        .collect();
+    let routers: Vec<Router> =
+        entries(context, Kind::Router).iter().map(|entry| router(context, entry)).collect();
     let links = entries(context, Kind::Link)
         .iter()
         .map(|entry| link(context, entry, &routers, stretch))
@@ -73,10 +65,7 @@ pub fn network(context: &Context<'_>) -> Network {
             .iter()
             .map(|entry| middlebox(context, entry))
             .collect(),
-        routing: Routing {
-            detect: timer("detect", DETECT),
-            converge: timer("converge", CONVERGE),
-        },
+        routing: Routing { detect: timer("detect", DETECT), converge: timer("converge", CONVERGE) },
     }
 }
 
@@ -97,31 +86,21 @@ fn router(context: &Context<'_>, entry: &Entry) -> Router {
     if let Some(at) = at.filter(|at| coordinates.is_none() && at.items().len() == values.len()) {
         let message = "this is no place on Earth";
         let help = Some("[latitude -90 to 90, longitude -180 to 180]".to_owned());
-        context
-            .reporter
-            .error_with_help(Code::OutOfRange, at.place, message, help);
+        context.reporter.error_with_help(Code::OutOfRange, at.place, message, help);
     }
-    Router {
-        name: entry.key.clone(),
-        coordinates,
-    }
+    Router { name: entry.key.clone(), coordinates }
 }
 
 fn link(context: &Context<'_>, entry: &Entry, routers: &[Router], stretch: f64) -> Link {
     let node = &entry.value;
     let ends = node.get("between").map(Node::items).unwrap_or(&[]);
-    let ids: Vec<u32> = ends
-        .iter()
-        .map(|end| context.id(Kind::Router, Some(end)))
-        .collect();
+    let ids: Vec<u32> = ends.iter().map(|end| context.id(Kind::Router, Some(end))).collect();
     let between = match ids[..] {
         [a, b] if a != b || a == super::UNKNOWN => (RouterId(a), RouterId(b)),
         _ => {
             if let Some(between) = node.get("between").filter(|node| node.text().is_none()) {
                 let message = "a link is between two different routers";
-                context
-                    .reporter
-                    .error(Code::WrongShape, between.place, message);
+                context.reporter.error(Code::WrongShape, between.place, message);
             }
             (RouterId(super::UNKNOWN), RouterId(super::UNKNOWN))
         }
@@ -135,9 +114,7 @@ fn link(context: &Context<'_>, entry: &Entry, routers: &[Router], stretch: f64) 
         }
         if node.get("delay").is_none() {
             let message = format!("`{}` needs `delay`: an end has no place (`at`)", entry.key);
-            context
-                .reporter
-                .error(Code::MissingKey, entry.key_place, message);
+            context.reporter.error(Code::MissingKey, entry.key_place, message);
         }
         None
     });

@@ -46,10 +46,7 @@ pub fn small_count(node: Option<&Node>) -> Option<u32> {
 /// One of the words.
 pub fn word<T: Copy>(node: Option<&Node>, words: &[(&str, T)]) -> Option<T> {
     let text = node?.text()?;
-    words
-        .iter()
-        .find(|(word, _)| *word == text)
-        .map(|(_, value)| *value)
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
 }
 
 /// A law; no time at all where it cannot be read.
@@ -63,9 +60,7 @@ pub fn positive(context: &Context<'_>, node: Option<&Node>) -> Option<SimDuratio
     let value = duration(node)?;
     if value == SimDuration::ZERO {
         let message = "this must be longer than nothing";
-        context
-            .reporter
-            .error(Code::OutOfRange, node?.place, message);
+        context.reporter.error(Code::OutOfRange, node?.place, message);
     }
     Some(value)
 }
@@ -74,9 +69,7 @@ pub fn positive(context: &Context<'_>, node: Option<&Node>) -> Option<SimDuratio
 pub fn more_than_zero(context: &Context<'_>, node: Option<&Node>, unit: Unit) -> Option<f64> {
     let value = quantity(node, unit)?;
     if value == 0.0 {
-        context
-            .reporter
-            .error(Code::OutOfRange, node?.place, "this must be more than zero");
+        context.reporter.error(Code::OutOfRange, node?.place, "this must be more than zero");
     }
     Some(value)
 }
@@ -91,17 +84,13 @@ pub fn moment(context: &Context<'_>, node: Option<&Node>) -> Option<SimTime> {
                 let help = context
                     .end
                     .map(|end| format!("the run ends {} after `start`", end - start.zero()));
-                context
-                    .reporter
-                    .error_with_help(Code::AfterTheEnd, node.place, message, help);
+                context.reporter.error_with_help(Code::AfterTheEnd, node.place, message, help);
             }
             Some(at)
         }
         Err(message) => {
             let help = Some(format!("a time is {}", time::FORMS));
-            context
-                .reporter
-                .error_with_help(Code::BadTime, node.place, message, help);
+            context.reporter.error_with_help(Code::BadTime, node.place, message, help);
             None
         }
     }
@@ -116,16 +105,12 @@ pub fn shares(context: &Context<'_>, node: Option<&Node>, kind: Kind) -> Vec<(u3
     let mut rest = None;
     let mut readable = !node.entries().is_empty();
     for entry in node.entries() {
-        let id = context
-            .id_of(kind, &entry.key, entry.key_place)
-            .unwrap_or(UNKNOWN);
+        let id = context.id_of(kind, &entry.key, entry.key_place).unwrap_or(UNKNOWN);
         let written = share(Some(&entry.value));
         if entry.value.text() == Some("rest") {
             if rest.replace(shares.len()).is_some() {
                 let message = "only one share can be the `rest`";
-                context
-                    .reporter
-                    .error(Code::Shares, entry.value.place, message);
+                context.reporter.error(Code::Shares, entry.value.place, message);
                 readable = false;
             }
         } else if written.is_none() {
@@ -147,9 +132,7 @@ pub fn shares(context: &Context<'_>, node: Option<&Node>, kind: Kind) -> Vec<(u3
         let percent = (sum * 1e8).round() / 1e6;
         let message = format!("these shares add up to {percent}%, not to 100%");
         let help = Some("one of them can be `rest`".to_owned());
-        context
-            .reporter
-            .error_with_help(Code::Shares, node.place, message, help);
+        context.reporter.error_with_help(Code::Shares, node.place, message, help);
     }
     if let Some(rest) = rest {
         shares[rest].1 = (1.0 - sum).max(0.0);
@@ -168,11 +151,8 @@ pub fn retry(context: &Context<'_>, node: Option<&Node>) -> Retry {
         return none;
     };
     let unlimited = node.get("attempts").and_then(Node::text) == Some("unlimited");
-    let attempts = if unlimited {
-        None
-    } else {
-        Some(small_count(node.get("attempts")).unwrap_or(1).max(1))
-    };
+    let attempts =
+        if unlimited { None } else { Some(small_count(node.get("attempts")).unwrap_or(1).max(1)) };
     let jitter = [
         ("none", Jitter::None),
         ("full", Jitter::Full),
@@ -188,9 +168,7 @@ pub fn retry(context: &Context<'_>, node: Option<&Node>) -> Retry {
             "such as `backoff: { constant: 1s }`, or `{ exponential: { first: 1s, cap: 1m } }`"
                 .to_owned(),
         );
-        context
-            .reporter
-            .error_with_help(Code::MissingKey, place, message, help);
+        context.reporter.error_with_help(Code::MissingKey, place, message, help);
     }
     let longest = match backoff {
         Some(Backoff::Constant(wait)) => wait,
@@ -201,15 +179,9 @@ pub fn retry(context: &Context<'_>, node: Option<&Node>) -> Retry {
         let place = node.get("backoff").unwrap_or(node).place;
         let message = format!("`unlimited` attempts with a wait that never exceeds {longest}");
         let help = Some("without a limit the wait must reach 1s at least".to_owned());
-        context
-            .reporter
-            .error_with_help(Code::NoBackoffCap, place, message, help);
+        context.reporter.error_with_help(Code::NoBackoffCap, place, message, help);
     }
-    Retry {
-        attempts,
-        backoff: backoff.unwrap_or(none.backoff),
-        jitter,
-    }
+    Retry { attempts, backoff: backoff.unwrap_or(none.backoff), jitter }
 }
 
 fn backoff(context: &Context<'_>, node: &Node) -> Option<Backoff> {
@@ -223,21 +195,13 @@ fn backoff(context: &Context<'_>, node: &Node) -> Option<Backoff> {
             let growth = quantity(factor, Unit::Factor).unwrap_or(2.0);
             if let Some(factor) = factor.filter(|_| growth < 1.0) {
                 let message = "a backoff cannot shrink: its factor is at least 1x";
-                context
-                    .reporter
-                    .error(Code::OutOfRange, factor.place, message);
+                context.reporter.error(Code::OutOfRange, factor.place, message);
             }
             if let Some(node) = entry.value.get("cap").filter(|_| cap < first) {
                 let message = format!("the longest wait is shorter than the first, {first}");
-                context
-                    .reporter
-                    .error(Code::OutOfRange, node.place, message);
+                context.reporter.error(Code::OutOfRange, node.place, message);
             }
-            Some(Backoff::Exponential {
-                first,
-                factor: growth,
-                cap,
-            })
+            Some(Backoff::Exponential { first, factor: growth, cap })
         }
         _ => None,
     }

@@ -11,19 +11,12 @@ use crate::scenario::tree::{Entry, Node};
 use crate::scenario::unit::Unit;
 
 fn entries<'a>(context: &Context<'a>, kind: Kind) -> &'a [Entry] {
-    context
-        .tree
-        .at(kind.path())
-        .map(Node::entries)
-        .unwrap_or(&[])
+    context.tree.at(kind.path()).map(Node::entries).unwrap_or(&[])
 }
 
 /// The services of the model.
 pub fn services(context: &Context<'_>) -> Vec<Service> {
-    entries(context, Kind::Service)
-        .iter()
-        .map(|entry| service(context, entry))
-        .collect()
+    entries(context, Kind::Service).iter().map(|entry| service(context, entry)).collect()
 }
 
 fn service(context: &Context<'_>, entry: &Entry) -> Service {
@@ -33,9 +26,7 @@ fn service(context: &Context<'_>, entry: &Entry) -> Service {
         && let Some(sites) = node.get("sites")
     {
         let message = format!("`{}` needs a site to be at", entry.key);
-        context
-            .reporter
-            .error(Code::MissingKey, sites.place, message);
+        context.reporter.error(Code::MissingKey, sites.place, message);
     }
     let sites = placements
         .iter()
@@ -48,14 +39,8 @@ fn service(context: &Context<'_>, entry: &Entry) -> Service {
             instances: read::count(placement.value.get("instances")).unwrap_or(1),
         })
         .collect();
-    let abandoned = [
-        ("continues", AbandonedWork::Continues),
-        ("dropped", AbandonedWork::Dropped),
-    ];
-    let calling = [
-        ("hold", WhileCalling::Hold),
-        ("release", WhileCalling::Release),
-    ];
+    let abandoned = [("continues", AbandonedWork::Continues), ("dropped", AbandonedWork::Dropped)];
+    let calling = [("hold", WhileCalling::Hold), ("release", WhileCalling::Release)];
     Service {
         name: entry.key.clone(),
         sites,
@@ -66,9 +51,7 @@ fn service(context: &Context<'_>, entry: &Entry) -> Service {
             .unwrap_or(AbandonedWork::Continues),
         while_calling: read::word(node.get("while_calling"), &calling)
             .unwrap_or(WhileCalling::Hold),
-        partitions: read::small_count(node.get("partitions"))
-            .unwrap_or(1)
-            .max(1),
+        partitions: read::small_count(node.get("partitions")).unwrap_or(1).max(1),
         warm_up: node.get("warm_up").map(|warm_up| WarmUp {
             slowdown: slowdown(context, warm_up.get("slowdown")),
             over: read::duration(warm_up.get("over")).unwrap_or(SimDuration::ZERO),
@@ -87,9 +70,7 @@ fn slowdown(context: &Context<'_>, node: Option<&Node>) -> f64 {
     let slowdown = read::quantity(node, Unit::Factor).unwrap_or(1.0);
     if let Some(node) = node.filter(|_| slowdown < 1.0) {
         let message = "what is cold is not faster: at least 1x";
-        context
-            .reporter
-            .error(Code::OutOfRange, node.place, message);
+        context.reporter.error(Code::OutOfRange, node.place, message);
     }
     slowdown
 }
@@ -104,9 +85,9 @@ fn queue(context: &Context<'_>, node: Option<&Node>) -> Queue {
             interval: read::positive(context, entry.value.get("interval"))
                 .unwrap_or(SimDuration::ZERO),
         },
-        (_, Some(entry)) if entry.key == "priority" => Discipline::Priority {
-            first: context.operations(entry.value.get("first")),
-        },
+        (_, Some(entry)) if entry.key == "priority" => {
+            Discipline::Priority { first: context.operations(entry.value.get("first")) }
+        }
         _ => Discipline::Fifo,
     };
     Queue { limit, discipline }
@@ -140,10 +121,7 @@ pub fn stores(context: &Context<'_>) -> Vec<Store> {
                 name: entry.key.clone(),
                 service: ServiceId(context.id(Kind::Service, node.get("service"))),
                 databases: read::small_count(node.get("databases")).unwrap_or(1),
-                copies: copies
-                    .into_iter()
-                    .map(|(id, share)| (SiteId(id), share))
-                    .collect(),
+                copies: copies.into_iter().map(|(id, share)| (SiteId(id), share)).collect(),
                 activation: read::law(context, node.get("activation")),
                 replication_lag: read::duration(node.get("replication_lag"))
                     .unwrap_or(SimDuration::ZERO),

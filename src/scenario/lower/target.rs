@@ -58,16 +58,13 @@ fn kind(context: &Context<'_>, entry: &Entry) -> Option<TargetKind> {
         "mailbox_minutes_lost" => TargetKind::MailboxMinutesLost {
             at_most: read::quantity(get("at_most"), Unit::MailboxMinutes).unwrap_or(0.0),
         },
-        "sessions_restored" => TargetKind::SessionsRestored {
-            share: share("share"),
-            within: duration("within"),
-        },
-        "backlog_drained" => TargetKind::BacklogDrained {
-            within: duration("within"),
-        },
-        "data_loss" => TargetKind::DataLoss {
-            at_most: read::count(get("at_most")).unwrap_or(0) as f64,
-        },
+        "sessions_restored" => {
+            TargetKind::SessionsRestored { share: share("share"), within: duration("within") }
+        }
+        "backlog_drained" => TargetKind::BacklogDrained { within: duration("within") },
+        "data_loss" => {
+            TargetKind::DataLoss { at_most: read::count(get("at_most")).unwrap_or(0) as f64 }
+        }
         _ => return None,
     };
     Some(kind)

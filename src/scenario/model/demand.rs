@@ -41,10 +41,7 @@ impl Curve {
         let t = second_of_day.rem_euclid(DAY_S);
         let next = self.points.partition_point(|&(at, _)| at <= t);
         let count = self.points.len();
-        let (before, after) = (
-            self.points[(next + count - 1) % count],
-            self.points[next % count],
-        );
+        let (before, after) = (self.points[(next + count - 1) % count], self.points[next % count]);
         let span = (after.0 - before.0).rem_euclid(DAY_S);
         if span == 0.0 {
             return before.1;
@@ -55,10 +52,7 @@ impl Curve {
 
     /// The largest factor of the day.
     pub fn peak(&self) -> f64 {
-        self.points
-            .iter()
-            .map(|&(_, factor)| factor)
-            .fold(0.0, f64::max)
+        self.points.iter().map(|&(_, factor)| factor).fold(0.0, f64::max)
     }
 }
 
