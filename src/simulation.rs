@@ -117,33 +117,20 @@ impl Trial {
     ) -> Result<(), RunError> {
         let mut changes = Vec::new();
         let mut window_end = self.next_window_end(scenario);
-        let start = scenario.start();
         while self.now < end {
-            let warming_up = self.now < start;
-            let boundary = if warming_up { start } else { window_end };
             let control = self.control.next_time().unwrap_or(SimTime::MAX);
-<<<<<<< HEAD
-            let next = control.min(boundary).min(end);
-=======
             let warm = if self.now < scenario.start() { scenario.start() } else { SimTime::MAX };
             let next = control.min(window_end).min(warm).min(end);
->>>>>>> theory
             let scene = &mut Scene { world: &mut self.world, recorder: &mut self.recorder };
             self.traffic.advance(next, scene);
             self.now = next;
             for result in std::mem::take(&mut self.traffic.probe_results) {
                 self.control.probe_ended(scenario, result.pair, result.ok);
             }
-<<<<<<< HEAD
-            if warming_up && next == start {
-                self.begin_measuring(scenario);
-            } else if next == window_end {
-=======
             if next == warm {
                 self.forget_warm_up();
             }
             if next == window_end {
->>>>>>> theory
                 self.close_window(scenario)?;
                 window_end = self.next_window_end(scenario);
                 progress(self.now);
@@ -163,19 +150,11 @@ impl Trial {
         scenario.start() + scenario.clock.window * (self.log.windows as u64 + 1)
     }
 
-<<<<<<< HEAD
-    /// Discards what the open window has of the warm-up; the ledgers count on.
-    fn begin_measuring(&mut self, scenario: &Scenario) {
-        self.traffic.close_window(self.now, &self.world, &mut Vec::new());
-        self.world.network.take_window(&mut Vec::new(), &mut Vec::new());
-        self.control.log_probes(scenario, &mut Log::default());
-=======
     /// At `start`: what was gathered for the open window so far was warm-up.
     fn forget_warm_up(&mut self) {
         self.traffic.close_window(self.now, &self.world, &mut Vec::new());
         self.world.network.take_window(&mut Vec::new(), &mut Vec::new());
         self.control.forget_probes();
->>>>>>> theory
         for latency in &mut self.recorder.window_latency {
             latency.clear();
         }

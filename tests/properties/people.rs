@@ -16,12 +16,8 @@ fn plain() -> Model {
 
 #[test]
 fn a_throttle_admits_its_rate_and_a_ramp_lifts_it() {
-    let throttle = |ramp| Action::Throttle {
-        operation: OperationId(0),
-        site: SiteId(0),
-        admit: 40.0,
-        ramp,
-    };
+    let throttle =
+        |ramp| Action::Throttle { operation: OperationId(0), site: SiteId(0), admit: 40.0, ramp };
     let fixed = outcome(&plain().step(50.0, throttle(None)).build());
     let arrivals = &fixed.series.stations[0].arrivals_per_s;
     let admitted: f64 = arrivals[5..].iter().sum::<f64>() * 10.0;

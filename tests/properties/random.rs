@@ -171,11 +171,8 @@ fn steer(scenario: &mut Scenario) {
     let count = scenario.sites.len();
     let share = 1.0 / count as f64;
     scenario.steering[0].answers = (0..count).map(|s| (SiteId(s as u32), share)).collect();
-    scenario.steering[0].kind = SteeringKind::Dns {
-        ttl: seconds(20.0),
-        ignoring: 0.1,
-        ignoring_for: seconds(200.0),
-    };
+    scenario.steering[0].kind =
+        SteeringKind::Dns { ttl: seconds(20.0), ignoring: 0.1, ignoring_for: seconds(200.0) };
 }
 
 fn sign_in(model: &mut Model, retry: Retry) {

@@ -8,9 +8,7 @@
 use crate::check::{Comparisons, SEEDS, Table, counted, in_system, ledger, outcome};
 use crate::model::{Model, exponential, seconds};
 use blackstart::kernel::math::{exp, ln_1p};
-use blackstart::scenario::model::{
-    FaultKind, LostJobs, Middlebox, ServiceId, SiteId, WhenFull,
-};
+use blackstart::scenario::model::{FaultKind, LostJobs, Middlebox, ServiceId, SiteId, WhenFull};
 
 const TENTH: f64 = 10.0;
 const SERVERS: f64 = 10.0;
@@ -42,11 +40,7 @@ fn backlog_and_drain() {
     let sizes = [500.0, 800.0].into_iter();
     let cases = sizes.flat_map(|lambda| [0.0, 100.0, 300.0].map(|left| (lambda, left, 60.0)));
     for (lambda, left, lasts) in cases.chain([(500.0, 0.0, 600.0)]) {
-        let row = table.row(&[
-            ("lambda", lambda),
-            ("mu_outage", left),
-            ("outage_duration", lasts),
-        ]);
+        let row = table.row(&[("lambda", lambda), ("mu_outage", left), ("outage_duration", lasts)]);
         let length = (row.number("total_recovery_time") * 1.6 + 60.0).round();
         let model = Model::new().rate(lambda / TENTH).servers(10).service_time(exponential(0.1));
         let model = model.clock(20.0, length, 0.5);
@@ -138,7 +132,8 @@ fn backlog_with_abandonment() {
 /// demand is 500/s again the queue is gone after 4 s. Newell's fluid queue, seen by the clients.
 ///
 /// The share refused is that of the last tick (0.1 s, n = 150 connections in the mean), so by
-/// Jensen's inequality E[1 - 100 / n] is used: 1000 (1 + 1 / 150) a second pass.
+/// Jensen's inequality E[1 - 100 / n] is used: 1000 (1 + 1 / 150) a second pass. A quiet network
+/// ticks once a second, so it is the growth of the delay that is compared, not its beginning.
 #[test]
 fn a_full_middlebox() {
     let model = Model::new().rate(500.0).servers(1_000).service_time(exponential(0.01));
@@ -167,7 +162,7 @@ fn a_full_middlebox() {
         let arrived = counted(&outcome, &series.stations[0].arrivals_per_s, 20, 29);
         assert!((arrived - passed).abs() < 0.02 * passed, "{arrived} of {passed}, 2 s later");
         let delay = &series.middleboxes[0].delay_s;
-        growing.push(delay[11]);
+        growing.push(delay[12] - delay[11]);
         // The queue of a full box falls by the noise of arrivals only.
         assert!(delay[17..30].iter().all(|&delay| delay > 1.95 && delay <= 2.0 + 1e-9));
         assert!(delay[36..].iter().all(|&delay| delay < 0.1), "drained by 34 s: {delay:?}");
@@ -178,6 +173,6 @@ fn a_full_middlebox() {
     let mut comparisons = Comparisons::new();
     let passes = 1_000.0 * (1.0 + 1.0 / 150.0);
     comparisons.add("refused a second when full", refused, 1_500.0 - passes);
-    comparisons.add("delay after 2 s of surge", growing, 1.0);
+    comparisons.add("growth of the delay in a second", growing, 0.5);
     comparisons.check();
 }

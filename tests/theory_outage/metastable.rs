@@ -4,9 +4,7 @@
 use crate::check::{counted, outcome};
 use crate::model::{Model, call, exponential, retry, seconds};
 use blackstart::measure::outcome::Outcome;
-use blackstart::scenario::model::{
-    Cache, FaultKind, LostJobs, Scenario, ServiceId, SiteId,
-};
+use blackstart::scenario::model::{Cache, FaultKind, LostJobs, Scenario, ServiceId, SiteId};
 
 /// The paper's database: 300 queries a second, an answer in under 100 ms when it is not full
 /// (30 servers, mean 0.1 s); clients wait 1 s. Its queue holds 2 s of work: what is longer than a

@@ -2,9 +2,7 @@
 
 use crate::check::{Comparisons, SEEDS, Table, counted, outcome};
 use crate::model::{Model, seconds};
-use blackstart::scenario::model::{
-    Backoff, FaultKind, Jitter, LostJobs, Retry, ServiceId, SiteId,
-};
+use blackstart::scenario::model::{Backoff, FaultKind, Jitter, LostJobs, Retry, ServiceId, SiteId};
 
 /// The fluid has exponential times between tries. The policies here have none, so full jitter over
 /// 2 / nu (mean 1 / nu) stands for them. What differs: each client's tries are a renewal process

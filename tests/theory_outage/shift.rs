@@ -16,11 +16,8 @@ fn dns_after_a_change() {
     for (ttl, ignoring) in [(30.0, 0.0), (60.0, 0.0), (300.0, 0.0), (300.0, 0.2)] {
         let model = Model::new().mailboxes(1_000_000).rate(200.0).servers(1_000);
         let model = model.service_time(exponential(0.1)).site("there", 1_000);
-        let kind = SteeringKind::Dns {
-            ttl: seconds(ttl),
-            ignoring,
-            ignoring_for: seconds(3_600.0),
-        };
+        let kind =
+            SteeringKind::Dns { ttl: seconds(ttl), ignoring, ignoring_for: seconds(3_600.0) };
         // The change is half a window before a window's end, so windows are centred on t.
         let changed = 10.5;
         let model = model.steering(kind, &[1.0, 0.0]).clock(5.0, 620.0, 1.0);
@@ -32,8 +29,10 @@ fn dns_after_a_change() {
         let scenario = model.step(changed, action).build();
         let runs: Vec<_> = SEEDS.map(|seed| outcome(&scenario, seed)).collect();
         for row in table.rows().filter(|row| row.number("ttl") == ttl) {
-            let (time, stale) =
-                (row.number("time_after_record_change"), row.number("fraction_resolvers_still_stale"));
+            let (time, stale) = (
+                row.number("time_after_record_change"),
+                row.number("fraction_resolvers_still_stale"),
+            );
             if time > 600.0 || time == 0.0 || time == ttl {
                 continue; // Out of the run, or on a corner of the function.
             }
@@ -65,11 +64,8 @@ fn dns_after_a_change() {
 fn reconnect_storm() {
     let table = Table::new(include_str!("../oracles/fluid_reconnect_storm.csv"));
     for (over, capacity) in [(10.0, 10_000.0), (60.0, 10_000.0), (300.0, 10_000.0), (10.0, 1e5)] {
-        let row = table.row(&[
-            ("clients", 1e6),
-            ("uniform_window", over),
-            ("login_capacity", capacity),
-        ]);
+        let row =
+            table.row(&[("clients", 1e6), ("uniform_window", over), ("login_capacity", capacity)]);
         let model = sessions(10_000, capacity / 100.0).clock(1.0, 340.0, 0.1);
         let action = Action::Drain { site: SiteId(0), over: seconds(over) };
         let scenario = model.step(10.0, action).build();

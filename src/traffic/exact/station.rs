@@ -657,7 +657,8 @@ impl Exact {
                 let drawn = |job: &Job| job.luck.uniform(draw::LOST ^ now.0 << 8);
                 let mut serving: Vec<(f64, Key)> =
                     serving.map(|(key, job)| (drawn(job), key)).collect();
-                serving.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.index.cmp(&b.1.index)));
+                serving
+                    .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.index.cmp(&b.1.index)));
                 let slots = scene.world.services.stations[index].slots;
                 let excess = self.lines[index].busy.saturating_sub(slots) as usize;
                 for &(_, key) in serving.iter().take(excess) {
