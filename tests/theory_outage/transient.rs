@@ -248,10 +248,10 @@ fn drain_first_passage() {
     let table = Table::new(include_str!("../oracles/drain_first_passage.csv"));
     // servers, lambda, backlog, outage [s], episode [s], window [s], episodes
     let cases = [
-        (1.0, 0.8, 100.0, 250.0, 3_000.0, 0.5, 10_u32),
-        (10.0, 8.0, 100.0, 25.0, 300.0, 0.05, 20),
-        (10.0, 8.0, 1_000.0, 150.0, 1_500.0, 0.25, 5),
-        (100.0, 80.0, 1_000.0, 15.0, 150.0, 0.02, 5),
+        (1.0, 0.8, 100.0, 250.0, 3_000.0, 1.0, 10_u32),
+        (10.0, 8.0, 100.0, 25.0, 300.0, 0.1, 20),
+        (10.0, 8.0, 1_000.0, 150.0, 1_500.0, 0.5, 5),
+        (100.0, 80.0, 1_000.0, 15.0, 150.0, 0.05, 5),
     ];
     let mut comparisons = Comparisons::new();
     for (servers, lambda, backlog, outage_s, length_s, window_s, count) in cases {
