@@ -30,9 +30,9 @@ fn a_throttle_admits_its_rate_and_a_ramp_lifts_it() {
     let ramped = outcome(&plain().step(50.0, throttle(Some(seconds(100.0)))).build());
     let arrivals = &ramped.series.stations[0].arrivals_per_s;
     // The limit is 40 (1 + t / 100 s): 42 in the mean of the first 10 s, 78 in that of the last.
-    for window in 5..15 {
+    for (window, &rate) in arrivals.iter().enumerate().take(15).skip(5) {
         let limit = 40.0 * (1.0 + (window as f64 - 4.5) / 10.0);
-        assert!((arrivals[window] - limit).abs() < 8.0, "{window}: {}", arrivals[window]);
+        assert!((rate - limit).abs() < 8.0, "{window}: {rate}, {limit}");
     }
     assert!(arrivals[16..].iter().sum::<f64>() / 24.0 > 95.0, "lifted after the ramp");
     let lifted = Action::Unthrottle { operation: OperationId(0), site: SiteId(0) };
@@ -56,11 +56,11 @@ fn a_drain_closes_sessions_evenly_over_its_time() {
     let here = &outcome.series.sessions[0].signed_in[0];
     let there = &outcome.series.sessions[0].signed_in[1];
     assert!(here[..10].iter().all(|&count| count == 8_000.0));
-    for window in 10..30 {
+    for (window, &count) in there.iter().enumerate().take(30).skip(10) {
         // At the window's end so many of the 20 parts are over.
         let moved = 0.75 * (window as f64 - 9.0) / 20.0;
         let noise = 4.0 * (moved * (1.0 - moved) / 8_000.0).sqrt() + 1.0 / 256.0;
-        let found = there[window] / 8_000.0;
+        let found = count / 8_000.0;
         assert!((found - moved).abs() < noise, "window {window}: {found}, {moved}");
     }
     let moved = (there[39] / 8_000.0 - 0.75).abs();
