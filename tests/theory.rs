@@ -1,14 +1,25 @@
-//! `exact` against the stationary laws of queueing theory (tests/oracles/README.md).
+//! `exact` against the stationary laws of queueing theory.
+//!
+//! Which table is tested where, and what was left out and why: `tests/oracles/README.md`.
 
 #[path = "support/model.rs"]
 mod model;
 
-use blackstart::simulation::run;
-use model::Model;
-
-#[test]
-fn builder() {
-    let outcome = run(&Model::new().build(), 1, &mut |_| {}).unwrap();
-    println!("{:?} {:?}", outcome.latency, outcome.ledgers);
-    assert!(outcome.latency[0].count > 0);
-}
+#[path = "theory/general.rs"]
+mod general;
+#[path = "theory/impatience.rs"]
+mod impatience;
+#[path = "theory/little.rs"]
+mod little;
+#[path = "theory/markov.rs"]
+mod markov;
+#[path = "theory/networks.rs"]
+mod networks;
+#[path = "theory/oracle.rs"]
+mod oracle;
+#[path = "theory/retries.rs"]
+mod retries;
+#[path = "theory/seen.rs"]
+mod seen;
+#[path = "theory/statistics.rs"]
+mod statistics;

@@ -454,9 +454,12 @@ impl Exact {
     }
 
     /// Takes the sustaining load away from a state, for the question whether it is metastable:
-    /// no retry from here on, and whoever is signed out is signed in at once, without a request.
+    /// no retry from here on, whoever is signed out is signed in at once, without a request, and
+    /// look-aside caches are full: an empty one that cannot refill sustains an overload as retries
+    /// do (Bronson et al., HotOS 2021, section 2).
     pub fn relieve(&mut self, now: SimTime, scene: &mut Scene) {
         self.relieved = true;
+        self.caches.iter_mut().for_each(|sites| sites.fill(1.0));
         for index in 0..scene.world.population.groups.len() {
             let group = &scene.world.population.groups[index];
             if !group.sessions {

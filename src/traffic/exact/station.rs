@@ -676,16 +676,26 @@ impl Exact {
         let exit = match how {
             Loss::Requeue => {
                 let serving = here.filter(|(_, job)| job.stage == Stage::Serving);
-                let mut serving: Vec<(SimTime, Key)> =
-                    serving.map(|(key, job)| (job.ends, key)).collect();
-                serving.sort_unstable_by_key(|&(ends, key)| (ends, key.index));
+                // Which jobs were on the lost instances is drawn: those that would end soonest
+                // are no likelier to be spared than others.
+                let drawn = |job: &Job| job.luck.uniform(draw::LOST ^ now.0 << 8);
+                let mut serving: Vec<(f64, Key)> =
+                    serving.map(|(key, job)| (drawn(job), key)).collect();
+                serving
+                    .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.index.cmp(&b.1.index)));
                 let slots = scene.world.services.stations[index].slots;
                 let excess = self.lines[index].busy.saturating_sub(slots) as usize;
-                for &(ends, key) in serving.iter().rev().take(excess) {
+                for &(_, key) in serving.iter().take(excess) {
                     self.free_slot(index, now, scene);
+                    let service = scene.world.services.stations[index].service;
+                    if self.plan.services[service.index()].drops_abandoned && !self.is_live(key) {
+                        // Nobody waits for it, so it must not wait either.
+                        self.take_out(key, Exit::Dropped, now, scene);
+                        continue;
+                    }
                     let job = &mut self.jobs[key.index];
                     job.run += 1;
-                    job.left = (ends - now).max(SimDuration(1));
+                    job.left = (job.ends - now).max(SimDuration(1));
                     if planted("requeued-work-starts-over") {
                         job.left = SimDuration::ZERO;
                     }

@@ -1,0 +1,24 @@
+//! `exact` against time-dependent theory: outages, surges, retries (tests/oracles/README.md).
+//!
+//! Every comparison is a 99.9 % t-interval over seeds 0 to 19, Bonferroni over the comparisons of
+//! its table; a run that holds many episodes counts as one observation, their mean.
+
+#[path = "support/model.rs"]
+mod model;
+
+#[path = "theory_outage/boundary.rs"]
+mod boundary;
+#[path = "theory_outage/check.rs"]
+mod check;
+#[path = "theory_outage/demand.rs"]
+mod demand;
+#[path = "theory_outage/fluid.rs"]
+mod fluid;
+#[path = "theory_outage/metastable.rs"]
+mod metastable;
+#[path = "theory_outage/retries.rs"]
+mod retries;
+#[path = "theory_outage/shift.rs"]
+mod shift;
+#[path = "theory_outage/transient.rs"]
+mod transient;

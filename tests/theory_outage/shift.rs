@@ -1,0 +1,111 @@
+//! Clients that have to go elsewhere or come back: DNS failover, reconnect storms.
+
+use crate::check::{Comparisons, SEEDS, Table, counted, outcome};
+use crate::model::{Model, constant, exponential, seconds};
+use blackstart::scenario::model::{
+    Action, ClientId, FaultKind, Load, Session, SiteId, SteeringId, SteeringKind,
+};
+
+/// Share of new connections that still go to the old site `time` after the record's change:
+/// max(0, 1 - t / TTL), since resolvers have uniform phases. Each window is centred on its
+/// instant, and the share is linear there: nothing is lost by taking its mean.
+#[test]
+fn dns_after_a_change() {
+    let table = Table::new(include_str!("../oracles/dns_ttl_failover.csv"));
+    let mut comparisons = Comparisons::new();
+    for (ttl, ignoring) in [(30.0, 0.0), (60.0, 0.0), (300.0, 0.0), (300.0, 0.2)] {
+        let model = Model::new().mailboxes(1_000_000).rate(200.0).servers(1_000);
+        let model = model.service_time(exponential(0.1)).site("there", 1_000);
+        let kind =
+            SteeringKind::Dns { ttl: seconds(ttl), ignoring, ignoring_for: seconds(3_600.0) };
+        // The change is half a window before a window's end, so windows are centred on t.
+        let changed = 10.5;
+        let model = model.steering(kind, &[1.0, 0.0]).clock(5.0, 620.0, 1.0);
+        let action = Action::Set {
+            steering: SteeringId(0),
+            answers: vec![(SiteId(0), 0.0), (SiteId(1), 1.0)],
+            drain: None,
+        };
+        let scenario = model.step(changed, action).build();
+        let runs: Vec<_> = SEEDS.map(|seed| outcome(&scenario, seed)).collect();
+        for row in table.rows().filter(|row| row.number("ttl") == ttl) {
+            let (time, stale) = (
+                row.number("time_after_record_change"),
+                row.number("fraction_resolvers_still_stale"),
+            );
+            if time > 600.0 || time == 0.0 || time == ttl {
+                continue; // Out of the run, or on a corner of the function.
+            }
+            let window = (changed + time - 0.5) as usize;
+            let share = |run: &blackstart::measure::outcome::Outcome| {
+                let arrivals = |site: usize| run.series.stations[site].arrivals_per_s[window];
+                arrivals(0) / (arrivals(0) + arrivals(1))
+            };
+            let shares: Vec<f64> = runs.iter().map(share).collect();
+            let held = stale * (1.0 - ignoring) + ignoring * (1.0 - time / 3_600.0);
+            let what = format!("ttl {ttl}, {ignoring} ignore it, t = {time}");
+            if stale == 0.0 && ignoring == 0.0 {
+                assert!(shares.iter().all(|&share| share == 0.0), "{what}: {shares:?}");
+            } else {
+                comparisons.add(what, shares, held);
+            }
+        }
+        let before = runs.iter().flat_map(|run| &run.series.stations[1].arrivals_per_s[..10]);
+        assert!(before.into_iter().all(|&rate| rate == 0.0), "nobody goes there before");
+    }
+    comparisons.check();
+}
+
+/// N clients sign in again, evenly over a window w (a drain that closes every session and lets it
+/// be signed in at once): N/w a second meet a capacity mu. Services are constant, so the peak
+/// backlog max(0, N/w - mu) w and the end max(w, N/mu) are exact but for the slices of the drain
+/// (w / 256, N / 256 clients) and the measuring window. A hundredth of the table's million.
+#[test]
+fn reconnect_storm() {
+    let table = Table::new(include_str!("../oracles/fluid_reconnect_storm.csv"));
+    for (over, capacity) in [(10.0, 10_000.0), (60.0, 10_000.0), (300.0, 10_000.0), (10.0, 1e5)] {
+        let row =
+            table.row(&[("clients", 1e6), ("uniform_window", over), ("login_capacity", capacity)]);
+        let model = sessions(10_000, capacity / 100.0).clock(1.0, 340.0, 0.1);
+        let action = Action::Drain { site: SiteId(0), over: seconds(over) };
+        let scenario = model.step(10.0, action).build();
+        let outcome = outcome(&scenario, 7);
+        let queue = &outcome.series.stations[0].queue;
+        let peak = queue.iter().copied().fold(0.0, f64::max) * 100.0;
+        let slice = 1e6 / 256.0;
+        let expected = row.number("peak_backlog");
+        assert!((peak - expected).abs() <= slice + 0.2 * capacity, "{over}: {peak}, {expected}");
+        let out = &outcome.series.sessions[0].signing_in;
+        let back = out.iter().rposition(|&out| out > 0.0).expect("some were out");
+        let finished = (back + 1) as f64 * 0.1 - 10.0;
+        let expected = row.number("time_all_connected");
+        assert!((finished - expected).abs() <= over / 256.0 + 0.5, "{over}: {finished}");
+        let served = counted(&outcome, &outcome.series.operations[0].answered_per_s, 0, 3_400);
+        assert_eq!(served, 10_000.0, "everyone signed in once");
+    }
+}
+
+/// All sessions lost in one instant: N in the queue at once, the last served after N / mu.
+#[test]
+fn everybody_at_once() {
+    let model = sessions(10_000, 100.0).clock(1.0, 140.0, 0.1);
+    let kind = FaultKind::MassReconnect { client: None, site: None, share: 1.0 };
+    let outcome = outcome(&model.fault(10.0, Some(1.0), kind).build(), 3);
+    let queue = outcome.series.stations[0].queue.iter().copied().fold(0.0, f64::max);
+    assert!((queue - 10_000.0).abs() <= 20.0, "{queue}");
+    assert_eq!(outcome.impact.sessions_lost, 10_000.0);
+    let out = &outcome.series.sessions[0].signing_in;
+    let back = out.iter().rposition(|&out| out > 0.0).expect("they were out");
+    let finished = (back + 1) as f64 * 0.1 - 10.0;
+    assert!((finished - 100.0).abs() <= 0.3, "{finished}");
+}
+
+/// So many sessions at one site, whose sign-ins are served at exactly `per_s`, by ten servers.
+fn sessions(count: u64, per_s: f64) -> Model {
+    let model = Model::new().mailboxes(count).servers(10).service_time(constant(10.0 / per_s));
+    let mut model = model.with_operation(|operation| operation.load = Load::Induced);
+    let sign_in = model.scenario.clients[ClientId(0).index()].operations[0];
+    model.scenario.clients[0].session =
+        Some(Session { sign_in, keepalive: seconds(60.0), lost_after: Some(seconds(60.0)) });
+    model
+}
