@@ -3,6 +3,7 @@
 pub mod control;
 pub mod kernel;
 pub mod measure;
+pub mod report;
 pub mod scenario;
 pub mod simulation;
 pub mod traffic;
