@@ -33,7 +33,7 @@ pub struct Written {
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The folder has something else in it, which would be lost.
-    #[error("{} is in the way: neither empty nor a former report; use another place", path.display())]
+    #[error("{} is neither empty nor a former report: use another place", path.display())]
     NotAReport {
         /// What is in the way.
         path: PathBuf,

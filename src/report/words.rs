@@ -46,6 +46,19 @@ impl Clock {
         if day == 1 { self.seconds(at_s) } else { format!("day {day} {}", self.seconds(at_s)) }
     }
 
+    /// Clock time for a label in a run of some length: with seconds in a run under an hour, where
+    /// minutes would say nothing, with the day in a run over a day.
+    pub(crate) fn label(&self, at_s: f64, run_s: f64) -> String {
+        match run_s {
+            s if s < 3600.0 => self.seconds(at_s),
+            s if s <= 86_400.0 => self.minutes(at_s),
+            _ => {
+                let full = self.full(at_s);
+                full[..full.len() - 3].to_string()
+            }
+        }
+    }
+
     /// `Mon 23 Jun 2014`.
     pub(crate) fn date(&self, at_s: f64) -> String {
         match jiff::Timestamp::from_second(self.local_s(at_s)) {
@@ -243,5 +256,8 @@ mod tests {
         assert_eq!(clock.full(19.0 * 3600.0), "day 2 01:00:00");
         assert_eq!(clock.date(0.0), "Mon 23 Jun 2014");
         assert_eq!(clock.zone(), "UTC−4");
+        let at_s = 19.0 * 3600.0;
+        let labels = [600.0, 72_000.0, 200_000.0].map(|run_s| clock.label(at_s, run_s));
+        assert_eq!(labels, ["01:00:00", "01:00", "day 2 01:00"]);
     }
 }

@@ -13,8 +13,6 @@ const ROWS_MAX: usize = 7;
 
 /// Labels this near compete for the same rows [logical px].
 const NEAR: f64 = 200.0;
-/// Shorter runs show seconds in labels [s].
-const SECONDS_SHOWN_BELOW_S: f64 = 3600.0;
 
 /// A line over the plot.
 #[derive(Clone, Debug)]
@@ -143,9 +141,7 @@ impl Labels {
         let mut placed: Vec<Placed> = events
             .into_iter()
             .map(|event| {
-                // In a run of minutes, minutes alone would say nothing.
-                let exact = to - from < SECONDS_SHOWN_BELOW_S;
-                let at = if exact { clock.seconds(event.at_s) } else { clock.minutes(event.at_s) };
+                let at = clock.label(event.at_s, to - from);
                 let text = format!("{} {at}", event.label);
                 let x = panel.at_x(event.at_s);
                 Placed { event, text, x, place: None }

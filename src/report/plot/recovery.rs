@@ -170,8 +170,7 @@ fn clock_rows(incident: &Incident, duration_s: f64) -> Vec<ClockRow> {
 
 fn draw_clock(scene: &mut Scene, shown: &Shown<'_>, panel: &Panel, top: f64, rows: &[ClockRow]) {
     let duration_s = shown.duration_s();
-    let exact = duration_s < 3600.0;
-    let at = |at_s: f64| if exact { shown.clock.seconds(at_s) } else { shown.clock.minutes(at_s) };
+    let at = |at_s: f64| shown.clock.label(at_s, duration_s);
     for (index, row) in rows.iter().enumerate() {
         let middle = top + (index as f64 + 0.5) * ROW;
         let baseline = middle + 0.35 * SMALL;

@@ -201,7 +201,7 @@ pub(crate) fn svg(scene: &Scene, label: &str) -> Result<String, DrawError> {
     draw(scene, &area, medium)?;
     drop(area);
     let label = label.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    let opening = format!("<svg role=\"img\" aria-label=\"{label}\" ");
+    let opening = format!("<svg role=\"img\" aria-label=\"{label}\" stroke-linejoin=\"round\" ");
     Ok(text.replacen("<svg ", &opening, 1))
 }
 
