@@ -179,7 +179,10 @@ impl Exact {
             failed: false,
         });
         self.jobs_made += 1;
-        if self.lines[index].busy < state.slots {
+        // A slot can be free while others wait: of a job that ends now, whose caller asks again
+        // before the queue is looked at. Nobody overtakes it then.
+        let line = &self.lines[index];
+        if line.busy < state.slots && line.waiting == 0 {
             self.start(key, now, scene);
         } else {
             self.enqueue(key, false, now, scene);
