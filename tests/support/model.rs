@@ -340,6 +340,7 @@ impl Model {
     }
 
     /// Adds a fault that is there from t = 0, warm-up included, to the end.
+    #[allow(clippy::wrong_self_convention, reason = "a time, not a conversion")]
     pub fn from_the_beginning(self, kind: FaultKind) -> Model {
         let mut model = self.fault(0.0, None, kind);
         model.scenario.faults.last_mut().expect("just added").at = SimTime::ZERO;

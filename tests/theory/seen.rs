@@ -82,12 +82,6 @@ impl Seen<'_> {
     pub fn refused(&self, service: &str) -> f64 {
         average(&self.station(service).refused_per_s) * UNIT_S
     }
-
-    /// Requests served, a mean service time.
-    pub fn served(&self, service: &str) -> f64 {
-        let station = self.station(service);
-        (average(&station.useful_per_s) + average(&station.stale_per_s)) * UNIT_S
-    }
 }
 
 /// Lower edge of a histogram's bin [s]: 64 bins an octave above 1 us, 16 ns wide below.

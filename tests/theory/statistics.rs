@@ -161,7 +161,7 @@ fn too_little_data_fails() {
 fn a_control_takes_away_what_it_explains() {
     let mut family = Family::new("controlled");
     let control: Vec<f64> = (0..20).map(|i| 0.4 + 0.01 * f64::from(i)).collect();
-    let noise = |i: usize| if i % 2 == 0 { 0.001 } else { -0.001 };
+    let noise = |i: usize| if i.is_multiple_of(2) { 0.001 } else { -0.001 };
     let samples: Vec<f64> =
         control.iter().enumerate().map(|(i, c)| 3.0 * c + 1.0 + noise(i)).collect();
     let control = Control { samples: &control, mean: 0.5 };

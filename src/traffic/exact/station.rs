@@ -179,9 +179,12 @@ impl Exact {
             failed: false,
         });
         self.jobs_made += 1;
-        if self.lines[index].busy < state.slots {
+        // A slot can be free while others wait: of a job that ends now, whose caller asks again
+        // before the queue is looked at. Nobody overtakes it then.
+        let line = &mut self.lines[index];
+        if line.busy < state.slots && line.waiting == 0 {
             // It waits not at all, which is under any target (RFC 8289: an empty queue ends it).
-            self.lines[index].codel_drops_after = None;
+            line.codel_drops_after = None;
             self.start(key, now, scene);
         } else {
             self.enqueue(key, false, now, scene);
