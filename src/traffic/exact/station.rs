@@ -179,8 +179,7 @@ impl Exact {
             failed: false,
         });
         self.jobs_made += 1;
-        // A slot can be free while others wait: of a job that ends now, whose caller asks again
-        // before the queue is looked at. Nobody overtakes it then.
+        // A job that ends now has freed its slot before the queue is looked at: nobody overtakes.
         let line = &mut self.lines[index];
         if line.busy < state.slots && line.waiting == 0 {
             // It waits not at all, which is under any target (RFC 8289: an empty queue ends it).
@@ -728,10 +727,8 @@ impl Exact {
 
     /// What hung ends now.
     pub(super) fn unhung(&mut self, index: usize, now: SimTime, scene: &mut Scene) {
-        let stuck = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| job.station as usize == index && job.stage == Stage::Stuck);
+        let here = |job: &Job| job.station as usize == index && job.stage == Stage::Stuck;
+        let stuck = self.jobs.iter().filter(|(_, job)| here(job));
         let stuck: Vec<Key> = stuck.map(|(key, _)| key).collect();
         for key in stuck {
             let Some(job) = self.jobs.get_mut(key) else { continue };
