@@ -84,7 +84,10 @@ pub fn incident(readings: &Readings) -> Incident {
             back.next().map(|(minute, _)| seconds(minute))
         }),
         recovered_s: found.recovered.map(seconds),
-        first_recovered_s: found.first_recovered.map(seconds),
+        first_recovered_s: found
+            .first_recovered
+            .filter(|first| found.recovered != Some(*first))
+            .map(seconds),
         relapses_s: found.relapses.iter().map(|&minute| seconds(minute)).collect(),
         sessions_back_s: after_impact(sessions_back, readings.sessions.len()),
         drained_s: after_impact(drained, readings.backlog.len()),

@@ -136,6 +136,13 @@ pub(super) fn story(shown: &Shown<'_>) -> Vec<String> {
     ));
     story.extend(response(incident, clock));
     story.push(ending(incident, clock, impact_s));
+    if incident.metastable {
+        story.push(
+            "Metastable: the overload kept itself up after its trigger had gone; without retries \
+             and re-sign-ins it would have gone with it."
+                .to_string(),
+        );
+    }
     story.push(felt(trial));
     story
 }
@@ -172,12 +179,6 @@ fn ending(incident: &Incident, clock: &Clock, impact_s: f64) -> String {
             when(clock, at_s),
             words::duration(at_s - impact_s)
         ),
-        None if incident.metastable => {
-            "Not recovered by the end (censored), and metastable: the overload kept itself up \
-            after \
-             its trigger had gone."
-                .to_string()
-        }
         None => "Not recovered by the end of the run (censored).".to_string(),
     }
 }

@@ -123,6 +123,9 @@ fn latency(
     quantile: f64,
     at_most_s: f64,
 ) -> Reached {
+    // Where nothing was impaired there is nothing to come after: the whole run is judged.
+    let unharmed = trial.incident.impact_s.is_none() && phase == Phase::After;
+    let phase = if unharmed { Phase::All } else { phase };
     let wanted = operation.map(|id| names(scenario, id));
     let matches = |row: &&LatencyRow| {
         let named = match wanted {

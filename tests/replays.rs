@@ -1,0 +1,182 @@
+//! The bundled scenarios: goldens, the contrast between their variants, and repetition.
+//!
+//! A golden holds the digest and the headline figures of a scenario file as it stands. Tests are built
+//! with other settings than the released program, and `.ci/run` compares the digests of both, so a
+//! golden that holds in both says that they agree. `BLESS=1 cargo test --test replays` rewrites
+//! goldens and removes stale ones; the commit says which change moved them and by how much.
+
+use blackstart::measure::outcome::{Outcome, Results};
+use blackstart::scenario::{Options, load};
+use blackstart::study;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const LYNC: &str = "lync-2014-06-23";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+fn run_with(name: &str, options: &Options) -> Results {
+    let path = root().join("scenarios").join(format!("{name}.yaml"));
+    let loaded = load(&path, options).unwrap_or_else(|problems| panic!("{problems}"));
+    let trials = study::trials(&loaded.scenario, &|_, _| {}).expect("the ledgers balance");
+    study::results(&loaded.scenario, trials)
+}
+
+fn variant(name: &str, variant: &str) -> Results {
+    run_with(name, &Options { variant: Some(variant.into()), ..Options::default() })
+}
+
+fn trial(results: &Results) -> &Outcome {
+    &results.trials[0]
+}
+
+/// Impact until recovery [s]; `None`: not seen to end.
+fn outage_s(outcome: &Outcome) -> Option<f64> {
+    Some(outcome.incident.recovered_s? - outcome.incident.impact_s?)
+}
+
+/// Mean availability between two times from `start` [share].
+fn availability(outcome: &Outcome, from_s: f64, to_s: f64) -> f64 {
+    let series = &outcome.series;
+    let window = |at_s: f64| (at_s / series.window_s) as usize;
+    let values: Vec<f64> =
+        series.availability[window(from_s)..window(to_s)].iter().flatten().copied().collect();
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn headline(results: &Results) -> serde_json::Value {
+    let outcome = trial(results);
+    json!({
+        "digest": results.digest,
+        "passed": results.verdict.passed,
+        "impact_s": outcome.incident.impact_s,
+        "recovered_s": outcome.incident.recovered_s,
+        "metastable": outcome.incident.metastable,
+        "lowest_availability": outcome.incident.lowest_availability,
+        "mailbox_minutes_lost": outcome.impact.mailbox_minutes_lost,
+        "amplification_peak": outcome.impact.amplification_peak,
+        "attempts": outcome.cost.attempts,
+    })
+}
+
+fn scenario_names() -> BTreeSet<String> {
+    let files = std::fs::read_dir(root().join("scenarios")).expect("the bundled scenarios");
+    let yaml = files.filter_map(|file| {
+        let path = file.expect("a readable folder").path();
+        let is_yaml = path.extension().is_some_and(|end| end == "yaml");
+        is_yaml.then(|| path.file_stem().unwrap().to_string_lossy().into_owned())
+    });
+    yaml.collect()
+}
+
+fn check_golden(name: &str, results: &Results) {
+    let path = root().join("tests/golden").join(format!("{name}.json"));
+    let found = serde_json::to_string_pretty(&headline(results)).unwrap() + "\n";
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, found).expect("the golden can be written");
+        return;
+    }
+    let golden = std::fs::read_to_string(&path)
+        .unwrap_or_else(|_| panic!("{name} has no golden: BLESS=1 cargo test --test replays"));
+    assert_eq!(found, golden, "{name} has moved: if it should have, BLESS=1 and say why");
+}
+
+#[test]
+fn every_scenario_has_its_golden_and_every_golden_its_scenario() {
+    let folder = root().join("tests/golden");
+    let mut names = scenario_names();
+    for file in std::fs::read_dir(folder).expect("the goldens") {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let known = names.remove(&name);
+        if !known && std::env::var_os("BLESS").is_some() {
+            std::fs::remove_file(&path).expect("a stale golden can be removed");
+        } else {
+            assert!(known, "{name} is the golden of no scenario");
+        }
+    }
+    assert!(names.is_empty() || std::env::var_os("BLESS").is_some(), "without golden: {names:?}");
+}
+
+#[test]
+fn first_steps_is_as_it_was_and_repeats() {
+    let first = run_with("first-steps", &Options::default());
+    check_golden("first-steps", &first);
+    assert_eq!(first.digest, run_with("first-steps", &Options::default()).digest);
+    let other = Options { seed: Some(2), ..Options::default() };
+    assert_ne!(first.digest, run_with("first-steps", &other).digest);
+}
+
+#[test]
+fn lync_as_it_happened_shows_the_published_course() {
+    let results = run_with(LYNC, &Options::default());
+    check_golden(LYNC, &results);
+    let outcome = trial(&results);
+    let incident = &outcome.incident;
+    let clock = |hour: f64| (hour - 6.0) * 3_600.0;
+    assert!(!results.verdict.passed, "it happened, and met no target of four hours");
+    // One fault of at most 15 minutes, and nothing else that reduces capacity.
+    let faults = outcome.timeline.iter().filter(|moment| moment.kind == "fault");
+    assert_eq!(faults.count(), 1);
+    assert!(incident.fault_end_s.unwrap() - incident.fault_s.unwrap() <= 900.0);
+    // Connectivity was back in minutes, users were not; still degraded at 15:30.
+    assert!(availability(outcome, clock(11.2), clock(12.1)) < 0.30);
+    assert!(availability(outcome, clock(15.4), clock(15.5)) < 0.75);
+    assert!(incident.metastable, "the overload kept itself up");
+    // Sending a part of the traffic elsewhere brought a part of the users back.
+    let (before, after) = (clock(12.1), clock(12.8));
+    let gained =
+        availability(outcome, after, after + 300.0) - availability(outcome, before - 300.0, before);
+    assert!((0.10..0.30).contains(&gained), "{gained}");
+    // Then all, after several hours.
+    let hours = outage_s(outcome).expect("it ended that day") / 3_600.0;
+    assert!((3.0..9.0).contains(&hours), "{hours} h");
+    assert!(availability(outcome, clock(18.0), clock(19.0)) > 0.995);
+}
+
+#[test]
+fn lync_without_its_sustaining_effect_is_an_outage_of_about_the_fault_s_length() {
+    let results = variant(LYNC, "no-sustaining-effect");
+    let outcome = trial(&results);
+    let fault = outcome.incident.fault_end_s.unwrap() - outcome.incident.fault_s.unwrap();
+    let outage = outage_s(outcome).expect("it ends by itself");
+    assert!(outage <= 2.0 * fault, "{outage} s for a fault of {fault} s");
+    assert!(outage >= 0.5 * fault, "the fault itself must hurt: {outage} s");
+    assert!(!outcome.incident.metastable);
+}
+
+#[test]
+fn lync_without_diversion_lasts_longer_or_does_not_end() {
+    let results = variant(LYNC, "no-diversion");
+    let outcome = trial(&results);
+    assert!(outcome.incident.metastable);
+    // As it happened it took 5 hours (the golden); here nobody moves or limits anything.
+    assert!(outage_s(outcome).is_none_or(|outage| outage > 6.0 * 3_600.0));
+}
+
+#[test]
+fn lync_without_the_fault_is_an_ordinary_day() {
+    let results = variant(LYNC, "no-fault");
+    let outcome = trial(&results);
+    let all = availability(outcome, 0.0, 13.9 * 3_600.0);
+    assert!(all >= 0.999, "{all}");
+    for station in &outcome.series.stations {
+        // Averages over five minutes: a window of ten seconds at 1/500 is noise.
+        let slices = station.utilisation.chunks(30);
+        let busiest = slices.map(|s| s.iter().flatten().sum::<f64>() / s.len() as f64);
+        let busiest = busiest.fold(0.0, f64::max);
+        assert!(busiest < 0.75, "{} at {}: {busiest}", station.service, station.site);
+    }
+    let alarms = outcome.timeline.iter().filter(|moment| moment.kind == "alarm");
+    assert_eq!(alarms.count(), 0);
+    assert_eq!(outcome.incident.impact_s, None);
+}
+
+#[test]
+fn lync_rehearsed_meets_every_target() {
+    let results = variant(LYNC, "rehearsed");
+    assert!(results.verdict.passed, "{:#?}", results.verdict);
+}
