@@ -216,10 +216,11 @@ impl Trial {
     /// largest timeout and convergence), and up again in a fork without retries and re-sign-ins.
     fn ask_whether_metastable(&mut self, scenario: &Scenario) -> Result<(), RunError> {
         let Some(from) = self.ask_metastable else { return Ok(()) };
-        if self.now < from + DOWN_FOR || !self.control.faults_over() {
+        // The minutes that are judged must be final, and all after the trigger.
+        let lag = largest_good_within(scenario);
+        if self.now < from + DOWN_FOR + lag || !self.control.faults_over() {
             return Ok(());
         }
-        let lag = largest_good_within(scenario);
         let to = self.now - SimTime::ZERO;
         let to = SimTime::ZERO + (to - lag);
         let down_since = SimTime::ZERO + ((to - SimTime::ZERO) - DOWN_FOR);

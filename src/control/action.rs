@@ -221,7 +221,7 @@ impl Control {
     }
 
     /// Activates copies elsewhere. Databases of a site that is down lose the writes of their last
-    /// `replication_lag` (the rate of the last closed window).
+    /// `replication_lag`, at the rate of the last window before the latest fault.
     fn activate(
         &mut self,
         scenario: &Scenario,
@@ -248,7 +248,11 @@ impl Control {
             return;
         }
         let part = count as f64 / state.active.len() as f64;
-        let before_fault = log.windows.saturating_sub(1);
+        // What was being written when the last fault struck, not what still gets through.
+        let faults = self.timeline.iter().rev().filter(|happening| happening.kind == "fault");
+        let struck = faults.map(|fault| fault.at).next().unwrap_or(now);
+        let window = recorder.window_of(struck).unwrap_or(log.windows);
+        let before_fault = window.min(log.windows).saturating_sub(1);
         let mut writes = 0.0;
         for &operation in &spec.writes {
             for class in world.classes_matching(None, Some(operation)) {

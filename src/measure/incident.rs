@@ -18,7 +18,7 @@ pub struct Readings<'a> {
     pub acting_steps: &'a [String],
     /// Sessions over users present at each window's end [share], if there are sessions.
     pub sessions: &'a [Option<f64>],
-    /// Messages in all pipelines at each window's end [count].
+    /// Messages in all pipelines at each window's end [count]; empty without pipelines.
     pub backlog: &'a [f64],
     /// Whether the steering was at its first shares at each window's end.
     pub steering_home: &'a [bool],
@@ -53,8 +53,9 @@ pub fn incident(readings: &Readings) -> Incident {
         let mut found = steps.filter(|m| readings.acting_steps.contains(&m.name) == acting);
         found.next().map(|moment| moment.at_s)
     };
+    // Mail can be late while every demand is answered: without impact, the fault begins the search.
     let after_impact = |mut holds: Box<dyn FnMut(usize) -> bool>, count: usize| {
-        let impact = impact_s?;
+        let impact = impact_s.or(fault_s)?;
         let from = (impact / readings.window_s) as usize;
         let left = (from..count).find(|&window| !holds(window))?;
         let back = (left..count).find(|&window| holds(window))?;
@@ -64,8 +65,10 @@ pub fn incident(readings: &Readings) -> Incident {
     let sessions_back =
         Box::new(move |w: usize| sessions[w].is_none_or(|share| share >= SESSIONS_BACK));
     let backlog = readings.backlog.to_vec();
-    let impact_window = (impact_s.unwrap_or(0.0) / readings.window_s) as usize;
+    let impact_window = (impact_s.or(fault_s).unwrap_or(0.0) / readings.window_s) as usize;
     let usual = backlog[..impact_window.min(backlog.len())].iter().copied().fold(1.0, f64::max);
+    let began_s = impact_s.or(fault_s);
+    let never_grew = !backlog.is_empty() && backlog.iter().all(|&messages| messages <= usual);
     let drained = Box::new(move |w: usize| backlog[w] <= usual);
     let home = readings.steering_home.to_vec();
     Incident {
@@ -90,7 +93,8 @@ pub fn incident(readings: &Readings) -> Incident {
             .map(seconds),
         relapses_s: found.relapses.iter().map(|&minute| seconds(minute)).collect(),
         sessions_back_s: after_impact(sessions_back, readings.sessions.len()),
-        drained_s: after_impact(drained, readings.backlog.len()),
+        drained_s: after_impact(drained, readings.backlog.len())
+            .or(began_s.filter(|_| never_grew)),
         failed_back_s: after_impact(
             Box::new(move |w: usize| home[w]),
             readings.steering_home.len(),

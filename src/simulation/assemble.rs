@@ -331,7 +331,8 @@ fn clock(scenario: &Scenario, trial: &Trial, series: &Series, timeline: &[Moment
         let (present, out) = (sum(|row| &row.present), sum(|row| &row.signing_in));
         (present > 0.0).then(|| 1.0 - out / present)
     });
-    let backlog = (0..series.windows)
+    let windows = if series.pipelines.is_empty() { 0 } else { series.windows };
+    let backlog = (0..windows)
         .map(|window| series.pipelines.iter().map(|row| row.backlog[window]).sum::<f64>());
     let home = (0..series.windows).map(|window| {
         let home_of = |(row, name): (&SteeringSeries, &crate::scenario::model::Steering)| {

@@ -230,9 +230,13 @@ fn backlog(trial: &Outcome, within_s: f64) -> Reached {
     if trial.series.pipelines.is_empty() {
         return Reached::never("there is no pipeline");
     }
-    let Some(impact_s) = trial.incident.impact_s else { return Reached::no_impact() };
-    let back_s = trial.incident.drained_s;
-    came_back(Back { impact_s: Some(impact_s), back_s, relapses: 0 }, within_s)
+    // Mail can be late while every demand is answered: then the clock runs from the fault.
+    let incident = &trial.incident;
+    let Some(began_s) = incident.impact_s.or(incident.fault_s) else {
+        return Reached::no_impact();
+    };
+    let back_s = incident.drained_s;
+    came_back(Back { impact_s: Some(began_s), back_s, relapses: 0 }, within_s)
 }
 
 /// Client (or pipeline) and name of an operation, as results carry them.
