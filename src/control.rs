@@ -279,10 +279,10 @@ impl Control {
             let view =
                 View { scenario, world, recorder, log, alarms: &alarms, steps: &steps, projected };
             progress.look(&view, now);
-            if let Standing::Due(at) = progress.standing {
-                if progress.standing != self.steps[index].standing {
-                    self.calendar.push(at, Event::StepDue { step: StepId(index as u32) });
-                }
+            if let Standing::Due(at) = progress.standing
+                && progress.standing != self.steps[index].standing
+            {
+                self.calendar.push(at, Event::StepDue { step: StepId(index as u32) });
             }
             if let Standing::Guarded(_) = progress.standing {
                 self.calendar.push(now, Event::StepDue { step: StepId(index as u32) });

@@ -1,4 +1,4 @@
-//! Blackstart rehearses outages before they happen.
+#![doc = include_str!("ARCHITECTURE.md")]
 
 // The builder of scenarios in `tests/support` names this crate as the tests outside do.
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One trial: builds a world from a scenario, runs it, hands back what was measured.
 //!
-//! A trial is a pure function of (scenario, seed): no thread, file, clock or environment reaches it.
+//! A trial is a pure function of (scenario, seed): no thread, file, clock or environment reaches
+//! it.
 //!
 //! ```text
 //! loop { advance traffic to the next control event or window end;

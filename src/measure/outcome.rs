@@ -368,7 +368,8 @@ pub struct PipelineLedger {
 pub struct Moment {
     /// Seconds from `start`.
     pub at_s: f64,
-    /// `fault`, `fault_end`, `routing`, `alarm`, `alarm_end`, `step`, `step_skipped`, `status_page`.
+    /// `fault`, `fault_end`, `routing`, `alarm`, `alarm_end`, `step`, `step_skipped` or
+    /// `status_page`.
     pub kind: String,
     /// Name of the fault, alarm or step.
     pub name: String,

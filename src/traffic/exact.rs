@@ -12,11 +12,16 @@
 //! queue a length, with one calendar entry a queue. No allocation, hash, string or `dyn` an event.
 //! **Validation.** `tests/theory*.rs` against closed forms; both ledgers in every window.
 
+mod call;
 pub mod client;
 pub mod demand;
+mod ending;
 pub mod ledger;
+mod loss;
+pub mod pipeline;
 pub mod session;
 pub mod station;
+mod sweep;
 
 use crate::control::change::Change;
 use crate::kernel::calendar::Calendar;
@@ -115,7 +120,7 @@ pub struct Exact {
     mailboxes: Mailboxes,
     sources: Vec<demand::Source>,
     /// Pipelines: messages in order of acceptance, with dead heads taken off lazily.
-    backlogs: Vec<client::Backlog>,
+    backlogs: Vec<pipeline::Backlog>,
     /// [cache][site]: share of entries filled.
     caches: Vec<Vec<f64>>,
     /// [throttle of the world]: tokens.
@@ -147,7 +152,7 @@ impl Exact {
             timeouts,
             mailboxes: Mailboxes::new(world.population.mailboxes),
             sources: demand::sources(scenario, &plan, &world.population, seed),
-            backlogs: vec![client::Backlog::default(); scenario.pipelines.len()],
+            backlogs: vec![pipeline::Backlog::default(); scenario.pipelines.len()],
             caches,
             buckets: Vec::new(),
             probe_results: Vec::new(),
@@ -187,10 +192,10 @@ impl Exact {
                 self.sessions_lost(client, site, share, now, scene);
             }
             Change::DrainMoved { steering, over } => {
-                self.begin_sweep(session::Sweep::moved(steering, over), now);
+                self.begin_sweep(sweep::Sweep::moved(steering, over), now);
             }
             Change::DrainSite { site, over } => {
-                self.begin_sweep(session::Sweep::site(site, over), now);
+                self.begin_sweep(sweep::Sweep::site(site, over), now);
             }
             Change::CacheLost { service, site, share } => {
                 for (cache, filled) in self.plan.caches.iter().zip(&mut self.caches) {

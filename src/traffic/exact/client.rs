@@ -1,17 +1,16 @@
 //! The client's side: attempts, timeouts, retries, and what an operation's end brings about.
 
-use super::{Event, Exact, ProbeResult, Scene, Waiter};
+use super::{Event, Exact, Scene, Waiter};
 use crate::kernel::defect::planted;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::scenario::model::{PipelineId, SiteId};
+use crate::scenario::model::SiteId;
 use crate::traffic::exact::station::Caller;
 use crate::traffic::plan::TimeoutPlan;
 use crate::world::network::AttachmentId;
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
-use std::collections::VecDeque;
 
 /// A lost SYN is sent again after 1, 2, 4 s (RFC 6298, section 2: initial timeout 1 s, doubled);
 /// after these the attempt is lost.
@@ -59,7 +58,7 @@ impl Flags {
     /// A probe.
     pub const PROBE: Flags = Flags(4);
 
-    fn is(self, other: Flags) -> bool {
+    pub(super) fn is(self, other: Flags) -> bool {
         self.0 & other.0 != 0
     }
 }
@@ -81,12 +80,12 @@ pub enum Phase {
 #[derive(Clone, Debug)]
 pub struct Op {
     pub(super) luck: Luck,
-    intended: SimTime,
-    sent: SimTime,
-    last_wait_ns: u64,
+    pub(super) intended: SimTime,
+    pub(super) sent: SimTime,
+    pub(super) last_wait_ns: u64,
     pub(super) mailbox: u32,
     /// Number of the attempt that is under way or was last (from 1).
-    attempt: u32,
+    pub(super) attempt: u32,
     /// The job of this attempt at its first station.
     pub(super) job: Option<Key>,
     /// Next parked operation of the same mailbox.
@@ -94,10 +93,10 @@ pub struct Op {
     pub(super) class: u16,
     pub(super) site: SiteId,
     pub(super) phase: Phase,
-    flags: Flags,
-    syn_tries: u8,
+    pub(super) flags: Flags,
+    pub(super) syn_tries: u8,
     /// A connection must be opened for the next attempt.
-    reconnect: bool,
+    pub(super) reconnect: bool,
 }
 
 impl Op {
@@ -126,14 +125,6 @@ impl Op {
     }
 }
 
-/// Messages of a pipeline in order of acceptance; delivered ones leave when they reach the head.
-#[derive(Clone, Debug, Default)]
-pub struct Backlog {
-    order: VecDeque<(SimTime, Key)>,
-    /// Messages not yet delivered, bounced or lost.
-    pub count: u64,
-}
-
 /// Tokens of a throttle.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bucket {
@@ -144,7 +135,7 @@ pub struct Bucket {
 
 /// Why an attempt ended without a correct answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
+pub(super) enum Failure {
     TimedOut,
     Refused,
     Lost,
@@ -159,7 +150,7 @@ impl Exact {
     }
 
     /// Takes an operation into the books.
-    fn open(&mut self, op: Op) -> Key {
+    pub(super) fn open(&mut self, op: Op) -> Key {
         self.operations[op.class as usize].begun += 1;
         let key = self.ops.insert(op);
         self.cost.operations_peak = self.cost.operations_peak.max(self.ops.len() as u64);
@@ -167,77 +158,20 @@ impl Exact {
     }
 
     /// Takes an operation out of the books; `None` if it is not in them.
-    fn close_operation(&mut self, key: Key) -> Option<Op> {
+    pub(super) fn close_operation(&mut self, key: Key) -> Option<Op> {
         let op = self.ops.remove(key)?;
         self.operations[op.class as usize].ended += 1;
         Some(op)
     }
 
-    /// A demand of a mailbox that is signed out: not served; a share comes back after sign-in.
-    pub(super) fn suppress(&mut self, op: Op, now: SimTime, scene: &mut Scene) {
-        let class = op.class as usize;
-        if let Some(cell) = scene.recorder.cell(class, now) {
-            cell.suppressed += 1;
-            cell.demand -= u32::from(planted("suppressed-demand-forgotten"));
-        }
-        self.mailboxes.not_served(op.mailbox, op.intended, now >= self.mailboxes.measured_from);
-        self.think_again(&op, now);
-        let mailbox = op.mailbox;
-        let kind = self.plan.classes[class].kind;
-        self.park(op, scene);
-        // A user who wants something makes a client that has given up try again.
-        if let ClassKind::Group(group) = kind {
-            self.sign_in_again(mailbox, group, now, scene);
-        }
-    }
-
-    /// Keeps a demand for after the sign-in, with the class's share of `deferred`.
-    fn park(&mut self, mut op: Op, scene: &mut Scene) {
-        let mut share = self.plan.classes[op.class as usize].deferred;
-        if planted("everything-deferred") {
-            share = 1.0;
-        }
-        if self.relieved || op.luck.uniform(draw::DEFER) >= share {
-            return;
-        }
-        scene.recorder.deferred.0 += 1;
-        op.flags = Flags::INDUCED;
-        op.phase = Phase::Parked;
-        op.attempt = 0;
-        let mailbox = op.mailbox;
-        op.next_parked = self.mailboxes.parked(mailbox);
-        let key = self.open(op);
-        self.mailboxes.set_parked(mailbox, Some(key));
-    }
-
-    /// Sends whatever a mailbox has parked, at `at`.
-    pub(super) fn unpark(&mut self, mailbox: u32, at: SimTime, scene: &mut Scene) {
-        let mut next = self.mailboxes.parked(mailbox);
-        self.mailboxes.set_parked(mailbox, None);
-        while let Some(key) = next {
-            next = self.ops[key.index].next_parked.take();
-            scene.recorder.deferred.1 += 1;
-            self.send_at(key, at);
-        }
-    }
-
-    /// Forgets whatever a mailbox has parked: its user has gone.
-    pub(super) fn discard_parked(&mut self, mailbox: u32) {
-        let mut next = self.mailboxes.parked(mailbox);
-        self.mailboxes.set_parked(mailbox, None);
-        while let Some(key) = next {
-            next = self.close_operation(key).and_then(|op| op.next_parked);
-        }
-    }
-
     /// Has the first attempt of an operation sent at `at`.
-    fn send_at(&mut self, key: Key, at: SimTime) {
+    pub(super) fn send_at(&mut self, key: Key, at: SimTime) {
         self.ops[key.index].phase = Phase::BackingOff;
         self.calendar.push(at, Event::Resend { op: key, attempt: 0 });
     }
 
     /// Sends the next attempt of an operation.
-    fn send(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
+    pub(super) fn send(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         op.attempt += 1;
@@ -457,220 +391,6 @@ impl Exact {
         } else {
             self.fail(key, Failure::Refused, at, scene);
         }
-    }
-
-    /// A refusal (a full middlebox, a reset) reaches the client.
-    pub(super) fn refused(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        if self.op_waits(key, attempt) {
-            self.fail(key, Failure::Refused, now, scene);
-        }
-    }
-
-    /// The client stops waiting for this attempt.
-    pub(super) fn timed_out(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        let Some(op) = self.ops.get(key) else { return };
-        if op.attempt != attempt {
-            return;
-        }
-        match op.phase {
-            Phase::Sent => {
-                self.abandon(key, now, scene);
-                self.fail(key, Failure::TimedOut, now, scene);
-            }
-            Phase::Lost => self.fail(key, Failure::Lost, now, scene),
-            // Patience for an attempt that has ended already.
-            Phase::BackingOff | Phase::Parked => {}
-        }
-    }
-
-    fn succeed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.close_operation(key).expect("an operation that waits is in the slab");
-        let class_index = op.class as usize;
-        let class = &self.plan.classes[class_index];
-        scene.recorder.clients[class_index].answered += 1;
-        if let Some(cell) = scene.recorder.cell(class_index, at) {
-            cell.answered += 1;
-        }
-        let intended = if planted("latency-from-retry") { op.sent } else { op.intended };
-        let good = at - intended <= class.good_within || planted("late-is-good");
-        let (kind, feeds, signs_in) = (class.kind, class.feeds, class.signs_in);
-        match kind {
-            ClassKind::Probe => {
-                self.probe_results.push(ProbeResult { pair: op.mailbox, ok: good });
-            }
-            ClassKind::Pipeline(pipeline) => {
-                scene.recorder.served(class_index, intended, at, good);
-                self.message_left(pipeline);
-                scene.recorder.pipelines[pipeline.index()].delivered += 1;
-            }
-            ClassKind::Group(group) => {
-                if op.flags.is(Flags::DEMANDED) {
-                    scene.recorder.served(class_index, intended, at, good);
-                    let measured = intended >= self.mailboxes.measured_from;
-                    if good {
-                        self.mailboxes.served(op.mailbox, intended);
-                    } else {
-                        self.mailboxes.not_served(op.mailbox, intended, measured);
-                    }
-                }
-                if let Some((pipeline, copies)) = feeds {
-                    self.accept(pipeline, copies, &op, at, scene);
-                }
-                self.think_again(&op, at);
-                if signs_in {
-                    self.signed_in(op.mailbox, group, op.site, at, scene);
-                }
-            }
-        }
-    }
-
-    fn fail(&mut self, key: Key, failure: Failure, at: SimTime, scene: &mut Scene) {
-        let op = &mut self.ops[key.index];
-        let class_index = op.class as usize;
-        let class = &self.plan.classes[class_index];
-        let totals = &mut scene.recorder.clients[class_index];
-        match failure {
-            Failure::TimedOut => totals.timed_out += 1,
-            Failure::Refused => totals.refused += 1,
-            Failure::Lost => totals.lost += 1,
-        }
-        if let Some(cell) = scene.recorder.cell(class_index, at) {
-            cell.unanswered += 1;
-        }
-        let deadline = op.intended.0.saturating_add(class.deadline_ns);
-        if planted("jitter-drawn-from-arrivals") {
-            self.sources[class_index].luck();
-        }
-        let draw = op.luck.uniform(draw::of(draw::JITTER, op.attempt));
-        let wait = class.retry.wait_ns(op.attempt, draw, op.last_wait_ns);
-        let in_time = at.0.saturating_add(wait) < deadline;
-        if !in_time || !class.retry.allows_after(op.attempt) || self.relieved {
-            self.end_failed(key, at, scene);
-            return;
-        }
-        op.reconnect = failure != Failure::Refused;
-        op.last_wait_ns = wait;
-        op.phase = Phase::BackingOff;
-        let attempt = op.attempt;
-        self.calendar.push(at + SimDuration(wait), Event::Resend { op: key, attempt });
-    }
-
-    /// The backoff is over.
-    pub(super) fn resend(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        let Some(op) = self.ops.get(key) else { return };
-        if op.attempt != attempt || op.phase != Phase::BackingOff {
-            return;
-        }
-        let class = &self.plan.classes[op.class as usize];
-        let offline = class.sessions && !class.signs_in && !self.mailboxes.signed_in(op.mailbox);
-        if offline || (self.relieved && attempt > 0) {
-            self.end_failed(key, now, scene);
-        } else {
-            self.send(key, now, scene);
-        }
-    }
-
-    /// An operation ends without a correct answer.
-    fn end_failed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.close_operation(key).expect("an operation that fails is in the slab");
-        let class_index = op.class as usize;
-        let class = &self.plan.classes[class_index];
-        let (kind, signs_in, sessions) = (class.kind, class.signs_in, class.sessions);
-        match kind {
-            ClassKind::Probe => {
-                self.probe_results.push(ProbeResult { pair: op.mailbox, ok: false });
-            }
-            ClassKind::Pipeline(pipeline) => {
-                self.message_left(pipeline);
-                let noticed = u64::from(!planted("bounce-unnoticed"));
-                scene.recorder.pipelines[pipeline.index()].bounced += noticed;
-                if let Some(cell) = scene.recorder.cell(class_index, op.intended) {
-                    cell.failed += 1;
-                }
-            }
-            ClassKind::Group(_) => {
-                if op.flags.is(Flags::DEMANDED) {
-                    if let Some(cell) = scene.recorder.cell(class_index, op.intended) {
-                        cell.failed += 1;
-                    }
-                    let measured = op.intended >= self.mailboxes.measured_from;
-                    self.mailboxes.not_served(op.mailbox, op.intended, measured);
-                }
-                self.think_again(&op, at);
-                let mailbox = op.mailbox;
-                if signs_in {
-                    self.sign_in_ended(mailbox);
-                } else if sessions
-                    && op.flags.is(Flags::DEMANDED)
-                    && !self.mailboxes.signed_in(mailbox)
-                {
-                    self.park(op, scene);
-                }
-            }
-        }
-    }
-
-    /// Takes an operation away without an outcome: its user has gone.
-    pub(super) fn cancel(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
-        let Some(op) = self.ops.get(key) else { return };
-        let (class, phase) = (op.class as usize, op.phase);
-        if matches!(phase, Phase::Sent | Phase::Lost) {
-            if phase == Phase::Sent {
-                self.abandon(key, now, scene);
-            }
-            // The attempt ends with its user: given up, though not for its timeout.
-            scene.recorder.clients[class].timed_out += 1;
-            if let Some(cell) = scene.recorder.cell(class, now) {
-                cell.unanswered += 1;
-            }
-        }
-        let op = self.close_operation(key).expect("found above");
-        if op.flags.is(Flags::DEMANDED) {
-            if let Some(cell) = scene.recorder.cell(class, op.intended) {
-                cell.failed += 1;
-            }
-            let measured = op.intended >= self.mailboxes.measured_from;
-            self.mailboxes.not_served(op.mailbox, op.intended, measured);
-        }
-    }
-
-    /// An accepted operation hands messages to its pipeline.
-    fn accept(&mut self, p: PipelineId, copies: u32, from: &Op, at: SimTime, scene: &mut Scene) {
-        let found = self.plan.classes.iter().position(|c| c.kind == ClassKind::Pipeline(p));
-        let class = found.expect("every pipeline has its class");
-        let mailboxes = scene.world.population.mailboxes;
-        for copy in 0..copies {
-            let luck = from.luck.derive(draw::RECIPIENT | u64::from(copy) << 8);
-            let recipient = (luck.uniform(0) * f64::from(mailboxes)) as u32;
-            scene.recorder.pipelines[p.index()].accepted += 1;
-            if let Some(cell) = scene.recorder.cell(class, at) {
-                cell.demand += 1;
-            }
-            let mut op = Op::new(class as u16, recipient, luck, at, Flags::DEMANDED);
-            op.site = from.site;
-            let key = self.open(op);
-            let backlog = &mut self.backlogs[p.index()];
-            backlog.count += 1;
-            backlog.order.push_back((at, key));
-            self.send_at(key, at);
-        }
-    }
-
-    fn message_left(&mut self, pipeline: PipelineId) {
-        let backlog = &mut self.backlogs[pipeline.index()];
-        backlog.count -= 1;
-        if backlog.order.len() as u64 > 2 * backlog.count + 1_024 {
-            backlog.order.retain(|&(_, key)| self.ops.get(key).is_some());
-        }
-    }
-
-    /// Messages in a pipeline, and when the oldest of them was accepted.
-    pub fn backlog(&mut self, pipeline: PipelineId) -> (u64, Option<SimTime>) {
-        let backlog = &mut self.backlogs[pipeline.index()];
-        while backlog.order.front().is_some_and(|&(_, key)| self.ops.get(key).is_none()) {
-            backlog.order.pop_front();
-        }
-        (backlog.count, backlog.order.front().map(|&(at, _)| at))
     }
 
     /// The classes of all attempts that a client waits for, counted by walking the slab.

@@ -1,22 +1,15 @@
 //! Sessions: who is signed in where, how sessions are lost, and how they come back.
 //!
-//! Keepalives are no requests: a broken path is found at a uniform phase within `keepalive`, plus
-//! `lost_after`. So a break starts a *sweep* over the mailboxes in slices, by number modulo the
-//! number of slices, which is unrelated to presence (that goes by number from below) and to
-//! steering (drawn): no event waits for each session. Drains are sweeps too.
+//! A session is a mailbox's place at a site. It ends with its user, with a drain, or by a fault
+//! (`sweep.rs` finds those whose path has broken); then the client signs in again.
 
 use super::client::{Flags, Op};
+use super::sweep::Running;
 use super::{Event, Exact, Scene};
-use crate::kernel::defect::planted;
 use crate::kernel::slab::Key;
-use crate::kernel::time::{SimDuration, SimTime};
-use crate::scenario::model::{ClientId, SiteId, SteeringId};
+use crate::kernel::time::SimTime;
+use crate::scenario::model::{ClientId, SiteId};
 use crate::world::World;
-use crate::world::network::AttachmentId;
-use crate::world::steering::tag;
-
-/// Slices of a sweep: a keepalive of 60 s is found out in steps of 0.23 s.
-const SLICES: u32 = 256;
 /// Units in which felt downtime is kept [ns]: 10 ms, for spells up to 497 days in 32 bits.
 const UNIT_NS: u64 = 10_000_000;
 
@@ -35,7 +28,7 @@ pub struct Mailboxes {
     pub(super) present: Vec<u32>,
     /// Sessions, a group and site: `group * sites + site`.
     signed_in: Vec<u32>,
-    sites: usize,
+    pub(super) sites: usize,
     sessions: Vec<Presence>,
     sign_ins: Vec<Option<Key>>,
     parked: Vec<Option<Key>>,
@@ -46,44 +39,9 @@ pub struct Mailboxes {
     unserved_since: Vec<u32>,
     last_served: Vec<u32>,
     longest: Vec<u32>,
-    sweeps: Vec<Running>,
+    pub(super) sweeps: Vec<Running>,
     /// [attachment][site]: since when some path between them has carried nothing.
-    broken_since: Vec<Option<SimTime>>,
-}
-
-/// What a sweep looks for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Target {
-    /// Sessions of a group whose path carries nothing, since this time at least.
-    Broken { group: u32, since: SimTime },
-    /// Sessions that the name would send elsewhere now.
-    Moved(SteeringId),
-    /// Sessions at a site.
-    Site(SiteId),
-}
-
-/// A sweep to be begun.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sweep {
-    target: Target,
-    span: SimDuration,
-    wait: SimDuration,
-}
-
-impl Sweep {
-    pub(super) fn moved(steering: SteeringId, over: SimDuration) -> Sweep {
-        Sweep { target: Target::Moved(steering), span: over, wait: SimDuration::ZERO }
-    }
-
-    pub(super) fn site(site: SiteId, over: SimDuration) -> Sweep {
-        Sweep { target: Target::Site(site), span: over, wait: SimDuration::ZERO }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Running {
-    sweep: Sweep,
-    began: SimTime,
+    pub(super) broken_since: Vec<Option<SimTime>>,
 }
 
 impl Mailboxes {
@@ -234,10 +192,10 @@ impl Exact {
         if self.mailboxes.sessions[mailbox as usize] == Presence::Out
             && self.user_is_present(mailbox, u32::from(group), scene)
         {
-            if let Some(class) = self.mailboxes.sign_in_class[group as usize] {
-                if let Some(cell) = scene.recorder.cell(class as usize, now) {
-                    cell.demand += 1;
-                }
+            if let Some(class) = self.mailboxes.sign_in_class[group as usize]
+                && let Some(cell) = scene.recorder.cell(class as usize, now)
+            {
+                cell.demand += 1;
             }
             self.sign_in(mailbox, u32::from(group), Flags::DEMANDED, now, scene);
         }
@@ -317,7 +275,7 @@ impl Exact {
     }
 
     /// A session ends without its user's doing; the client signs in again.
-    fn end_session(
+    pub(super) fn end_session(
         &mut self,
         mailbox: u32,
         group: usize,
@@ -353,102 +311,6 @@ impl Exact {
                     scene.recorder.sessions_lost += 1;
                     self.end_session(mailbox, index, at, now, scene);
                 }
-            }
-        }
-    }
-
-    /// Some path changed: pairs that newly carry nothing are swept for their sessions.
-    pub(super) fn paths_changed(&mut self, now: SimTime, scene: &mut Scene) {
-        let sites = self.mailboxes.sites;
-        let mut newly_broken = false;
-        for pair in 0..self.mailboxes.broken_since.len() {
-            let from = AttachmentId((pair / sites) as u32);
-            let to = SiteId((pair % sites) as u32);
-            let network = &scene.world.network;
-            let broken = !network.shares(from, to).all(|(path, _)| network.view(path).carries);
-            let since = &mut self.mailboxes.broken_since[pair];
-            newly_broken |= broken;
-            *since = if broken { since.or(Some(now)) } else { None };
-        }
-        if !newly_broken || planted("sessions-outlive-their-path") {
-            return;
-        }
-        for index in 0..scene.world.population.groups.len() {
-            let group = &scene.world.population.groups[index];
-            let Some((keepalive, lost_after)) = scene.world.session_of_client[group.client.index()]
-            else {
-                continue;
-            };
-            let target = Target::Broken { group: index as u32, since: now };
-            self.begin_sweep(Sweep { target, span: keepalive, wait: lost_after }, now);
-        }
-    }
-
-    /// Begins a sweep: its first slice is scheduled, each schedules the next.
-    pub(super) fn begin_sweep(&mut self, sweep: Sweep, now: SimTime) {
-        let number = self.mailboxes.sweeps.len() as u32;
-        self.mailboxes.sweeps.push(Running { sweep, began: now });
-        self.schedule_slice(number, 0);
-    }
-
-    fn schedule_slice(&mut self, number: u32, slice: u32) {
-        let Running { sweep, began } = self.mailboxes.sweeps[number as usize];
-        let part = f64::from(slice + 1) / f64::from(SLICES);
-        let due = began + sweep.wait + sweep.span.mul_f64(part);
-        self.calendar.push(due, Event::Sweep { sweep: number, slice });
-    }
-
-    /// One slice of a sweep.
-    pub(super) fn sweep_due(&mut self, number: u32, slice: u32, now: SimTime, scene: &mut Scene) {
-        if slice + 1 < SLICES {
-            self.schedule_slice(number, slice + 1);
-        }
-        let target = self.mailboxes.sweeps[number as usize].sweep.target;
-        for index in 0..scene.world.population.groups.len() {
-            let group = &scene.world.population.groups[index];
-            let of_group = match target {
-                Target::Broken { group, .. } => group as usize == index,
-                Target::Moved(name) => scene.world.steering_of_client[group.client.index()] == name,
-                Target::Site(_) => true,
-            };
-            if !of_group || !group.sessions {
-                continue;
-            }
-            let present = self.mailboxes.present[index];
-            let first = group.first;
-            for mailbox in (first + slice..first + present).step_by(SLICES as usize) {
-                let Some(site) = self.mailboxes.site(mailbox) else { continue };
-                if self.is_hit(target, mailbox, index, site, scene) {
-                    let lost = matches!(target, Target::Broken { .. });
-                    scene.recorder.sessions_lost += u64::from(lost);
-                    self.end_session(mailbox, index, site, now, scene);
-                }
-            }
-        }
-    }
-
-    /// Whether a sweep ends the session of this mailbox at this site.
-    fn is_hit(
-        &self,
-        target: Target,
-        mailbox: u32,
-        group: usize,
-        site: SiteId,
-        scene: &Scene,
-    ) -> bool {
-        let population = &scene.world.population;
-        let luck = population.luck(mailbox);
-        match target {
-            Target::Site(drained) => site == drained,
-            Target::Moved(_) if planted("drain-closes-every-session") => true,
-            Target::Moved(name) => scene.world.steering[name.index()].authoritative(luck) != site,
-            Target::Broken { since, .. } => {
-                let from = population.attachment(&population.groups[group], luck);
-                let pair = from as usize * self.mailboxes.sites + site.index();
-                let network = &scene.world.network;
-                let path = network.path(AttachmentId(from), site, luck.bits(tag::FLOW));
-                self.mailboxes.broken_since[pair].is_some_and(|broken| broken <= since)
-                    && !network.view(path).carries
             }
         }
     }

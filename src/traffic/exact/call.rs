@@ -1,0 +1,210 @@
+//! Calls between services: placed one by one, answered, lost, timed out, tried again.
+//!
+//! A job counts its calls, and every event of a call carries its number: whatever belongs to a call
+//! that was answered or given up no longer matches. A call across sites takes the network's delay
+//! and may be lost on its way there; its answer takes the delay back, and is lost with the path.
+
+use super::station::{Caller, Stage, draw};
+use super::{Event, Exact, Scene, Waiter};
+use crate::kernel::slab::Key;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::scenario::model::SiteId;
+use crate::world::steering::tag;
+
+impl Exact {
+    /// Makes the next call of a job that is due for one, or finishes it.
+    pub(super) fn next_call(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
+        loop {
+            let job = &mut self.jobs[key.index];
+            if job.next_call == job.calls_end {
+                self.finish(key, now, scene);
+                return;
+            }
+            let plan = &self.plan.calls[job.next_call as usize];
+            if job.times_done >= plan.times as u16 {
+                job.next_call += 1;
+                job.times_done = 0;
+                continue;
+            }
+            let ordinal = (u64::from(job.next_call) << 16 | u64::from(job.times_done)) << 16;
+            let mut made = job.luck.uniform(ordinal | draw::MADE) < plan.probability;
+            if let Some(cache) = plan.cache {
+                let site = scene.world.services.stations[job.station as usize].site;
+                let filled = self.caches[cache as usize][site.index()];
+                let hits = self.plan.caches[cache as usize].hit * filled;
+                made &= job.luck.uniform(ordinal | draw::HIT) >= hits;
+            }
+            if made {
+                job.call_attempts = 0;
+                self.place_call(key, now, scene);
+                return;
+            }
+            job.times_done += 1;
+        }
+    }
+
+    /// Sends one attempt of the call that is due.
+    fn place_call(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
+        let job = &mut self.jobs[key.index];
+        job.call += 1;
+        job.call_attempts += 1;
+        job.child = None;
+        let (call, from) = (job.call, job.station as usize);
+        let queue = self.plan.calls[job.next_call as usize].timeout_queue;
+        self.await_timeout(queue, Waiter::Call(key, call), now);
+        let from_site = scene.world.services.stations[from].site;
+        let Some(to) = self.callee_site(key, now, scene) else {
+            self.call_ended(key, call, false, now, scene);
+            return;
+        };
+        if to == from_site {
+            self.call_arrives(key, call, now, scene);
+            return;
+        }
+        let view = scene.world.network.between_sites(from_site, to);
+        let lost = self.jobs[key.index].luck.uniform(u64::from(call) << 32 | draw::LOST);
+        if view.carries && lost >= view.loss {
+            self.calendar.push(now + view.delay, Event::CallArrive { job: key, call });
+        }
+    }
+
+    /// The site that the call under way goes to: the active copy of a store's database, else
+    /// where the caller's site finds the service. `None`: nobody answers now.
+    fn callee_site(&self, key: Key, now: SimTime, scene: &Scene) -> Option<SiteId> {
+        let job = &self.jobs[key.index];
+        let service = self.plan.calls[job.next_call as usize].service;
+        let from = scene.world.services.stations[job.station as usize].site;
+        match self.plan.services[service.index()].store {
+            None => scene.world.services.serving_site(service, from),
+            Some(store) => {
+                let store = &scene.world.stores[store as usize];
+                let database = store.database(job.place.uniform(tag::DATABASE));
+                (store.ready[database] <= now).then_some(store.active[database])
+            }
+        }
+    }
+
+    /// A call reaches the site that it goes to.
+    pub(super) fn call_arrives(&mut self, key: Key, call: u32, now: SimTime, scene: &mut Scene) {
+        if !self.call_waits(key, call) {
+            return;
+        }
+        let Some(to) = self.callee_site(key, now, scene) else {
+            self.respond(Caller::Job(key, call), false, now, scene);
+            return;
+        };
+        let job = &self.jobs[key.index];
+        let service = self.plan.calls[job.next_call as usize].service;
+        let luck = job.luck.derive(draw::CHILD | u64::from(call) << 8);
+        let (class, place) = (job.class, job.place);
+        let caller = Caller::Job(key, call);
+        let child = self.job_arrives(service, to, caller, class, place, luck, now, scene);
+        if let (Some(child), true) = (child, self.call_waits(key, call)) {
+            self.jobs[key.index].child = Some(child);
+        }
+    }
+
+    /// Whether a job still waits for this call.
+    #[inline]
+    pub(super) fn call_waits(&self, key: Key, call: u32) -> bool {
+        self.jobs.get(key).is_some_and(|job| {
+            job.call == call && matches!(job.stage, Stage::Calling | Stage::CallingOutside)
+        })
+    }
+
+    /// A call came back, failed, or was given up.
+    pub(super) fn call_ended(
+        &mut self,
+        key: Key,
+        call: u32,
+        ok: bool,
+        now: SimTime,
+        scene: &mut Scene,
+    ) {
+        if !self.call_waits(key, call) {
+            return;
+        }
+        let job = &mut self.jobs[key.index];
+        let plan = &self.plan.calls[job.next_call as usize];
+        let child = job.child.take();
+        // The number moves on, so that nothing of this call can match any more.
+        job.call += 1;
+        if ok {
+            if let Some(cache) = plan.cache {
+                let site = scene.world.services.stations[job.station as usize].site;
+                let entries = self.plan.caches[cache as usize].entries;
+                let fill = &mut self.caches[cache as usize][site.index()];
+                *fill += (1.0 - *fill) / entries;
+            }
+            job.times_done += 1;
+            self.next_call(key, now, scene);
+            return;
+        }
+        if plan.retry.allows_after(u32::from(job.call_attempts)) && !self.relieved {
+            let draw = job.luck.uniform(u64::from(call) << 32 | draw::JITTER);
+            let wait = plan.retry.wait_ns(u32::from(job.call_attempts), draw, 0);
+            let again = Event::CallAgain { job: key, call: job.call };
+            self.calendar.push(now + SimDuration(wait), again);
+        } else if plan.required {
+            job.failed = true;
+            self.finish(key, now, scene);
+        } else {
+            job.times_done += 1;
+            self.next_call(key, now, scene);
+        }
+        if let Some(child) = child {
+            self.give_up_job(child, now, scene);
+        }
+    }
+
+    /// The backoff of a call is over.
+    pub(super) fn call_again(&mut self, key: Key, call: u32, now: SimTime, scene: &mut Scene) {
+        if self.call_waits(key, call) {
+            self.place_call(key, now, scene);
+        }
+    }
+
+    /// Whether anybody at the far end still waits for this job.
+    pub(super) fn is_live(&self, key: Key) -> bool {
+        let mut caller = self.jobs[key.index].caller;
+        loop {
+            match caller {
+                Caller::Op(op, attempt) => return self.op_waits(op, attempt),
+                Caller::Job(job, call) => {
+                    if !self.call_waits(job, call) {
+                        return false;
+                    }
+                    caller = self.jobs[job.index].caller;
+                }
+            }
+        }
+    }
+
+    /// Tells a caller how its request ended; across sites the word takes its time.
+    pub(super) fn respond(&mut self, caller: Caller, ok: bool, now: SimTime, scene: &mut Scene) {
+        match caller {
+            Caller::Op(op, attempt) => self.answer(op, attempt, ok, now, scene),
+            Caller::Job(job, call) => {
+                if !self.call_waits(job, call) {
+                    return;
+                }
+                let from = self.jobs[job.index].station as usize;
+                let from = scene.world.services.stations[from].site;
+                let to = self.callee_site(job, now, scene).unwrap_or(from);
+                if to == from {
+                    self.call_ended(job, call, ok, now, scene);
+                    return;
+                }
+                let view = scene.world.network.between_sites(to, from);
+                if view.carries {
+                    let event = if ok {
+                        Event::CallAnswered { job, call }
+                    } else {
+                        Event::CallFailed { job, call }
+                    };
+                    self.calendar.push(now + view.delay, event);
+                }
+            }
+        }
+    }
+}
