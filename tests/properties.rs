@@ -12,3 +12,5 @@ mod flow;
 mod people;
 #[path = "properties/random.rs"]
 mod random;
+#[path = "properties/transit.rs"]
+mod transit;

@@ -140,6 +140,7 @@ fn row(region: &str, phase: &str, histogram: &[(f64, u64)]) -> LatencyRow {
 #[test]
 fn a_latency_quantile_is_read_off_all_regions_together() {
     let mut both = trial("....");
+    both.incident.impact_s = Some(0.0);
     both.latency = vec![
         row("east", "after", &[(0.1, 50), (0.5, 1)]),
         row("west", "after", &[(0.1, 48), (2.0, 1)]),

@@ -8,7 +8,7 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
 use crate::traffic::exact::station::Caller;
 use crate::traffic::plan::TimeoutPlan;
-use crate::world::network::AttachmentId;
+use crate::world::network::{AttachmentId, PathId};
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
 
@@ -88,6 +88,8 @@ pub struct Op {
     pub(super) attempt: u32,
     /// The job of this attempt at its first station.
     pub(super) job: Option<Key>,
+    /// The path that the attempt took last; `None` for a pipeline, which is at its site.
+    path: Option<PathId>,
     /// Next parked operation of the same mailbox.
     pub(super) next_parked: Option<Key>,
     pub(super) class: u16,
@@ -114,6 +116,7 @@ impl Op {
             mailbox,
             attempt: 0,
             job: None,
+            path: None,
             next_parked: None,
             class,
             site: SiteId(0),
@@ -256,6 +259,7 @@ impl Exact {
         };
         let network = &mut scene.world.network;
         let path = network.path(from, op.site, flow);
+        op.path = Some(path);
         let view = network.view(path);
         let first_try = op.syn_tries == 0;
         network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
@@ -299,7 +303,12 @@ impl Exact {
         if !self.op_waits(key, attempt) {
             return;
         }
-        let op = &self.ops[key.index];
+        let op = &mut self.ops[key.index];
+        if op.path.is_some_and(|path| !scene.world.network.view(path).carries) {
+            // The path broke under it: what is in transit is lost.
+            op.phase = Phase::Lost;
+            return;
+        }
         let class = &self.plan.classes[op.class as usize];
         let caller = Caller::Op(key, attempt);
         let work = op.luck.derive(draw::of(draw::WORK, attempt));
