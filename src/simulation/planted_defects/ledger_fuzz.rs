@@ -16,7 +16,7 @@ use crate::traffic::exact::station::Stage;
 
 /// Instants looked at, and deletions at each.
 const INSTANTS: u64 = 60;
-const DELETIONS: u64 = 20;
+const DELETIONS: u64 = 40;
 
 /// A small world in which records stand everywhere: a front door that holds its slot while it
 /// calls, a mailbox tier that gives it back, a store with a hung partition, sessions lost and
@@ -25,7 +25,7 @@ fn busy() -> Scenario {
     let mut model = Model::new().clock(0.0, 600.0, 10.0).mailboxes(400);
     model = model.service_time(exponential(0.2)).servers(12).queue_limit(48);
     model = model.service("tier").service_time(exponential(0.3)).servers(10).releases_slot();
-    model = model.service("store").service_time(exponential(0.4)).servers(4);
+    model = model.service("store").service_time(exponential(0.4)).servers(8);
     model = model.with_service(|store| store.partitions = 2);
     let to =
         |service: ServiceId| Call { timeout: seconds(3.0), retry: retry(2, 0.5), ..call(service) };
