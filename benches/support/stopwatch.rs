@@ -16,7 +16,7 @@ pub struct Arguments {
     pub small: bool,
     /// Times that each case is run [count].
     pub repetitions: usize,
-    /// Only the cases whose names contain this.
+    /// Only the case of this name.
     pub only: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Arguments {
 
     /// Whether a case is to be run.
     pub fn wants(&self, case: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| case.contains(only.as_str()))
+        self.only.as_ref().is_none_or(|only| only == case)
     }
 }
 
