@@ -270,9 +270,4 @@ impl Exact {
             }
         }
     }
-
-    /// What is in progress: operations (backing off included), for progress and memory figures.
-    pub fn operations_in_progress(&self) -> usize {
-        self.ops.len()
-    }
 }

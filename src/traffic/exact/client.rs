@@ -292,7 +292,8 @@ impl Exact {
             // The handshake takes a round trip before the request can go.
             delay += view.delay * 2 + view.connection_delay;
         }
-        if op.luck.uniform(draw::of(draw::DATA, attempt)) < 1.0 - delivered * delivered {
+        let lost = 1.0 - delivered * delivered;
+        if lost > 0.0 && op.luck.uniform(draw::of(draw::DATA, attempt)) < lost {
             delay += RETRANSMISSION;
         }
         self.calendar.push(now + delay, Event::Arrive { op: key, attempt });
@@ -402,10 +403,11 @@ impl Exact {
         }
     }
 
-    /// The classes of all attempts that a client waits for, counted by walking the slab.
-    pub(super) fn ops_outstanding(&self) -> impl Iterator<Item = usize> + '_ {
-        let waiting = |op: &&Op| matches!(op.phase, Phase::Sent | Phase::Lost);
-        self.ops.iter().map(|(_, op)| op).filter(waiting).map(|op| op.class as usize)
+    /// All operations in progress: class, and whether a client waits for an attempt of it, by
+    /// walking the slab once.
+    pub(super) fn ops_present(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
+        let waits = |op: &Op| matches!(op.phase, Phase::Sent | Phase::Lost);
+        self.ops.iter().map(move |(_, op)| (op.class as usize, waits(op)))
     }
 }
 

@@ -5,6 +5,7 @@ use super::station::Stage;
 use crate::kernel::time::SimTime;
 use crate::measure::recorder::{Recorder, StationCell};
 use crate::world::World;
+use crate::world::population::ClassKind;
 use thiserror::Error;
 
 /// A ledger that does not balance: a bug in the program, never a result.
@@ -57,8 +58,10 @@ impl Exact {
             waiting: vec![0; self.lines.len()],
             holding: vec![0; self.lines.len()],
         };
-        for class in self.ops_outstanding() {
-            standing.outstanding[class] += 1;
+        let mut in_progress = vec![0_u64; self.operations.len()];
+        for (class, outstanding) in self.ops_present() {
+            in_progress[class] += 1;
+            standing.outstanding[class] += u64::from(outstanding);
         }
         let mut in_slots = vec![0_u64; self.lines.len()];
         let mut queued = vec![0_u64; self.lines.len()];
@@ -89,30 +92,17 @@ impl Exact {
             let found = gone + standing.outstanding[class];
             check("client", || format!("class {class}"), totals.sent, found)?;
         }
-        let mut in_progress = vec![0_u64; self.operations.len()];
-        for (_, op) in self.ops.iter() {
-            in_progress[op.class as usize] += 1;
-        }
         for (class, (totals, stands)) in self.operations.iter().zip(&in_progress).enumerate() {
             let what = || format!("operations of class {class}");
             check("client", what, totals.begun, totals.ended + stands)?;
         }
-        for (pipeline, totals) in recorder.pipelines.iter().enumerate() {
-            let gone = totals.delivered + totals.bounced + totals.lost;
-            let found = gone + self.count_messages(pipeline);
-            check("client", || format!("pipeline {pipeline}"), totals.accepted, found)?;
+        for (class, stands) in self.plan.classes.iter().zip(&in_progress) {
+            let ClassKind::Pipeline(pipeline) = class.kind else { continue };
+            let totals = &recorder.pipelines[pipeline.index()];
+            let found = totals.delivered + totals.bounced + totals.lost + stands;
+            check("client", || format!("pipeline {}", pipeline.0), totals.accepted, found)?;
         }
         Ok(standing)
-    }
-
-    /// Messages of a pipeline, by walking the operations.
-    fn count_messages(&self, pipeline: usize) -> u64 {
-        use crate::world::population::ClassKind;
-        let is_message = |class: u16| match self.plan.classes[class as usize].kind {
-            ClassKind::Pipeline(id) => id.index() == pipeline,
-            _ => false,
-        };
-        self.ops.iter().filter(|(_, op)| is_message(op.class)).count() as u64
     }
 
     /// Closes the window: integrals up to `now`; hands the stations' counts out and resets them.
@@ -121,11 +111,6 @@ impl Exact {
             line.integrate(station.slots, now);
             out.push(std::mem::take(&mut line.window));
         }
-    }
-
-    /// Busy slots and requests waiting at a station now.
-    pub fn occupancy(&self, station: usize) -> (u32, u32) {
-        (self.lines[station].busy, self.lines[station].waiting)
     }
 }
 
