@@ -36,16 +36,11 @@ Exit codes:
 /// Rehearse an outage before it happens: how bad it gets, whether the failover plan brings it back,
 /// and when.
 #[derive(Debug, Parser)]
-#[command(name = "blackstart", version = VERSION, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "blackstart", version, after_help = EXAMPLES, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
-
-#[cfg(not(feature = "planted-defects"))]
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-#[cfg(feature = "planted-defects")]
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (with planted defects: for tests only)");
 
 #[derive(Debug, Subcommand)]
 enum Command {

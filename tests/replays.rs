@@ -101,9 +101,21 @@ fn every_scenario_has_its_golden_and_every_golden_its_scenario() {
     assert!(names.is_empty() || std::env::var_os("BLESS").is_some(), "without golden: {names:?}");
 }
 
+/// Little's law at every station: the area under its queue is the sum of its waits. What was
+/// started in the warm-up, and what has waited and was not started, is all that can differ.
+fn check_little(outcome: &Outcome) {
+    for station in &outcome.series.stations {
+        let area: f64 = station.queue.iter().sum::<f64>() * outcome.series.window_s;
+        let waits = station.started * station.mean_wait_s.unwrap_or(0.0);
+        let name = format!("{} at {}", station.service, station.site);
+        assert!((area - waits).abs() <= 0.01 * area.max(1_000.0), "{name}: {area}, {waits}");
+    }
+}
+
 #[test]
 fn first_steps_is_as_it_was_and_repeats() {
     let first = run_with("first-steps", &Options::default());
+    check_little(trial(&first));
     check_golden("first-steps", &first);
     assert_eq!(first.digest, run_with("first-steps", &Options::default()).digest);
     let other = Options { seed: Some(2), ..Options::default() };
@@ -115,6 +127,7 @@ fn lync_as_it_happened_shows_the_published_course() {
     let results = run_with(LYNC, &Options::default());
     check_golden(LYNC, &results);
     let outcome = trial(&results);
+    check_little(outcome);
     let incident = &outcome.incident;
     let clock = |hour: f64| (hour - 6.0) * 3_600.0;
     assert!(!results.verdict.passed, "it happened, and met no target of four hours");

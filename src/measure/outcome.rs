@@ -122,6 +122,10 @@ pub struct StationSeries {
     pub stale_per_s: Vec<f64>,
     /// Requests rejected, dropped or crashed [1/s].
     pub refused_per_s: Vec<f64>,
+    /// Requests that were given a slot since t = 0, at full size [count].
+    pub started: f64,
+    /// Mean wait of these in the queue [s]; `null` without any.
+    pub mean_wait_s: Option<f64>,
 }
 
 /// A middlebox over time.

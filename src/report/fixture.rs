@@ -283,6 +283,8 @@ fn series(course: &Course, availability: Vec<Option<f64>>) -> Series {
         useful_per_s: each(&|_, a| 20_000.0 * a),
         stale_per_s: each(&|_, a| 12_000.0 * (1.0 - a)),
         refused_per_s: each(&|_, a| 8_000.0 * (1.0 - a)),
+        started: 20_000.0 * windows as f64 * story.window_s,
+        mean_wait_s: Some(0.1),
     };
     let middlebox = |name: &str, site: &str, limit: f64, base: f64, storm: f64| MiddleboxSeries {
         name: name.to_string(),

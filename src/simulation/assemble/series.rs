@@ -93,6 +93,7 @@ fn station_series(scenario: &Scenario, trial: &Trial) -> Vec<StationSeries> {
         let per_s = |count: &dyn Fn(usize) -> u32| {
             (0..cells.len()).map(|window| f64::from(count(window)) * factor).collect()
         };
+        let waits = trial.recorder.waits[index];
         StationSeries {
             service: scenario.services[station.service.index()].name.clone(),
             site: scenario.sites[station.site.index()].name.clone(),
@@ -107,6 +108,8 @@ fn station_series(scenario: &Scenario, trial: &Trial) -> Vec<StationSeries> {
             useful_per_s: per_s(&|w| cells[w].useful),
             stale_per_s: per_s(&|w| cells[w].stale),
             refused_per_s: per_s(&|w| cells[w].refused),
+            started: waits.1 as f64 * scenario.scale as f64,
+            mean_wait_s: (waits.1 > 0).then(|| waits.0 / waits.1 as f64),
         }
     };
     trial.world.services.stations.iter().enumerate().map(series).collect()
