@@ -1,9 +1,10 @@
 //! The bundled scenarios: goldens, the contrast between their variants, and repetition.
 //!
-//! A golden holds the digest and the headline figures of a scenario file as it stands. Tests are
-//! built with other settings than the released program, and `.ci/run` compares the digests of both, so a
-//! golden that holds in both says that they agree. `BLESS=1 cargo test --test replays` rewrites
-//! goldens and removes stale ones; the commit says which change moved them and by how much.
+//! A golden holds the digest and the headline figures of a scenario file as it stands. Tests
+//! are built with other settings than the released program, and `.ci/run` compares the digests
+//! of both, so a golden that holds in both says that they agree. `BLESS=1 cargo test --test
+//! replays` rewrites goldens and removes stale ones; the commit says which change moved them
+//! and by how much.
 
 use blackstart::measure::outcome::{Outcome, Results};
 use blackstart::scenario::{Options, load};
