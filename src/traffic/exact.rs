@@ -18,6 +18,7 @@ pub mod demand;
 mod ending;
 pub mod ledger;
 mod loss;
+mod ops;
 pub mod pipeline;
 pub mod session;
 pub mod station;
@@ -33,7 +34,7 @@ use crate::measure::recorder::Recorder;
 use crate::scenario::model::{Scenario, SiteId};
 use crate::traffic::plan::Plan;
 use crate::world::World;
-use client::Op;
+use ops::Ops;
 use session::Mailboxes;
 use station::{Job, Line};
 use std::collections::VecDeque;
@@ -111,7 +112,7 @@ pub struct ProbeResult {
 pub struct Exact {
     plan: Plan,
     calendar: Calendar<Event>,
-    ops: Slab<Op>,
+    ops: Ops,
     /// [class]: operations begun and ended, for the books.
     operations: Vec<ledger::Operations>,
     jobs: Slab<Job>,
@@ -145,7 +146,7 @@ impl Exact {
         let caches = vec![vec![1.0; scenario.sites.len()]; plan.caches.len()];
         let mut traffic = Exact {
             calendar: Calendar::new(),
-            ops: Slab::new(),
+            ops: Ops::default(),
             operations: vec![ledger::Operations::default(); plan.classes.len()],
             jobs: Slab::new(),
             lines,

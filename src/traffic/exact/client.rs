@@ -76,6 +76,14 @@ pub enum Phase {
     BackingOff,
 }
 
+impl Phase {
+    /// Whether a client waits for an attempt.
+    #[inline]
+    pub(super) fn is_waited_for(self) -> bool {
+        matches!(self, Phase::Sent | Phase::Lost)
+    }
+}
+
 /// An operation in progress.
 #[derive(Clone, Debug)]
 pub struct Op {
@@ -84,8 +92,6 @@ pub struct Op {
     pub(super) sent: SimTime,
     pub(super) last_wait_ns: u64,
     pub(super) mailbox: u32,
-    /// Number of the attempt that is under way or was last (from 1).
-    pub(super) attempt: u32,
     /// The job of this attempt at its first station.
     pub(super) job: Option<Key>,
     /// The path that the attempt took last; `None` for a pipeline, which is at its site.
@@ -94,7 +100,6 @@ pub struct Op {
     pub(super) next_parked: Option<Key>,
     pub(super) class: u16,
     pub(super) site: SiteId,
-    pub(super) phase: Phase,
     pub(super) flags: Flags,
     pub(super) syn_tries: u8,
     /// A connection must be opened for the next attempt.
@@ -114,13 +119,11 @@ impl Op {
             sent: now,
             last_wait_ns: 0,
             mailbox,
-            attempt: 0,
             job: None,
             path: None,
             next_parked: None,
             class,
             site: SiteId(0),
-            phase: Phase::Parked,
             flags,
             syn_tries: 0,
             reconnect: false,
@@ -169,20 +172,18 @@ impl Exact {
 
     /// Has the first attempt of an operation sent at `at`.
     pub(super) fn send_at(&mut self, key: Key, at: SimTime) {
-        self.ops[key.index].phase = Phase::BackingOff;
+        self.ops.set_phase(key, Phase::BackingOff);
         self.calendar.push(at, Event::Resend { op: key, attempt: 0 });
     }
 
     /// Sends the next attempt of an operation.
     pub(super) fn send(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
+        let attempt = self.ops.next_attempt(key);
         let op = &mut self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
-        op.attempt += 1;
-        op.phase = Phase::Sent;
         op.sent = now;
         op.job = None;
         op.syn_tries = 0;
-        let attempt = op.attempt;
         self.cost.attempts += 1;
         scene.recorder.clients[op.class as usize].sent += 1;
         if let Some(cell) = scene.recorder.cell(op.class as usize, now) {
@@ -234,9 +235,7 @@ impl Exact {
     /// Whether a client still waits for this attempt.
     #[inline]
     pub(super) fn op_waits(&self, key: Key, attempt: u32) -> bool {
-        self.ops.get(key).is_some_and(|op| {
-            op.attempt == attempt && matches!(op.phase, Phase::Sent | Phase::Lost)
-        })
+        self.ops.waits(key, attempt)
     }
 
     /// Opens the connection, if one is needed, and puts the request on its way.
@@ -264,7 +263,7 @@ impl Exact {
         let first_try = op.syn_tries == 0;
         network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
         if !view.carries {
-            op.phase = Phase::Lost;
+            self.ops.set_phase(key, Phase::Lost);
             return;
         }
         let delivered = 1.0 - view.loss;
@@ -282,7 +281,7 @@ impl Exact {
             if op.luck.uniform(syn | 1 << 16) < lost {
                 op.syn_tries += 1;
                 if op.syn_tries == SYN_TRIES {
-                    op.phase = Phase::Lost;
+                    self.ops.set_phase(key, Phase::Lost);
                     return;
                 }
                 let again = now + RETRANSMISSION * (1 << (op.syn_tries - 1));
@@ -307,7 +306,7 @@ impl Exact {
         let op = &mut self.ops[key.index];
         if op.path.is_some_and(|path| !scene.world.network.view(path).carries) {
             // The path broke under it: what is in transit is lost.
-            op.phase = Phase::Lost;
+            self.ops.set_phase(key, Phase::Lost);
             return;
         }
         let class = &self.plan.classes[op.class as usize];
@@ -382,7 +381,7 @@ impl Exact {
             let path = scene.world.network.path(from, op.site, mailbox.bits(tag::FLOW));
             let view = scene.world.network.view(path);
             if !view.carries {
-                op.phase = Phase::Lost;
+                self.ops.set_phase(key, Phase::Lost);
                 return;
             }
             at = now + view.delay;
@@ -401,13 +400,6 @@ impl Exact {
         } else {
             self.fail(key, Failure::Refused, at, scene);
         }
-    }
-
-    /// All operations in progress: class, and whether a client waits for an attempt of it, by
-    /// walking the slab once.
-    pub(super) fn ops_present(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
-        let waits = |op: &Op| matches!(op.phase, Phase::Sent | Phase::Lost);
-        self.ops.iter().map(move |(_, op)| (op.class as usize, waits(op)))
     }
 }
 

@@ -40,8 +40,6 @@ impl Exact {
         }
         scene.recorder.deferred.0 += 1;
         op.flags = Flags::INDUCED;
-        op.phase = Phase::Parked;
-        op.attempt = 0;
         let mailbox = op.mailbox;
         op.next_parked = self.mailboxes.parked(mailbox);
         let key = self.open(op);
@@ -70,11 +68,10 @@ impl Exact {
 
     /// The client stops waiting for this attempt.
     pub(super) fn timed_out(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        let Some(op) = self.ops.get(key) else { return };
-        if op.attempt != attempt {
+        let Some((_, phase)) = self.ops.stands(key).filter(|&(at, _)| at == attempt) else {
             return;
-        }
-        match op.phase {
+        };
+        match phase {
             Phase::Sent => {
                 self.abandon(key, now, scene);
                 self.fail(key, Failure::TimedOut, now, scene);
@@ -134,6 +131,7 @@ impl Exact {
     }
 
     pub(super) fn fail(&mut self, key: Key, failure: Failure, at: SimTime, scene: &mut Scene) {
+        let attempt = self.ops.attempt(key);
         let op = &mut self.ops[key.index];
         let class_index = op.class as usize;
         let class = &self.plan.classes[class_index];
@@ -150,26 +148,25 @@ impl Exact {
         if planted("jitter-drawn-from-arrivals") {
             self.sources[class_index].luck();
         }
-        let draw = op.luck.uniform(draw::of(draw::JITTER, op.attempt));
-        let wait = class.retry.wait_ns(op.attempt, draw, op.last_wait_ns);
+        let draw = op.luck.uniform(draw::of(draw::JITTER, attempt));
+        let wait = class.retry.wait_ns(attempt, draw, op.last_wait_ns);
         let in_time = at.0.saturating_add(wait) < deadline;
-        if !in_time || !class.retry.allows_after(op.attempt) || self.relieved {
+        if !in_time || !class.retry.allows_after(attempt) || self.relieved {
             self.end_failed(key, at, scene);
             return;
         }
         op.reconnect = failure != Failure::Refused;
         op.last_wait_ns = wait;
-        op.phase = Phase::BackingOff;
-        let attempt = op.attempt;
+        self.ops.set_phase(key, Phase::BackingOff);
         self.calendar.push(at + SimDuration(wait), Event::Resend { op: key, attempt });
     }
 
     /// The backoff is over.
     pub(super) fn resend(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        let Some(op) = self.ops.get(key) else { return };
-        if op.attempt != attempt || op.phase != Phase::BackingOff {
+        if self.ops.stands(key) != Some((attempt, Phase::BackingOff)) {
             return;
         }
+        let op = &self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let offline = class.sessions && !class.signs_in && !self.mailboxes.signed_in(op.mailbox);
         if offline || (self.relieved && attempt > 0) {
@@ -221,8 +218,8 @@ impl Exact {
 
     /// Takes an operation away without an outcome: its user has gone.
     pub(super) fn cancel(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
-        let Some(op) = self.ops.get(key) else { return };
-        let (class, phase) = (op.class as usize, op.phase);
+        let Some((_, phase)) = self.ops.stands(key) else { return };
+        let class = self.ops[key.index].class as usize;
         if matches!(phase, Phase::Sent | Phase::Lost) {
             if phase == Phase::Sent {
                 self.abandon(key, now, scene);

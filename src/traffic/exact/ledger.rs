@@ -59,9 +59,9 @@ impl Exact {
             holding: vec![0; self.lines.len()],
         };
         let mut in_progress = vec![0_u64; self.operations.len()];
-        for (class, outstanding) in self.ops_present() {
+        for (class, phase) in self.ops.present() {
             in_progress[class] += 1;
-            standing.outstanding[class] += u64::from(outstanding);
+            standing.outstanding[class] += u64::from(phase.is_waited_for());
         }
         let mut in_slots = vec![0_u64; self.lines.len()];
         let mut queued = vec![0_u64; self.lines.len()];
@@ -147,8 +147,9 @@ pub(crate) mod damage {
             if let Some(key) = job {
                 return self.jobs.remove(key).map(|job| Deleted::Job(job.stage));
             }
-            let op = self.ops.iter().nth(found.checked_sub(jobs)?).map(|(key, _)| key)?;
-            self.ops.remove(op).map(|op| Deleted::Operation(op.phase))
+            let op = self.ops.keys().nth(found.checked_sub(jobs)?)?;
+            let phase = self.ops.stands(op).map(|(_, phase)| phase);
+            self.ops.remove(op).and(phase).map(Deleted::Operation)
         }
     }
 }

@@ -26,7 +26,7 @@ impl Exact {
     pub(super) fn abandon(&mut self, op: Key, now: SimTime, scene: &mut Scene) {
         let attempt_job = self.ops[op.index].job.take();
         // From here on nobody waits, as far as the jobs below can see.
-        self.ops[op.index].phase = super::client::Phase::BackingOff;
+        self.ops.set_phase(op, super::client::Phase::BackingOff);
         if let Some(job) = attempt_job {
             self.give_up_job(job, now, scene);
         }

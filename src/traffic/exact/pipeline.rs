@@ -53,14 +53,14 @@ impl Exact {
         let backlog = &mut self.backlogs[pipeline.index()];
         backlog.count -= 1;
         if backlog.order.len() as u64 > 2 * backlog.count + 1_024 {
-            backlog.order.retain(|&(_, key)| self.ops.get(key).is_some());
+            backlog.order.retain(|&(_, key)| self.ops.contains(key));
         }
     }
 
     /// Messages in a pipeline, and when the oldest of them was accepted.
     pub fn backlog(&mut self, pipeline: PipelineId) -> (u64, Option<SimTime>) {
         let backlog = &mut self.backlogs[pipeline.index()];
-        while backlog.order.front().is_some_and(|&(_, key)| self.ops.get(key).is_none()) {
+        while backlog.order.front().is_some_and(|&(_, key)| !self.ops.contains(key)) {
             backlog.order.pop_front();
         }
         (backlog.count, backlog.order.front().map(|&(at, _)| at))

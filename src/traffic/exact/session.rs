@@ -232,7 +232,7 @@ impl Exact {
         self.mailboxes.sessions[mailbox as usize] = Presence::SigningIn;
         let key = self.begin(Op::new(class, mailbox, luck, now, flags), now, scene);
         // An attempt can have failed for good at once; then nothing is under way.
-        if self.ops.get(key).is_some() {
+        if self.ops.contains(key) {
             self.mailboxes.sign_ins[mailbox as usize] = Some(key);
         }
     }
