@@ -5,6 +5,7 @@
 //! record has taken its place. Freed places are used again, last freed first, so memory stays hot
 //! and a steady state allocates nothing. A generation wraps after 2^32 uses of one place.
 
+use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
 const NO_PLACE: u32 = u32::MAX;
@@ -14,8 +15,9 @@ const NO_PLACE: u32 = u32::MAX;
 pub struct Key {
     /// Place in the array.
     pub index: u32,
-    /// How many records had left this place when this one entered.
-    pub generation: u32,
+    /// One more than the records that had left this place when this one entered; never 0, so that
+    /// an optional key has the size of a key.
+    pub generation: NonZeroU32,
 }
 
 /// Dense array of records with a free list and generations; up to 2^32 - 1 records.
@@ -28,7 +30,7 @@ pub struct Slab<T> {
 
 #[derive(Clone, Debug)]
 struct Place<T> {
-    generation: u32,
+    generation: NonZeroU32,
     content: Content<T>,
 }
 
@@ -97,8 +99,8 @@ impl<T> Slab<T> {
     fn insert_in_new_place(&mut self, record: T) -> Key {
         let index = self.places.len();
         assert!(index < NO_PLACE as usize, "slab is full");
-        self.places.push(Place { generation: 0, content: Content::Occupied(record) });
-        Key { index: index as u32, generation: 0 }
+        self.places.push(Place { generation: NonZeroU32::MIN, content: Content::Occupied(record) });
+        Key { index: index as u32, generation: NonZeroU32::MIN }
     }
 
     /// The record of `key`, unless it was removed.
@@ -136,7 +138,7 @@ impl<T> Slab<T> {
         }
         let vacant = Content::Vacant { next_vacant: self.first_vacant };
         let content = std::mem::replace(&mut place.content, vacant);
-        place.generation = place.generation.wrapping_add(1);
+        place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.first_vacant = key.index;
         self.occupied_count -= 1;
         match content {

@@ -4,12 +4,13 @@
 
 use super::client::{Op, Phase};
 use crate::kernel::slab::{Key, Slab};
+use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
 /// Where the operation at one place stands.
 #[derive(Clone, Copy, Debug)]
 struct State {
-    generation: u32,
+    generation: NonZeroU32,
     /// Number of the attempt that is under way or was last (from 1); 0 before the first.
     attempt: u32,
     class: u16,

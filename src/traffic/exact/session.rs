@@ -17,8 +17,21 @@ const UNIT_NS: u64 = 10_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     Out,
-    SigningIn,
+    /// With the sign-in that is under way, once it has been sent.
+    SigningIn(Option<Key>),
     At(SiteId),
+}
+
+/// One mailbox; all that one demand reads of it lies together.
+#[derive(Clone, Copy, Debug)]
+struct Mailbox {
+    presence: Presence,
+    /// First of its parked operations.
+    parked: Option<Key>,
+    /// In units + 1; 0: served.
+    unserved_since: u32,
+    last_served: u32,
+    longest: u32,
 }
 
 /// State of all mailboxes, in dense arrays by mailbox number.
@@ -29,16 +42,10 @@ pub struct Mailboxes {
     /// Sessions, a group and site: `group * sites + site`.
     signed_in: Vec<u32>,
     pub(super) sites: usize,
-    sessions: Vec<Presence>,
-    sign_ins: Vec<Option<Key>>,
-    parked: Vec<Option<Key>>,
+    all: Vec<Mailbox>,
     sign_in_class: Vec<Option<u16>>,
     /// Demands before this are warm-up: they are not anybody's downtime.
     pub(super) measured_from: SimTime,
-    /// In units + 1; 0: served.
-    unserved_since: Vec<u32>,
-    last_served: Vec<u32>,
-    longest: Vec<u32>,
     pub(super) sweeps: Vec<Running>,
     /// [attachment][site]: since when some path between them has carried nothing.
     pub(super) broken_since: Vec<Option<SimTime>>,
@@ -47,19 +54,20 @@ pub struct Mailboxes {
 impl Mailboxes {
     /// All mailboxes signed out and served.
     pub(super) fn new(count: u32) -> Mailboxes {
-        let count = count as usize;
+        let served = Mailbox {
+            presence: Presence::Out,
+            parked: None,
+            unserved_since: 0,
+            last_served: 0,
+            longest: 0,
+        };
         Mailboxes {
             present: Vec::new(),
             signed_in: Vec::new(),
             sites: 0,
-            sessions: vec![Presence::Out; count],
-            sign_ins: vec![None; count],
-            parked: vec![None; count],
+            all: vec![served; count as usize],
             sign_in_class: Vec::new(),
             measured_from: SimTime::ZERO,
-            unserved_since: vec![0; count],
-            last_served: vec![0; count],
-            longest: vec![0; count],
             sweeps: Vec::new(),
             broken_since: Vec::new(),
         }
@@ -67,34 +75,35 @@ impl Mailboxes {
 
     #[inline]
     pub(super) fn signed_in(&self, mailbox: u32) -> bool {
-        matches!(self.sessions[mailbox as usize], Presence::At(_))
+        matches!(self.all[mailbox as usize].presence, Presence::At(_))
     }
 
     #[inline]
     pub(super) fn site(&self, mailbox: u32) -> Option<SiteId> {
-        match self.sessions[mailbox as usize] {
+        match self.all[mailbox as usize].presence {
             Presence::At(site) => Some(site),
             _ => None,
         }
     }
 
     pub(super) fn parked(&self, mailbox: u32) -> Option<Key> {
-        self.parked[mailbox as usize]
+        self.all[mailbox as usize].parked
     }
 
     pub(super) fn set_parked(&mut self, mailbox: u32, key: Option<Key>) {
-        self.parked[mailbox as usize] = key;
+        self.all[mailbox as usize].parked = key;
     }
 
     /// A demand of this intended start was served.
     #[inline]
     pub(super) fn served(&mut self, mailbox: u32, intended: SimTime) {
-        let (unit, index) = (unit_of(intended), mailbox as usize);
-        self.last_served[index] = self.last_served[index].max(unit);
-        let since = self.unserved_since[index];
+        let unit = unit_of(intended);
+        let mailbox = &mut self.all[mailbox as usize];
+        mailbox.last_served = mailbox.last_served.max(unit);
+        let since = mailbox.unserved_since;
         if since != 0 && unit >= since {
-            self.longest[index] = self.longest[index].max((unit - since).max(1));
-            self.unserved_since[index] = 0;
+            mailbox.longest = mailbox.longest.max((unit - since).max(1));
+            mailbox.unserved_since = 0;
         }
     }
 
@@ -104,13 +113,13 @@ impl Mailboxes {
         if !measured {
             return;
         }
-        let (unit, index) = (unit_of(intended), mailbox as usize);
-        if self.last_served[index] > unit {
+        let unit = unit_of(intended);
+        let mailbox = &mut self.all[mailbox as usize];
+        if mailbox.last_served > unit {
             // Known only now: a later demand was served in the meantime.
-            let spell = self.last_served[index] - unit;
-            self.longest[index] = self.longest[index].max(spell);
-        } else if self.unserved_since[index] == 0 || unit < self.unserved_since[index] {
-            self.unserved_since[index] = unit;
+            mailbox.longest = mailbox.longest.max(mailbox.last_served - unit);
+        } else if mailbox.unserved_since == 0 || unit < mailbox.unserved_since {
+            mailbox.unserved_since = unit;
         }
     }
 
@@ -118,8 +127,7 @@ impl Mailboxes {
     /// `end` (censored).
     pub fn felt_downtime(&self, end: SimTime) -> impl Iterator<Item = (f64, bool)> + '_ {
         let end = unit_of(end);
-        let spells = self.longest.iter().zip(&self.unserved_since);
-        spells.filter_map(move |(&longest, &since)| {
+        self.all.iter().filter_map(move |&Mailbox { longest, unserved_since: since, .. }| {
             let open = if since == 0 { 0 } else { end.saturating_sub(since).max(1) };
             let spell = longest.max(open);
             let seconds = f64::from(spell) * (UNIT_NS as f64 / 1e9);
@@ -156,7 +164,7 @@ impl Exact {
             for mailbox in group.first..group.first + present {
                 let luck = population.luck(mailbox);
                 let site = world.steering[steering.index()].authoritative(luck);
-                self.mailboxes.sessions[mailbox as usize] = Presence::At(site);
+                self.mailboxes.all[mailbox as usize].presence = Presence::At(site);
                 self.mailboxes.signed_in[index * sites + site.index()] += 1;
                 world.network.session_opened(site);
             }
@@ -189,7 +197,7 @@ impl Exact {
 
     /// A user has come: the client signs in, and that is a demand.
     pub(super) fn user_came(&mut self, mailbox: u32, group: u16, now: SimTime, scene: &mut Scene) {
-        if self.mailboxes.sessions[mailbox as usize] == Presence::Out
+        if self.mailboxes.all[mailbox as usize].presence == Presence::Out
             && self.user_is_present(mailbox, u32::from(group), scene)
         {
             if let Some(class) = self.mailboxes.sign_in_class[group as usize]
@@ -208,16 +216,16 @@ impl Exact {
 
     fn user_left(&mut self, mailbox: u32, group: usize, now: SimTime, scene: &mut Scene) {
         self.discard_parked(mailbox);
-        match self.mailboxes.sessions[mailbox as usize] {
+        match self.mailboxes.all[mailbox as usize].presence {
             Presence::Out => {}
-            Presence::SigningIn => {
-                if let Some(key) = self.mailboxes.sign_ins[mailbox as usize].take() {
+            Presence::SigningIn(sign_in) => {
+                if let Some(key) = sign_in {
                     self.cancel(key, now, scene);
                 }
             }
             Presence::At(site) => self.close(group, site, scene),
         }
-        self.mailboxes.sessions[mailbox as usize] = Presence::Out;
+        self.mailboxes.all[mailbox as usize].presence = Presence::Out;
     }
 
     fn close(&mut self, group: usize, site: SiteId, scene: &mut Scene) {
@@ -229,11 +237,11 @@ impl Exact {
         let Some(class) = self.mailboxes.sign_in_class[group as usize] else { return };
         // Keyed by mailbox and time, so that no other sign-in's luck moves with this one.
         let luck = scene.world.population.luck(mailbox).derive(now.0);
-        self.mailboxes.sessions[mailbox as usize] = Presence::SigningIn;
+        self.mailboxes.all[mailbox as usize].presence = Presence::SigningIn(None);
         let key = self.begin(Op::new(class, mailbox, luck, now, flags), now, scene);
         // An attempt can have failed for good at once; then nothing is under way.
         if self.ops.contains(key) {
-            self.mailboxes.sign_ins[mailbox as usize] = Some(key);
+            self.mailboxes.all[mailbox as usize].presence = Presence::SigningIn(Some(key));
         }
     }
 
@@ -246,7 +254,7 @@ impl Exact {
         now: SimTime,
         scene: &mut Scene,
     ) {
-        let out = self.mailboxes.sessions[mailbox as usize] == Presence::Out;
+        let out = self.mailboxes.all[mailbox as usize].presence == Presence::Out;
         if out && !self.relieved && self.user_is_present(mailbox, group, scene) {
             self.sign_in(mailbox, group, Flags::INDUCED, now, scene);
         }
@@ -261,8 +269,7 @@ impl Exact {
         at: SimTime,
         scene: &mut Scene,
     ) {
-        self.mailboxes.sign_ins[mailbox as usize] = None;
-        self.mailboxes.sessions[mailbox as usize] = Presence::At(site);
+        self.mailboxes.all[mailbox as usize].presence = Presence::At(site);
         self.mailboxes.signed_in[group as usize * self.mailboxes.sites + site.index()] += 1;
         scene.world.network.session_opened(site);
         self.unpark(mailbox, at, scene);
@@ -270,8 +277,7 @@ impl Exact {
 
     /// A sign-in has given up: the mailbox stays out until its user wants something.
     pub(super) fn sign_in_ended(&mut self, mailbox: u32) {
-        self.mailboxes.sign_ins[mailbox as usize] = None;
-        self.mailboxes.sessions[mailbox as usize] = Presence::Out;
+        self.mailboxes.all[mailbox as usize].presence = Presence::Out;
     }
 
     /// A session ends without its user's doing; the client signs in again.
@@ -284,7 +290,7 @@ impl Exact {
         scene: &mut Scene,
     ) {
         self.close(group, site, scene);
-        self.mailboxes.sessions[mailbox as usize] = Presence::Out;
+        self.mailboxes.all[mailbox as usize].presence = Presence::Out;
         self.sign_in_again(mailbox, group as u32, now, scene);
     }
 
@@ -333,7 +339,8 @@ impl Exact {
                 if self.mailboxes.signed_in(mailbox) {
                     continue;
                 }
-                if let Some(key) = self.mailboxes.sign_ins[mailbox as usize].take() {
+                let presence = self.mailboxes.all[mailbox as usize].presence;
+                if let Presence::SigningIn(Some(key)) = presence {
                     self.cancel(key, now, scene);
                 }
                 let luck = scene.world.population.luck(mailbox);
