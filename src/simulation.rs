@@ -10,6 +10,7 @@
 //! ```
 
 mod assemble;
+pub mod fidelity;
 #[cfg(test)]
 #[path = "../tests/support/model.rs"]
 mod model;
@@ -25,10 +26,11 @@ use crate::measure::log::{LinkCell, Log, MiddleboxCell, PipelineCell};
 use crate::measure::outcome::Outcome;
 use crate::measure::recorder::Recorder;
 use crate::scenario::model::{ClientId, PipelineId, Scenario, SiteId, TargetKind, Timeout};
-use crate::traffic::exact::ledger::Imbalance;
-use crate::traffic::exact::{Exact, Scene};
+use crate::traffic::books::Imbalance;
+use crate::traffic::{Engine, Scene, Traffic};
 use crate::world::World;
 use crate::world::network::{LinkWindow, MiddleboxWindow};
+use fidelity::Unfit;
 use thiserror::Error;
 
 /// Threshold of availability where no `recovery_time` target gives one.
@@ -41,10 +43,13 @@ const DOWN_FOR: SimDuration = SimDuration(900_000_000_000);
 const FORK: (SimDuration, SimDuration) =
     (SimDuration(1_200_000_000_000), SimDuration(300_000_000_000));
 
-/// Why a trial could not be finished. Both are bugs of the program, not of the scenario.
+/// Why a trial could not be finished.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RunError {
-    /// A ledger did not balance at a window's end.
+    /// The fidelity asked for cannot do what the scenario uses.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// A ledger did not balance at a window's end: a bug of the program, not of the scenario.
     #[error("at {at}: {imbalance}")]
     Ledger {
         /// When.
@@ -57,13 +62,15 @@ pub enum RunError {
 /// Runs one trial. `progress` is told the simulated time now and then.
 ///
 /// # Errors
-/// [`RunError::Ledger`] if requests were lost or made up: the run must not go on.
+/// [`RunError::Unfit`] if the fidelity asked for cannot run the scenario; [`RunError::Ledger`] if
+/// requests were lost or made up: the run must not go on.
 pub fn run(
     scenario: &Scenario,
     seed: u64,
     progress: &mut dyn FnMut(SimTime),
 ) -> Result<Outcome, RunError> {
-    let mut trial = Trial::new(scenario, seed);
+    let engine = fidelity::choose(scenario)?.engine;
+    let mut trial = Trial::of(engine, scenario, seed);
     trial.run(scenario, scenario.end(), progress)?;
     Ok(assemble::outcome(scenario, &mut trial))
 }
@@ -74,7 +81,7 @@ pub(crate) struct Trial {
     seed: u64,
     world: World,
     control: Control,
-    pub(crate) traffic: Exact,
+    pub(crate) traffic: Traffic,
     recorder: Recorder,
     log: Log,
     now: SimTime,
@@ -87,12 +94,18 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
-    /// A trial at t = 0.
+    /// A trial at t = 0, request by request.
+    #[cfg(test)]
     pub(crate) fn new(scenario: &Scenario, seed: u64) -> Trial {
+        Trial::of(Engine::Exact, scenario, seed)
+    }
+
+    /// A trial at t = 0.
+    pub(crate) fn of(engine: Engine, scenario: &Scenario, seed: u64) -> Trial {
         let root = RootSeed(seed);
         let mut world = World::new(scenario, root);
         let control = Control::new(scenario, &world, root);
-        let traffic = Exact::new(scenario, &mut world, root);
+        let traffic = Traffic::new(engine, scenario, &mut world, root);
         let recorder = Recorder::new(
             &scenario.clock,
             world.population.classes.len(),
@@ -130,7 +143,7 @@ impl Trial {
             let scene = &mut Scene { world: &mut self.world, recorder: &mut self.recorder };
             self.traffic.advance(next, scene);
             self.now = next;
-            for result in std::mem::take(&mut self.traffic.probe_results) {
+            for result in self.traffic.take_probe_results() {
                 self.control.probe_ended(scenario, result.pair, result.ok);
             }
             if next == warm {

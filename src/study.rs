@@ -11,17 +11,13 @@ use crate::kernel::digest::Digest;
 use crate::kernel::stream::{RootSeed, Stream};
 use crate::kernel::time::SimTime;
 use crate::measure::outcome::{Outcome, Results, ScenarioSummary, Verdict};
-use crate::scenario::capacity::{ExpectedCost, capacity};
-use crate::scenario::model::{Fidelity, Scenario};
-use crate::simulation::{self, RunError};
+use crate::scenario::model::Scenario;
+use crate::simulation::{self, RunError, fidelity};
 use crate::verdict;
 use rayon::prelude::*;
 
 /// Version of the format of `results.json`.
 pub const RESULTS_FORMAT: &str = "blackstart-results/1";
-
-/// Operations up to which `auto` takes `exact` without a word of caution (DESIGN.md, section 1).
-pub const EXACT_OPERATIONS_MAX: f64 = 20e6;
 
 /// How far a trial has come: its index and its simulated time. Called from several threads.
 pub type Progress<'a> = &'a (dyn Fn(usize, SimTime) + Sync);
@@ -87,7 +83,11 @@ fn digest(scenario: &str, trials: &[Outcome], verdict: &Verdict) -> String {
 }
 
 fn summary(scenario: &Scenario) -> ScenarioSummary {
-    let (fidelity, fidelity_reason) = fidelity(scenario.fidelity, capacity(scenario).cost);
+    let choice = fidelity::choose(scenario);
+    let (fidelity, fidelity_reason) = match choice {
+        Ok(choice) => (choice.engine.name(), choice.reason),
+        Err(unfit) => ("none", unfit.to_string()),
+    };
     ScenarioSummary {
         name: scenario.name.clone(),
         title: scenario.title.clone(),
@@ -97,7 +97,7 @@ fn summary(scenario: &Scenario) -> ScenarioSummary {
         digest: scenario.digest(),
         seed: scenario.seed,
         scale: scenario.scale,
-        fidelity,
+        fidelity: fidelity.to_owned(),
         fidelity_reason,
         start: scenario.clock.start.clone(),
         start_unix_s: scenario.clock.start_unix_s,
@@ -106,22 +106,6 @@ fn summary(scenario: &Scenario) -> ScenarioSummary {
         mailboxes: scenario.regions.iter().map(|region| region.mailboxes as f64).sum(),
         sites: scenario.sites.iter().map(|site| site.name.clone()).collect(),
     }
-}
-
-/// Which fidelity runs, and why.
-pub fn fidelity(asked: Fidelity, cost: ExpectedCost) -> (String, String) {
-    let expected = format!("{:.1} million operations expected", cost.operations / 1e6);
-    let reason = match asked {
-        Fidelity::Exact => format!("asked for; {expected}"),
-        Fidelity::Auto if cost.operations <= EXACT_OPERATIONS_MAX => {
-            let limit = EXACT_OPERATIONS_MAX / 1e6;
-            format!("auto: {expected}, every request by itself up to {limit:.0} million")
-        }
-        Fidelity::Auto => {
-            format!("auto: {expected}, which takes long; a smaller --scale is quicker")
-        }
-    };
-    ("exact".to_owned(), reason)
 }
 
 #[cfg(test)]
@@ -173,14 +157,5 @@ mod tests {
         other.seed += 1;
         let digest_of = |scenario: &Scenario| results(scenario, Vec::new()).digest;
         assert_ne!(digest_of(&scenario), digest_of(&other));
-    }
-
-    #[test]
-    fn auto_says_what_it_expects() {
-        let cost = |operations| ExpectedCost { operations, station_visits: 0.0 };
-        let (_, reason) = fidelity(Fidelity::Auto, cost(2.5e6));
-        assert!(reason.contains("2.5 million operations expected, every request"), "{reason}");
-        let (_, reason) = fidelity(Fidelity::Auto, cost(2.5e7));
-        assert!(reason.contains("a smaller --scale is quicker"), "{reason}");
     }
 }

@@ -36,7 +36,9 @@ pub struct ScenarioArguments {
 pub enum Fidelity {
     /// Every request is its own sequence of events
     Exact,
-    /// `exact` where the expected number of requests is small enough
+    /// All requests in counts: millions of mailboxes in seconds
+    Flow,
+    /// `exact` where the expected number of requests is small enough, else `flow`
     Auto,
 }
 
@@ -79,6 +81,7 @@ impl Fidelity {
     fn model(self) -> scenario::Fidelity {
         match self {
             Fidelity::Exact => scenario::Fidelity::Exact,
+            Fidelity::Flow => scenario::Fidelity::Flow,
             Fidelity::Auto => scenario::Fidelity::Auto,
         }
     }
@@ -86,6 +89,7 @@ impl Fidelity {
     fn name(self) -> &'static str {
         match self {
             Fidelity::Exact => "exact",
+            Fidelity::Flow => "flow",
             Fidelity::Auto => "auto",
         }
     }

@@ -6,6 +6,7 @@ use super::progress::Progress;
 use super::{ExitCode, output};
 use crate::report;
 use crate::scenario::model::Scenario;
+use crate::simulation::fidelity;
 use crate::study;
 use clap::Args;
 use std::path::PathBuf;
@@ -39,6 +40,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
+    if let Err(unfit) = fidelity::choose(&scenario) {
+        output::warn(&format!("error: {unfit}\n"));
+        return Ok(ExitCode::ScenarioInvalid);
+    }
     bug::remember(Replay {
         seed: scenario.seed,
         scenario_digest: scenario.digest(),

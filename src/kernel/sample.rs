@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::kernel::math;
 use crate::kernel::stream::Luck;
 
-pub use count::{binomial, ln_binomial_pmf, ln_poisson_pmf, poisson};
+pub use count::{binomial, hypergeometric, ln_binomial_pmf, ln_poisson_pmf, poisson};
 pub use empirical::{EmpiricalError, EmpiricalTable};
 pub use fit::{DistributionKind, FitError, Moment};
 

@@ -41,9 +41,16 @@ impl Histogram {
     /// Adds one value.
     #[inline]
     pub fn record(&mut self, value: SimDuration) {
-        self.counts[bin_of(value.0)] += 1;
-        self.count += 1;
-        self.sum_us += value.0 / 1_000;
+        self.record_n(value, 1);
+    }
+
+    /// Adds a value `n` times.
+    #[inline]
+    pub fn record_n(&mut self, value: SimDuration, n: u64) {
+        let place = &mut self.counts[bin_of(value.0)];
+        *place = place.saturating_add(n as u32);
+        self.count += n;
+        self.sum_us += value.0 / 1_000 * n;
         self.max_ns = self.max_ns.max(value.0);
     }
 

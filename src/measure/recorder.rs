@@ -205,6 +205,23 @@ impl Recorder {
         }
     }
 
+    /// So many demands were answered correctly, this long after their intended start: latency
+    /// alone, the counts of the window are the caller's.
+    pub fn record_latency(
+        &mut self,
+        class: usize,
+        intended: SimTime,
+        latency: SimDuration,
+        n: u64,
+    ) {
+        self.window_latency[class].record_n(latency, n);
+        if self.window_of(intended).is_some() {
+            let slice = ((intended.0 - self.start.0) / self.slice.0) as usize;
+            let place = &mut self.latency[class * self.slices + slice];
+            place.get_or_insert_with(Default::default).record_n(latency, n);
+        }
+    }
+
     /// Latency of a class over the slices `from..to`, by intended start.
     pub fn latency(&self, class: usize, from: usize, to: usize) -> Histogram {
         let mut sum = Histogram::new();

@@ -232,6 +232,7 @@ fn outcome(story: Story, seed: u64) -> Outcome {
             attempts: 14_204_118,
             station_visits: 40_118_266,
             operations_peak: 48_211,
+            ..Cost::default()
         },
         digest: format!("b3:{seed:04}c0ffee"),
     }

@@ -151,7 +151,11 @@ pub static SCENARIO: Shape = Shape::Map(&[
     need("clock", &place::CLOCK, "Start, length, warm-up and measuring window."),
     may("seed", &quantity(Unit::Count(0, u64::MAX)), "Root seed of all chance. Default: 1."),
     may("seeds", &quantity(Unit::Count(1, 100_000)), "Independent repetitions. Default: 1."),
-    may("fidelity", &words(&["auto", "exact"]), "How the traffic is solved. Default: auto."),
+    may(
+        "fidelity",
+        &words(&["auto", "exact", "flow"]),
+        "How the traffic is solved. Default: auto.",
+    ),
     may("scale", &quantity(Unit::Scale), "`1/N` shrinks population and capacity. Default: 1."),
     may(
         "include",

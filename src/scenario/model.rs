@@ -169,10 +169,12 @@ pub struct Clock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fidelity {
-    /// `exact` where the expected number of requests is small enough.
+    /// `exact` where the expected number of requests is small enough, else `flow` where it can.
     Auto,
     /// Every request is its own sequence of events.
     Exact,
+    /// All requests in counts.
+    Flow,
 }
 
 /// A datacenter.

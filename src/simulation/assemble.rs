@@ -4,17 +4,18 @@ mod series;
 
 use super::{Trial, largest_good_within};
 use crate::kernel::digest::Digest;
+use crate::kernel::math;
 use crate::kernel::time::SimDuration;
 use crate::measure::histogram::Histogram;
 use crate::measure::incident::{Readings, incident};
 use crate::measure::outcome::{
     ClientLedger, Impact, Incident, LatencyRow, Ledgers, Moment, Outcome, PipelineLedger, Series,
-    SessionSeries, StationLedger, SteeringSeries,
+    SessionSeries, StationLedger, SteeringSeries, Tracers,
 };
 use crate::measure::recorder::Cell;
 use crate::measure::recovery::minute_availability;
 use crate::scenario::model::{Demander, OperationId, RegionId, Scenario};
-use crate::traffic::exact::ledger::Standing;
+use crate::traffic::books::Standing;
 use crate::world::population::ClassKind;
 
 /// Quantiles of the latency table.
@@ -33,7 +34,7 @@ pub(super) fn outcome(scenario: &Scenario, trial: &mut Trial) -> Outcome {
         latency: latency(scenario, trial, &incident),
         impact: impact(scenario, trial, &series),
         ledgers: ledgers(scenario, trial),
-        cost: trial.traffic.cost.clone(),
+        cost: trial.traffic.cost(),
         series,
         incident,
         timeline,
@@ -244,6 +245,10 @@ fn impact(scenario: &Scenario, trial: &Trial, series: &Series) -> Impact {
         }
     }
     let end = scenario.end();
+    let simulated = f64::from(trial.world.population.mailboxes);
+    let tracers = trial.traffic.tracers();
+    // Mailboxes at full size that each one followed stands for.
+    let each = tracers.map_or(scale, |count| scale * simulated / count.max(1) as f64);
     let mut spells: Vec<f64> = Vec::new();
     let mut open = 0_u64;
     let mut histogram = Histogram::new();
@@ -261,20 +266,36 @@ fn impact(scenario: &Scenario, trial: &Trial, series: &Series) -> Impact {
     Impact {
         mailboxes: scenario.regions.iter().map(|region| region.mailboxes as f64).sum(),
         mailbox_minutes_lost: minutes_lost * scale,
-        mailboxes_affected: spells.len() as f64 * scale,
+        mailboxes_affected: spells.len() as f64 * each,
         felt_downtime_mean_s: spells.iter().sum::<f64>() / spells.len().max(1) as f64,
         felt_downtime_quantiles: DOWNTIME_QUANTILES.iter().filter_map(at).collect(),
         felt_downtime_histogram: histogram
             .bins()
             .into_iter()
-            .map(|(edge, count)| (edge, count as f64 * scale))
+            .map(|(edge, count)| (edge, count as f64 * each))
             .collect(),
-        felt_downtime_censored: open as f64 * scale,
+        felt_downtime_censored: open as f64 * each,
+        tracers: tracers.map(|count| sampled(count, &spells, each)),
         suppressed: suppressed * series.window_s,
         deferred: trial.recorder.deferred.1 as f64 * scale,
         sessions_lost: trial.recorder.sessions_lost as f64 * scale,
         amplification_peak: amplification_peak(trial, series),
         writes_lost: trial.control.writes_lost * scale,
+    }
+}
+
+/// How far off a sample of the mailboxes may be: normal 95 % intervals of a share and of a mean.
+fn sampled(count: u64, spells: &[f64], each: f64) -> Tracers {
+    const NORMAL_95: f64 = 1.96;
+    let affected = spells.len() as f64;
+    let share = affected / count.max(1) as f64;
+    let mean = spells.iter().sum::<f64>() / affected.max(1.0);
+    let variance = spells.iter().map(|spell| (spell - mean) * (spell - mean)).sum::<f64>()
+        / (affected - 1.0).max(1.0);
+    Tracers {
+        count,
+        affected_within: NORMAL_95 * math::sqrt(count as f64 * share * (1.0 - share)) * each,
+        mean_within_s: NORMAL_95 * math::sqrt(variance / affected.max(1.0)),
     }
 }
 

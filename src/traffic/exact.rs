@@ -30,22 +30,15 @@ use crate::kernel::slab::{Key, Slab};
 use crate::kernel::stream::{Luck, RootSeed};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::outcome::Cost;
-use crate::measure::recorder::Recorder;
 use crate::scenario::model::{Scenario, SiteId};
+use crate::traffic::books::Operations;
 use crate::traffic::plan::Plan;
+use crate::traffic::{ProbeResult, Scene};
 use crate::world::World;
 use ops::Ops;
 use session::Mailboxes;
 use station::{Job, Line};
 use std::collections::VecDeque;
-
-/// What traffic acts in: the world (whose tallies it adds to) and the tables that it fills.
-pub struct Scene<'a> {
-    /// The world.
-    pub world: &'a mut World,
-    /// The tables.
-    pub recorder: &'a mut Recorder,
-}
 
 /// Events of the calendar; 16 bytes with their tag.
 #[derive(Clone, Copy, Debug)]
@@ -98,15 +91,6 @@ struct TimeoutQueue {
     armed: bool,
 }
 
-/// Outcome of a probe.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ProbeResult {
-    /// Index into the probed pairs.
-    pub pair: u32,
-    /// Whether it was answered correctly in time.
-    pub ok: bool,
-}
-
 /// The whole state of the traffic.
 #[derive(Clone, Debug)]
 pub struct Exact {
@@ -114,7 +98,7 @@ pub struct Exact {
     calendar: Calendar<Event>,
     ops: Ops,
     /// [class]: operations begun and ended, for the books.
-    operations: Vec<ledger::Operations>,
+    operations: Vec<Operations>,
     jobs: Slab<Job>,
     lines: Vec<Line>,
     timeouts: Vec<TimeoutQueue>,
@@ -147,7 +131,7 @@ impl Exact {
         let mut traffic = Exact {
             calendar: Calendar::new(),
             ops: Ops::default(),
-            operations: vec![ledger::Operations::default(); plan.classes.len()],
+            operations: vec![Operations::default(); plan.classes.len()],
             jobs: Slab::new(),
             lines,
             timeouts,

@@ -117,6 +117,24 @@ impl RetryPlan {
         made < self.attempts
     }
 
+    /// The range over which the wait before retry number `retry` (from 1) is spread evenly [ns];
+    /// `None` where it depends on the waits before it.
+    pub fn wait_range_ns(&self, retry: u32) -> Option<(u64, u64)> {
+        (self.jitter != Jitter::Decorrelated)
+            .then(|| (self.wait_ns(retry, 0.0, 0), self.wait_ns(retry, 1.0, 0)))
+    }
+
+    /// The attempt from which on neither the wait that follows nor the number of attempts left
+    /// tells one from the next; `u32::MAX` where the number is limited.
+    pub fn settled_attempt(&self) -> u32 {
+        if self.attempts != u32::MAX {
+            return u32::MAX;
+        }
+        let last = self.waits_ns[self.waits_ns.len() - 1];
+        let found = self.waits_ns.iter().position(|&wait| wait == last);
+        found.map_or(u32::MAX, |index| index as u32 + 1)
+    }
+
     /// Wait before retry number `retry` (from 1) [ns]; `draw` in 0..1, `last` the wait before (ns).
     /// The jitters are those of the AWS Architecture Blog, "Exponential backoff and jitter" (2015).
     #[inline]

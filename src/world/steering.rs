@@ -183,6 +183,38 @@ impl SteeringState {
         site_at(&held.unwrap_or(&self.epochs[0]).pieces, place)
     }
 
+    /// Number of epochs so far.
+    pub fn epochs(&self) -> usize {
+        self.epochs.len()
+    }
+
+    /// When the latest epoch began.
+    pub fn latest(&self) -> SimTime {
+        self.epochs[self.epochs.len() - 1].from
+    }
+
+    /// Upper ends of the latest epoch's pieces of the unit interval.
+    pub fn ends(&self) -> impl Iterator<Item = f64> + '_ {
+        self.epochs[self.epochs.len() - 1].pieces.iter().map(|piece| piece.0)
+    }
+
+    /// The site that was answered at `asked` for this place in the unit interval.
+    pub fn answered_at(&self, place: f64, asked: SimTime) -> SiteId {
+        let held = self.epochs.iter().rev().find(|epoch| epoch.from <= asked);
+        site_at(&held.unwrap_or(&self.epochs[0]).pieces, place)
+    }
+
+    /// Resolvers by how long they hold an answer: (share, period); one of share 1 and period 0
+    /// where the authority is asked each time.
+    pub fn resolvers(&self) -> [(f64, SimDuration); 2] {
+        match self.resolver {
+            None => [(1.0, SimDuration::ZERO), (0.0, SimDuration::ZERO)],
+            Some((ttl, ignoring, ignoring_for)) => {
+                [(1.0 - ignoring, ttl), (ignoring, ignoring_for)]
+            }
+        }
+    }
+
     /// The site that the authority itself answers now for this mailbox.
     pub fn authoritative(&self, mailbox: Luck) -> SiteId {
         site_at(&self.epochs[self.epochs.len() - 1].pieces, mailbox.uniform(tag::PLACE))

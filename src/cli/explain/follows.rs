@@ -3,7 +3,7 @@
 use crate::kernel::time::SimTime;
 use crate::scenario::capacity::{Capacity, ShiftLoad, StationLoad, capacity};
 use crate::scenario::model::Scenario;
-use crate::study;
+use crate::simulation::fidelity;
 use comfy_table::{CellAlignment, Table, presets};
 
 /// Load before the fault, after each shift, and the size of a run.
@@ -75,10 +75,13 @@ fn shift_title(scenario: &Scenario, shift: &ShiftLoad) -> String {
 }
 
 fn cost(scenario: &Scenario, found: &Capacity) -> String {
-    let (fidelity, reason) = study::fidelity(scenario.fidelity, found.cost);
+    let fidelity = match fidelity::choose(scenario) {
+        Ok(choice) => format!("{} ({})", choice.engine.name(), choice.reason),
+        Err(unfit) => unfit.to_string(),
+    };
     format!(
         "Size of a run, {} x at 1/{}: {:.2} million operations, {:.2} million requests at \
-         stations\nFidelity: {fidelity} ({reason})\n",
+         stations\nFidelity: {fidelity}\n",
         scenario.seeds,
         scenario.scale,
         found.cost.operations / 1e6,

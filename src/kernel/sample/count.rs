@@ -11,6 +11,11 @@ use crate::kernel::stream::Stream;
 /// Mean from which rejection is cheaper than summing probabilities.
 const REJECTION_FROM_MEAN: f64 = 10.0;
 
+/// Draws without replacement up to this many are made one by one.
+const ONE_BY_ONE: u64 = 16;
+/// Variance from which a hypergeometric variable is a rounded normal one.
+const NORMAL_FROM_VARIANCE: f64 = 576.0;
+
 /// Poisson variable of this mean; zero for a mean that is not positive.
 ///
 /// By inversion below a mean of 10, else by the transformed rejection method PTRS. Exact up to
@@ -67,6 +72,96 @@ pub fn binomial(stream: &mut Stream, n: u64, p: f64) -> u64 {
         return n - binomial_of_rarer(stream, n, 1.0 - p);
     }
     binomial_of_rarer(stream, n, p)
+}
+
+/// Hypergeometric variable: how many of `n` drawn without replacement from `good + bad` are good.
+///
+/// One by one where few are drawn or few are good, by inversion outwards from the mode up to a
+/// standard deviation of 24, and above it by the normal law of the same mean and variance, rounded:
+/// its cumulative probability is then off by less than 0.6 %, its mean and variance are not.
+/// More than there are cannot be drawn: `n` counts as `good + bad` then.
+///
+/// # Source
+/// Johnson, Kemp, Kotz, "Univariate discrete distributions" (3rd ed., 2005), chapter 6: symmetry,
+/// moments, the probability as a product of binomial ones and its recurrence. The error is that of
+/// the first term of the Edgeworth expansion, skewness / (6 sqrt(2 pi)).
+pub fn hypergeometric(stream: &mut Stream, good: u64, bad: u64, n: u64) -> u64 {
+    let all = good + bad;
+    if n >= all || bad == 0 {
+        return good.min(n);
+    }
+    // Of the four numbers that divide the same table, the least is drawn one by one.
+    let n_not = all - n;
+    match good.min(bad).min(n).min(n_not) {
+        few if few > ONE_BY_ONE => {}
+        few if few == n => return one_by_one(stream, good, all, n),
+        few if few == good => return one_by_one(stream, n, all, good),
+        few if few == bad => return n - one_by_one(stream, n, all, bad),
+        _ => return good - one_by_one(stream, good, all, n_not),
+    }
+    let (g, b, m) = (good as f64, bad as f64, n as f64);
+    let (k_min, k_max) = (n.saturating_sub(bad), n.min(good));
+    let share = m / (g + b);
+    let variance = g * share * (1.0 - share) * b / (g + b - 1.0);
+    if variance > NORMAL_FROM_VARIANCE {
+        let normal = math::inverse_normal(stream.open_uniform());
+        let k = (g * share + math::sqrt(variance) * normal).round();
+        return (k.max(0.0) as u64).clamp(k_min, k_max);
+    }
+    hypergeometric_by_inversion(stream, (g, b, m), share, (k_min, k_max))
+}
+
+/// How many of `n` drawn one after the other from `all`, of which `good` are good, are good.
+fn one_by_one(stream: &mut Stream, mut good: u64, mut all: u64, n: u64) -> u64 {
+    let before = good;
+    for _ in 0..n {
+        good -= u64::from(stream.uniform() * (all as f64) < good as f64);
+        all -= 1;
+    }
+    before - good
+}
+
+fn hypergeometric_by_inversion(
+    stream: &mut Stream,
+    (g, b, m): (f64, f64, f64),
+    share: f64,
+    (k_min, k_max): (u64, u64),
+) -> u64 {
+    let mode = ((m + 1.0) * (g + 1.0) / (g + b + 2.0)).floor();
+    let mode = (mode as u64).clamp(k_min, k_max);
+    let k = mode as f64;
+    let ln_mode_pmf = ln_binomial_pmf(k, g, share) + ln_binomial_pmf(m - k, b, share)
+        - ln_binomial_pmf(m, g + b, share);
+    let at_mode = math::exp(ln_mode_pmf);
+    let mut left = stream.uniform() - at_mode;
+    let (mut below, mut above) = (mode, mode);
+    let (mut p_below, mut p_above) = (at_mode, at_mode);
+    // Both tails end below the last bit of the number drawn: rounding may leave it over.
+    while left >= 0.0 && (p_above > 1e-18 || p_below > 1e-18) {
+        if above < k_max {
+            let k = above as f64;
+            p_above *= (g - k) * (m - k) / ((k + 1.0) * (b - m + k + 1.0));
+            above += 1;
+            left -= p_above;
+            if left < 0.0 {
+                return above;
+            }
+        } else {
+            p_above = 0.0;
+        }
+        if below > k_min {
+            let k = below as f64;
+            p_below *= k * (b - m + k) / ((g - k + 1.0) * (m - k + 1.0));
+            below -= 1;
+            left -= p_below;
+            if left < 0.0 {
+                return below;
+            }
+        } else {
+            p_below = 0.0;
+        }
+    }
+    mode
 }
 
 fn binomial_of_rarer(stream: &mut Stream, n: u64, p: f64) -> u64 {

@@ -68,6 +68,6 @@ pub fn clock(context: &Context<'_>) -> Clock {
 
 /// How the traffic is solved.
 pub fn fidelity(node: Option<&Node>) -> Fidelity {
-    let words = [("auto", Fidelity::Auto), ("exact", Fidelity::Exact)];
+    let words = [("auto", Fidelity::Auto), ("exact", Fidelity::Exact), ("flow", Fidelity::Flow)];
     read::word(node, &words).unwrap_or(Fidelity::Auto)
 }

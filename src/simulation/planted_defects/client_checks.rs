@@ -4,7 +4,7 @@ use super::{assert_within, finish, total};
 use crate::scenario::model::*;
 use crate::simulation::model::{Model, constant, exponential, retry, seconds};
 use crate::simulation::run;
-use crate::traffic::exact::ledger::Imbalance;
+use crate::traffic::books::Imbalance;
 
 /// One mailbox that thinks 4.4 s and asks a service that fails after 0.1 s: six attempts, waits of
 /// 1, 2, 4, 4, 4 s, so a circle of 4.4 + 6 x 0.1 + 15 = 20 s without any luck.

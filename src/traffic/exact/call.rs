@@ -5,10 +5,11 @@
 //! and may be lost on its way there; its answer takes the delay back, and is lost with the path.
 
 use super::station::{Caller, Stage, draw};
-use super::{Event, Exact, Scene, Waiter};
+use super::{Event, Exact, Waiter};
 use crate::kernel::slab::Key;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
+use crate::traffic::Scene;
 use crate::world::steering::tag;
 
 impl Exact {

@@ -1,11 +1,12 @@
 //! The client's side: attempts, timeouts, retries, and what an operation's end brings about.
 
-use super::{Event, Exact, Scene, Waiter};
+use super::{Event, Exact, Waiter};
 use crate::kernel::defect::planted;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
+use crate::traffic::Scene;
 use crate::traffic::exact::station::Caller;
 use crate::traffic::plan::TimeoutPlan;
 use crate::world::network::{AttachmentId, PathId};

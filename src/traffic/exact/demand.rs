@@ -1,10 +1,11 @@
 //! Where demands come from: Poisson sources, closed loads, users who come and go, probes.
 
 use super::client::{Flags, Op};
-use super::{Event, Exact, Scene};
+use super::{Event, Exact};
 use crate::kernel::stream::{Luck, RootSeed, Stream};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::Scenario;
+use crate::traffic::Scene;
 use crate::traffic::plan::Plan;
 use crate::world::population::{ClassKind, Population};
 

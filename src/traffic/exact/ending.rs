@@ -4,10 +4,11 @@
 //! `cancel` (its user has gone; a parked one is discarded).
 
 use super::client::{Failure, Flags, Op, Phase, draw};
-use super::{Event, Exact, ProbeResult, Scene};
+use super::{Event, Exact};
 use crate::kernel::defect::planted;
 use crate::kernel::slab::Key;
 use crate::kernel::time::{SimDuration, SimTime};
+use crate::traffic::{ProbeResult, Scene};
 use crate::world::population::ClassKind;
 
 impl Exact {

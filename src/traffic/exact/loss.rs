@@ -3,12 +3,13 @@
 //! What a caller has given up goes on unless its service drops abandoned work; what a crash takes
 //! ends here, with a reset or without a word, and so does whatever was called on its behalf.
 
+use super::Exact;
 use super::station::{Caller, Job, Stage, draw};
-use super::{Exact, Scene};
 use crate::control::change::Loss;
 use crate::kernel::defect::planted;
 use crate::kernel::slab::Key;
 use crate::kernel::time::{SimDuration, SimTime};
+use crate::traffic::Scene;
 
 /// How a job leaves unserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 //! Each message is an operation of its pipeline's own class, already at its site; its deliveries
 //! are attempts like any other. The backlog is what is not delivered, bounced or lost yet.
 
+use super::Exact;
 use super::client::{Flags, Op, draw};
-use super::{Exact, Scene};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::PipelineId;
+use crate::traffic::Scene;
 use crate::world::population::ClassKind;
 use std::collections::VecDeque;
 

@@ -5,10 +5,11 @@
 
 use super::client::{Flags, Op};
 use super::sweep::Running;
-use super::{Event, Exact, Scene};
+use super::{Event, Exact};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{ClientId, SiteId};
+use crate::traffic::Scene;
 use crate::world::World;
 /// Units in which felt downtime is kept [ns]: 10 ms, for spells up to 497 days in 32 bits.
 const UNIT_NS: u64 = 10_000_000;

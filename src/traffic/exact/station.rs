@@ -4,12 +4,13 @@
 //! taken out of the middle; a job in a slot has one event pending, its release.
 
 use super::loss::Exit;
-use super::{Event, Exact, Scene};
+use super::{Event, Exact};
 use crate::kernel::defect::planted;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{ServiceId, SiteId};
+use crate::traffic::Scene;
 use crate::traffic::plan::DisciplinePlan;
 use crate::world::steering::tag;
 

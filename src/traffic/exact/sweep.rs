@@ -5,10 +5,11 @@
 //! number of slices, which is unrelated to presence (that goes by number from below) and to
 //! steering (drawn): no event waits for each session. Drains are sweeps too.
 
-use super::{Event, Exact, Scene};
+use super::{Event, Exact};
 use crate::kernel::defect::planted;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{SiteId, SteeringId};
+use crate::traffic::Scene;
 use crate::world::network::AttachmentId;
 use crate::world::steering::tag;
 

@@ -115,17 +115,25 @@ impl Network {
     /// Counts an attempt's load on its path: new connections, and bits both ways together.
     #[inline]
     pub fn offer(&mut self, path: PathId, connections: u32, bits: f64) {
-        let connections = f64::from(connections);
+        self.offer_many(path, 1, connections, bits);
+    }
+
+    /// Counts the load of so many attempts of one size [bit] that take the same path, with so many
+    /// new connections among them.
+    #[inline]
+    pub fn offer_many(&mut self, path: PathId, attempts: u64, connections: u32, bits: f64) {
+        let attempts = attempts as f64;
+        let connections = attempts * f64::from(connections);
         let to = self.table.paths[path.index()].to;
         let tally = &mut self.tallies[path.index()];
         tally.connections += connections;
         if self.sites[to.index()].full_table().is_some() {
             tally.turned_away += connections;
         }
-        tally.bits += bits;
-        tally.packets += packets_of(bits);
-        self.grain.bits += bits;
-        self.grain.squared_bits += bits * bits;
+        tally.bits += attempts * bits;
+        tally.packets += attempts * packets_of(bits);
+        self.grain.bits += attempts * bits;
+        self.grain.squared_bits += attempts * bits * bits;
     }
 
     /// Advances every queue by `elapsed`, with the load offered since the last tick.

@@ -105,3 +105,51 @@ fn count_probabilities_match_the_reference_in_the_far_tails() {
         assert!(error.abs() < 1e-9, "{k}: {error}");
     }
 }
+
+#[test]
+fn hypergeometric_draws_have_their_law_in_every_regime() {
+    // (good, bad, drawn): one by one in its four forms, inversion, and next to the ends.
+    let cases = [
+        (30, 70, 8),
+        (8, 900, 300),
+        (900, 8, 300),
+        (300, 60, 352),
+        (100, 300, 100),
+        (2_000, 3_000, 40),
+        (5_000, 70, 4_000),
+        (40_000, 90_000, 1_500),
+    ];
+    let mut stream = Stream::named(RootSeed(11), "hypergeometric");
+    for (good, bad, n) in cases {
+        let draws: Vec<u64> =
+            (0..20_000).map(|_| hypergeometric(&mut stream, good, bad, n)).collect();
+        let law = reference::Hypergeometric::new(good + bad, good, n).unwrap();
+        let (statistic, limit) = chi_square(&draws, |k| law.pmf(k));
+        assert!(statistic < limit, "{good}, {bad}, {n}: {statistic} over {limit}");
+    }
+}
+
+#[test]
+fn large_hypergeometric_draws_have_their_mean_and_variance() {
+    let (good, bad, n) = (3_000_000_u64, 5_000_000_u64, 1_000_000_u64);
+    let mut stream = Stream::named(RootSeed(12), "hypergeometric");
+    let draws: Vec<f64> =
+        (0..20_000).map(|_| hypergeometric(&mut stream, good, bad, n) as f64).collect();
+    let mean = draws.iter().sum::<f64>() / 20_000.0;
+    let variance = draws.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / 19_999.0;
+    let (share, all) = (good as f64 / 8e6, 8e6);
+    let expected = n as f64 * share * (1.0 - share) * (all - n as f64) / (all - 1.0);
+    assert!((mean - n as f64 * share).abs() < 4.0 * (expected / 20_000.0).sqrt(), "{mean}");
+    assert!((variance / expected - 1.0).abs() < 0.04, "{variance} {expected}");
+}
+
+#[test]
+fn hypergeometric_draws_stay_between_their_ends() {
+    let mut stream = Stream::named(RootSeed(13), "hypergeometric");
+    for (good, bad, n) in [(0, 5, 3), (5, 0, 3), (5, 5, 0), (5, 5, 10), (5, 5, 99), (1, 1, 1)] {
+        for _ in 0..50 {
+            let k = hypergeometric(&mut stream, good, bad, n);
+            assert!(k <= good && k <= n && n.min(good + bad) - k <= bad, "{good} {bad} {n} {k}");
+        }
+    }
+}

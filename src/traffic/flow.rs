@@ -1,0 +1,413 @@
+//! `flow`: the same model as request by request, advanced in counts.
+//!
+//! **Which question.** What becomes of all attempts of all mailboxes, given the world as it is now,
+//! at a cost that does not grow with their number? **Model.** DESIGN.md, section 5. Mailboxes are
+//! counted in *cells* of members that nothing tells apart; what they send within one step is a
+//! *cohort*, whose *rows* say whose it is; at the stations a cohort's requests are *tokens*, counts
+//! that wait, are served and go on. Whatever divides a count is drawn (Poisson, binomial,
+//! hypergeometric), so the counts have the noise that they have request by request. Steps are short
+//! where a station is near its limit, a second where none is.
+//!
+//! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
+//! latencies take the service law itself, not the steps. Which of several equal paths a mailbox
+//! uses is drawn anew for each attempt. Of users who leave, any is as likely. [`missing`] lists
+//! what it cannot do. **Cost.** A step walks the rows of its retries and demands and the tokens in
+//! service; it does not grow with the population. **Validation.** `tests/flow*.rs`: against closed
+//! forms and against `blackstart verify`; both ledgers in integers in every window.
+
+mod backoff;
+mod books;
+mod call;
+mod cells;
+mod cohort;
+mod connect;
+mod latency;
+mod law;
+mod missing;
+mod outcome;
+mod people;
+mod program;
+mod station;
+mod sweeps;
+mod tracers;
+
+pub use missing::missing;
+
+use crate::control::change::Change;
+use crate::kernel::slab::{Key, Slab};
+use crate::kernel::stream::{RootSeed, Stream};
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::measure::outcome::Cost;
+use crate::scenario::model::{ClientId, PipelineId, Scenario, SiteId};
+use crate::traffic::books::Operations;
+use crate::traffic::plan::Plan;
+use crate::traffic::{ProbeResult, Scene};
+use crate::world::World;
+use crate::world::network::AttachmentId;
+use crate::world::population::ClassKind;
+use cells::Cell;
+use cohort::{Cohort, Kind, Reach, Row};
+use connect::{SYN_WAITS, Sending};
+use latency::Latencies;
+use people::{CELL, Source};
+use program::{Programs, Step};
+use station::{Line, Moved, Token};
+use std::collections::VecDeque;
+use tracers::{At, Tracer};
+
+/// Steps where no station is near its limit [ns].
+const QUIET: u64 = 1_000_000_000;
+/// Least and largest step near a station's limit [ns].
+const NEAR: (u64, u64) = (10_000_000, 100_000_000);
+/// The same, as a part of the time that a request holds a slot.
+const OF_HOLD: f64 = 0.5;
+/// Free slots, in roots of the busy ones, under which a station is near its limit.
+const NEAR_ROOTS: f64 = 4.0;
+/// A step is at most this part of any timeout.
+const OF_TIMEOUT: u64 = 10;
+
+/// The whole state of the traffic.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    plan: Plan,
+    programs: Programs,
+    /// All draws but those of the demands.
+    draws: Stream,
+    sources: Vec<Source>,
+    clock: u64,
+    cells: Vec<Cell>,
+    /// [group]: its cells that have members.
+    whole: Vec<Vec<u32>>,
+    /// [group]: its first class.
+    first_class: Vec<usize>,
+    sign_in_class: Vec<Option<u16>>,
+    /// [group]: users present, and those who come within this second.
+    present: Vec<u32>,
+    coming: Vec<u64>,
+    /// [name]: epochs that the cells follow; and when cells can be put together again.
+    epochs: Vec<usize>,
+    joins: Vec<(u64, usize)>,
+    sweeps: Vec<sweeps::Sweep>,
+    sweeping: Vec<u32>,
+    /// [attachment][site]: since when some path between them has carried nothing.
+    broken_since: Vec<Option<SimTime>>,
+    tracers: Vec<Tracer>,
+    /// [group]: its first tracer, and how many of them are present.
+    tracers_of: Vec<(u32, u32)>,
+    lines: Vec<Line>,
+    cohorts: Slab<Cohort>,
+    /// [program]: cohort that takes in what is sent; cohorts in order of their timeouts.
+    fresh: Vec<Option<Key>>,
+    expiring: Vec<VecDeque<(u64, Key)>>,
+    spare_rows: Vec<Vec<Row>>,
+    /// [tries]: lost SYNs by when they are sent again: (due, cohort, row, from).
+    syn: [VecDeque<(u64, Key, u32, AttachmentId)>; SYN_WAITS.len()],
+    /// Calls that are made again, and that will turn out to have failed: (due, requests).
+    recalls: Vec<(u64, Token)>,
+    failing: Vec<(u64, Token)>,
+    /// Demands that come back after a sign-in: (cell, class, site, count).
+    unparked: Vec<(u32, u16, SiteId, u64)>,
+    /// [throttle]: tokens, filled until, in force since.
+    buckets: Vec<(f64, SimTime, SimTime)>,
+    operations: Vec<Operations>,
+    latencies: Latencies,
+    relieved: bool,
+    /// Retries in this second, and how many of one pool are sent in one step.
+    retried: u64,
+    together: u64,
+    /// Probes answered since control last looked.
+    pub probe_results: Vec<ProbeResult>,
+    /// Work done so far.
+    pub cost: Cost,
+    // Lists of one step, kept for their memory.
+    reached: Vec<(Key, u64)>,
+    arriving: Vec<Token>,
+    orphans: Vec<Token>,
+    moved: Moved,
+    outcomes: Vec<(Key, bool, u64, u64)>,
+    refused: Vec<Row>,
+    drawn: Vec<Row>,
+    dealt: Vec<(u32, u64)>,
+}
+
+impl Flow {
+    /// Traffic at t = 0: stations empty, sessions signed in by the presence curves.
+    pub fn new(scenario: &Scenario, world: &mut World, seed: RootSeed) -> Flow {
+        let plan = Plan::new(scenario, &world.population);
+        let mut draws = Stream::named(seed, "flow");
+        let groups = world.population.groups.len();
+        let is_of = |group: usize, kind: ClassKind| kind == ClassKind::Group(group as u32);
+        let classes_of = |group: usize| plan.classes.iter().filter(move |c| is_of(group, c.kind));
+        let parked: Vec<usize> = (0..groups).map(|group| classes_of(group).count()).collect();
+        let first_class = |group: usize| {
+            plan.classes.iter().position(|class| is_of(group, class.kind)).unwrap_or(0)
+        };
+        let sign_in = |group: usize| {
+            let found = plan.classes.iter().position(|c| c.signs_in && is_of(group, c.kind));
+            found.map(|class| class as u16)
+        };
+        let mut cells = cells::initial(world, &parked, &mut draws);
+        let tracers = tracers::deal(&mut cells, &world.population, &mut draws);
+        let programs = Programs::new(&plan, world);
+        let source = |index: usize| Source {
+            stream: Stream::named(seed, &format!("flow/arrivals/{index}")),
+            left: 0,
+        };
+        let mut flow = Flow {
+            sources: (0..plan.classes.len()).map(source).collect(),
+            clock: 0,
+            whole: vec![Vec::new(); groups],
+            first_class: (0..groups).map(first_class).collect(),
+            sign_in_class: (0..groups).map(sign_in).collect(),
+            present: vec![0; groups],
+            coming: vec![0; groups],
+            epochs: world.steering.iter().map(|name| name.epochs()).collect(),
+            joins: Vec::new(),
+            sweeps: Vec::new(),
+            sweeping: Vec::new(),
+            broken_since: vec![None; world.attachments * world.sites],
+            tracers: vec![Tracer::default(); tracers.iter().sum::<u32>() as usize],
+            tracers_of: tracers::firsts(&tracers),
+            lines: vec![Line::default(); world.services.stations.len()],
+            cohorts: Slab::new(),
+            fresh: vec![None; programs.all.len()],
+            expiring: vec![VecDeque::new(); programs.all.len()],
+            spare_rows: Vec::new(),
+            syn: Default::default(),
+            recalls: Vec::new(),
+            failing: Vec::new(),
+            unparked: Vec::new(),
+            buckets: Vec::new(),
+            operations: vec![Operations::default(); plan.classes.len()],
+            latencies: Latencies::default(),
+            relieved: false,
+            retried: 0,
+            together: 0,
+            probe_results: Vec::new(),
+            cost: Cost::default(),
+            reached: Vec::new(),
+            arriving: Vec::new(),
+            orphans: Vec::new(),
+            moved: Vec::new(),
+            outcomes: Vec::new(),
+            refused: Vec::new(),
+            drawn: Vec::new(),
+            dealt: Vec::new(),
+            plan,
+            programs,
+            draws,
+            cells,
+        };
+        flow.list_cells();
+        flow.sign_in_initially(world);
+        flow
+    }
+
+    /// The users present at t = 0 are signed in where their name sends them.
+    fn sign_in_initially(&mut self, world: &mut World) {
+        for group in 0..self.whole.len() {
+            let of = &world.population.groups[group];
+            let present = world.population.present(of, SimTime::ZERO);
+            let name = world.steering_of_client[of.client.index()].index();
+            self.present[group] = present;
+            let sessions = of.sessions;
+            let share = f64::from(present) / f64::from(of.count.max(1));
+            self.tracers_follow(group, share);
+            let mut left = u64::from(present);
+            let members = |cell: &u32| self.cells[*cell as usize].members;
+            let mut others: u64 = self.whole[group].iter().map(members).sum();
+            for &cell in &self.whole[group] {
+                let cell = &mut self.cells[cell as usize];
+                others -= cell.members;
+                let draws = &mut self.draws;
+                let here = crate::kernel::sample::hypergeometric(draws, cell.members, others, left);
+                left -= here;
+                cell.present = here;
+                if sessions {
+                    let site = cell.answer(&world.steering[name], SimTime::ZERO);
+                    cell.signed[site.index()] += here;
+                    world.network.sessions_opened(site, here);
+                }
+                let came = std::mem::take(&mut cell.tracers[At::Out as usize]);
+                cell.tracers[At::Session as usize].extend(came);
+            }
+        }
+    }
+
+    /// Moves all requests on until `until`.
+    pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
+        while self.clock < until.0 {
+            if self.clock.is_multiple_of(CELL) {
+                self.second(self.clock, scene);
+            }
+            self.follow_names(self.clock, scene);
+            self.programs.follow(scene.world);
+            // Up to the next stop in steps of one length, at most a quarter longer than asked for.
+            let stop = ((self.clock / CELL + 1) * CELL).min(until.0);
+            let left = stop - self.clock;
+            let steps = (4 * left / self.length(scene)).div_ceil(5).max(1);
+            let to = self.clock + left.div_ceil(steps);
+            self.step(Step { from: self.clock, to }, scene);
+            self.clock = to;
+        }
+        let before = SimTime(until.0.saturating_sub(1));
+        if scene.recorder.window_of(until) != scene.recorder.window_of(before) {
+            self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
+        }
+    }
+
+    fn step(&mut self, step: Step, scene: &mut Scene) {
+        self.cost.steps += 1;
+        self.sweep(step, scene);
+        self.send_all(step, scene);
+        self.admit(step, scene);
+        self.serve(step, scene);
+        self.settle(step, scene);
+        self.cost.operations_peak = self.cost.operations_peak.max(self.cohorts.len() as u64);
+    }
+
+    /// Length of the next step [ns].
+    fn length(&self, scene: &Scene) -> u64 {
+        let mut length = QUIET;
+        for program in &self.programs.all {
+            length = length.min((program.timeout / OF_TIMEOUT).max(NEAR.1));
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            let station = &scene.world.services.stations[index];
+            let hold_s = self.programs.holds_s[index];
+            let slots = f64::from(station.slots);
+            let busy = line.busy as f64;
+            let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
+            if line.waiting > 0 {
+                let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
+                let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);
+                length = length.min(if wait_s > 1.0 { full } else { near });
+                for program in &self.programs.all {
+                    for visit in program.visits.iter().filter(|v| v.station as usize == index) {
+                        if visit.timeout != u64::MAX && wait_s * 4e9 > visit.timeout as f64 {
+                            length = length.min((visit.timeout / OF_TIMEOUT).max(NEAR.0));
+                        }
+                    }
+                }
+            } else if busy > 0.0 && slots - busy < NEAR_ROOTS * busy.sqrt() {
+                length = length.min(near);
+            }
+        }
+        length
+    }
+
+    /// Takes what control has changed in the world.
+    pub fn apply(&mut self, change: Change, now: SimTime, scene: &mut Scene) {
+        match change {
+            // Slots and hangs are looked at in every step.
+            Change::Slots(_) | Change::Unhung(_) => {}
+            Change::WorkLost { station, share, how } => {
+                self.work_lost(station.index(), share, how, now.0, scene);
+            }
+            Change::Paths => self.paths_changed(now, scene),
+            Change::SessionsLost { client, site, share } => {
+                self.sessions_lost(client, site, share, now.0, scene);
+            }
+            Change::DrainMoved { steering, over } => {
+                self.follow_names(now.0, scene);
+                let target = sweeps::Target::Moved(steering);
+                self.begin_sweep(target, over, SimDuration::ZERO, now, scene);
+            }
+            Change::DrainSite { site, over } => {
+                let target = sweeps::Target::Site(site);
+                self.begin_sweep(target, over, SimDuration::ZERO, now, scene);
+            }
+            // No scenario with caches is run in counts (see `missing`).
+            Change::CacheLost { .. } => {}
+            Change::Probe { pair } => self.probe(pair, now, scene),
+        }
+    }
+
+    /// Sends a probe along its pair.
+    fn probe(&mut self, pair: u32, now: SimTime, scene: &mut Scene) {
+        let found = self.plan.classes.iter().position(|class| class.kind == ClassKind::Probe);
+        let Some(class) = found else { return };
+        let (from, site) = scene.world.probe_pairs[pair as usize];
+        let row = Row {
+            cell: 0,
+            class: class as u16,
+            attempt: 1,
+            kind: Kind::Probe(pair),
+            reach: Reach::Open,
+            opens: true,
+            intended_s: now.as_secs_f64(),
+            network_s: 0.0,
+            opening_s: 0.0,
+            count: 1,
+        };
+        self.operations[class].begun += 1;
+        self.send(Sending { row, site, from }, Step { from: now.0, to: now.0 + 2 }, scene);
+    }
+
+    /// Takes the sustaining load away from a state, for the question whether it is metastable: no
+    /// retry from here on, and whoever is signed out is signed in at once, without a request.
+    pub fn relieve(&mut self, _now: SimTime, scene: &mut Scene) {
+        self.relieved = true;
+        for index in 0..self.cells.len() {
+            let cell = &mut self.cells[index];
+            let group = &scene.world.population.groups[cell.group as usize];
+            if !cell.is_whole() || !group.sessions {
+                continue;
+            }
+            let name = scene.world.steering_of_client[group.client.index()].index();
+            let site = cell.authoritative(&scene.world.steering[name]);
+            let out = cell.present - cell.sessions();
+            tracers::go(cell, (At::Out, At::Session), out, out, &mut self.draws);
+            cell.signed[site.index()] += out;
+            scene.world.network.sessions_opened(site, out);
+            // Sign-ins that are under way come back to nobody.
+            for kind in 0..2 {
+                cell.leaving[kind] += std::mem::take(&mut cell.signing[kind]);
+            }
+            let first = self.first_class[cell.group as usize];
+            for (number, parked) in cell.parked.iter_mut().enumerate() {
+                self.operations[first + number].ended += std::mem::take(parked);
+            }
+        }
+    }
+
+    /// Sessions of a client at each site, and its users present.
+    pub fn sessions_of(&self, client: ClientId, world: &World) -> (Vec<u32>, u32) {
+        let mut at = vec![0; world.sites];
+        let mut present = 0;
+        for (index, group) in world.population.groups.iter().enumerate() {
+            if group.client != client {
+                continue;
+            }
+            present += self.present[index];
+            for &cell in &self.whole[index] {
+                let signed = &self.cells[cell as usize].signed;
+                for (count, &here) in at.iter_mut().zip(signed) {
+                    *count += here as u32;
+                }
+            }
+        }
+        (at, present)
+    }
+
+    /// Users present, a group (all mailboxes, for clients without sessions).
+    pub fn present(&self) -> &[u32] {
+        &self.present
+    }
+
+    /// Messages in a pipeline, and when the oldest was accepted: none (see [`missing`]).
+    pub fn backlog(&self, _pipeline: PipelineId) -> (u64, Option<SimTime>) {
+        (0, None)
+    }
+
+    /// Longest felt downtime of every affected tracer [s], and whether it was still going on at
+    /// `end` (censored).
+    pub fn felt_downtime(&self, end: SimTime) -> impl Iterator<Item = (f64, bool)> + '_ {
+        self.tracers.iter().filter_map(move |tracer| tracer.longest(end))
+    }
+
+    /// Tracers that stand for all mailboxes.
+    pub fn tracers(&self) -> u64 {
+        self.tracers.len() as u64
+    }
+}

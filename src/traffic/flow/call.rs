@@ -1,0 +1,258 @@
+//! From visit to visit: what a request does when one has ended.
+
+use super::program::Step;
+use super::station::{Left, Moved, Token};
+use super::{Flow, Scene};
+use crate::control::change::Loss;
+use crate::kernel::sample::{binomial, hypergeometric};
+
+/// Outcomes that are looked through for one to be added to.
+const LOOK_BACK: usize = 32;
+
+impl Flow {
+    /// What becomes of requests whose visit has ended.
+    pub(super) fn go_on(
+        &mut self,
+        token: Token,
+        left: Left,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
+        match left {
+            Left::Rejected => self.ended(&token, false),
+            Left::CallFailed => self.call_failed(token, step, scene, moved),
+            Left::Done => self.visit_done(token, step, scene, moved),
+        }
+    }
+
+    /// A visit's work is done: well, or with the station's share of errors.
+    fn visit_done(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let program = &self.programs.all[token.program as usize];
+        let index = program.visits[token.visit as usize].station as usize;
+        let holds = program.holds;
+        let calls = program.visits.len() > 1;
+        let share = scene.world.services.stations[index].error_share;
+        let failed = binomial(&mut self.draws, token.count, share);
+        self.lines[index].window.errors += failed as u32;
+        let (bad, good) =
+            (Token { count: failed, ..token }, Token { count: token.count - failed, ..token });
+        if token.visit > 0 {
+            self.served(index, &token, scene);
+            self.lines[index].busy -= token.count;
+            if token.orphan {
+                return;
+            }
+            if failed > 0 {
+                self.call_failed(bad, step, scene, moved);
+            }
+        } else {
+            if failed > 0 {
+                self.finish(bad, false, scene);
+            }
+            if calls && !holds {
+                self.lines[index].busy -= good.count;
+            }
+        }
+        if good.count > 0 {
+            self.next_visit(good, step, scene, moved);
+        }
+    }
+
+    /// Counts requests that a station has served, for somebody or for nobody.
+    fn served(&mut self, index: usize, token: &Token, scene: &mut Scene) {
+        let live = token.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
+        let window = &mut self.lines[index].window;
+        let totals = &mut scene.recorder.stations[index];
+        if live {
+            window.useful += token.count as u32;
+            totals.useful += token.count;
+        } else {
+            window.stale += token.count as u32;
+            totals.stale += token.count;
+        }
+    }
+
+    /// Whether requests at this visit have a slot at their entry.
+    fn has_slot(&self, token: &Token) -> bool {
+        let program = &self.programs.all[token.program as usize];
+        token.visit == 0 || program.holds || program.visits.len() == 1
+    }
+
+    fn next_visit(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let mut left = token.count;
+        let mut visit = token.visit as usize + 1;
+        while left > 0 {
+            let visits = &self.programs.all[token.program as usize].visits;
+            let Some(next) = visits.get(visit) else { break };
+            let probability = next.probability;
+            let made = binomial(&mut self.draws, left, probability);
+            if made > 0 {
+                let token = Token { visit: visit as u8, tries: 1, count: made, ..token };
+                self.arrive(token, step, scene, moved);
+            }
+            left -= made;
+            visit += 1;
+        }
+        if left > 0 {
+            self.finish(Token { count: left, ..token }, true, scene);
+        }
+    }
+
+    /// A call has failed: it is made again, or its request goes on without it, or fails.
+    fn call_failed(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let Some(call) = visit.call else { return };
+        let call = &self.plan.calls[call as usize];
+        let tries = u32::from(token.tries);
+        if call.retry.allows_after(tries) && !self.relieved {
+            let (least, most) = call.retry.wait_range_ns(tries).unwrap_or_default();
+            let due = step.middle().0 + u64::midpoint(least, most);
+            let tries = token.tries.saturating_add(1);
+            self.recalls.push((due, Token { tries, ..token }));
+        } else if call.required {
+            self.finish(token, false, scene);
+        } else {
+            self.next_visit(token, step, scene, moved);
+        }
+    }
+
+    /// A request ends at its entry, and its client is answered.
+    fn finish(&mut self, token: Token, ok: bool, scene: &mut Scene) {
+        let entry = self.programs.all[token.program as usize].visits[0].station as usize;
+        self.served(entry, &token, scene);
+        if self.has_slot(&token) {
+            self.lines[entry].busy -= token.count;
+        }
+        self.ended(&token, ok);
+    }
+
+    /// Puts down how requests have ended, for their clients.
+    fn ended(&mut self, token: &Token, ok: bool) {
+        let Some(cohort) = token.cohort else { return };
+        let last = self.outcomes.iter_mut().rev().take(LOOK_BACK);
+        match last.into_iter().find(|outcome| (outcome.0, outcome.1) == (cohort, ok)) {
+            Some((_, _, n, waited)) => {
+                let sum = *waited as f64 * *n as f64 + token.waited as f64 * token.count as f64;
+                *n += token.count;
+                *waited = (sum / *n as f64) as u64;
+            }
+            None => self.outcomes.push((cohort, ok, token.count, token.waited)),
+        }
+    }
+
+    /// A share of a station's instances is gone with what it was doing.
+    pub(super) fn work_lost(
+        &mut self,
+        index: usize,
+        share: f64,
+        how: Loss,
+        now: u64,
+        scene: &mut Scene,
+    ) {
+        if how == Loss::Requeue {
+            self.requeue(index, now, scene);
+            return;
+        }
+        // What stands at the station itself, then what its requests have called.
+        for line in 0..self.lines.len() {
+            let mut queue = std::mem::take(&mut self.lines[line].queue);
+            for token in &mut queue {
+                let lost = self.lose(token, line == index, index, share, how, now, scene);
+                if line == index {
+                    self.lines[line].waiting -= lost;
+                }
+            }
+            self.lines[line].queue = queue;
+            let mut serving = std::mem::take(&mut self.lines[line].serving);
+            for token in &mut serving {
+                let lost = self.lose(token, line == index, index, share, how, now, scene);
+                if line == index {
+                    self.lines[line].busy -= lost;
+                }
+            }
+            serving.retain(|token| token.count > 0);
+            serving.append(&mut self.orphans);
+            self.lines[line].serving = serving;
+        }
+        let mut recalls = std::mem::take(&mut self.recalls);
+        for (_, token) in &mut recalls {
+            self.lose(token, false, index, share, how, now, scene);
+        }
+        recalls.retain(|(_, token)| token.count > 0);
+        self.orphans.clear();
+        self.recalls = recalls;
+    }
+
+    /// What a token loses with a share of the instances of station `index`, where it stands
+    /// (`here`) or where its requests have entered. What the latter had called goes on for nobody.
+    #[expect(clippy::too_many_arguments, reason = "one loss, told apart by where it strikes")]
+    fn lose(
+        &mut self,
+        token: &mut Token,
+        here: bool,
+        index: usize,
+        share: f64,
+        how: Loss,
+        now: u64,
+        scene: &mut Scene,
+    ) -> u64 {
+        let entry = self.programs.all[token.program as usize].visits[0].station as usize;
+        let called = token.visit > 0 && entry == index && !token.orphan;
+        if !here && !called {
+            return 0;
+        }
+        let n = binomial(&mut self.draws, token.count, share);
+        if n == 0 {
+            return 0;
+        }
+        token.count -= n;
+        let lost = Token { count: n, ..*token };
+        scene.recorder.stations[index].crashed += n;
+        self.lines[index].window.refused += n as u32;
+        if !here && self.has_slot(token) {
+            self.lines[index].busy -= n;
+        }
+        if called && !here {
+            self.orphans.push(Token { orphan: true, cohort: None, slack: u64::MAX, ..lost });
+        }
+        if token.visit > 0 && here {
+            if !token.orphan {
+                // Its caller hears of it, or runs into its timeout.
+                let silent = token.start.saturating_add(token.width / 2 + token.slack);
+                let due = if how == Loss::Vanish { silent } else { now };
+                self.failing.push((due, lost));
+            }
+        } else if how != Loss::Vanish {
+            self.ended(&lost, false);
+        }
+        n
+    }
+
+    /// Work that there is no slot for any more goes back to the head of the queue.
+    fn requeue(&mut self, index: usize, now: u64, scene: &Scene) {
+        let line = &mut self.lines[index];
+        let slots = u64::from(scene.world.services.stations[index].slots);
+        let mut in_service: u64 = line.serving.iter().map(|token| token.count).sum();
+        let mut over = line.busy.saturating_sub(slots).min(in_service);
+        for token in &mut line.serving {
+            in_service -= token.count;
+            let n = hypergeometric(&mut self.draws, token.count, in_service, over);
+            over -= n;
+            token.count -= n;
+            line.busy -= n;
+            line.waiting += n;
+            if n > 0 {
+                let since = now - token.start - token.width / 2;
+                let slack = match token.slack {
+                    u64::MAX => u64::MAX,
+                    slack => slack.saturating_sub(since),
+                };
+                let back = Token { count: n, start: now, width: 0, slack, ..*token };
+                line.queue.push_front(back);
+                line.passed = line.passed.wrapping_sub(1);
+            }
+        }
+        line.serving.retain(|token| token.count > 0);
+    }
+}

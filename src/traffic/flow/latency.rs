@@ -1,0 +1,90 @@
+//! Latencies of answers: what came before the stations' work, spread by the law of that work.
+
+use super::law::part_of;
+use super::program::Programs;
+use crate::kernel::math;
+use crate::kernel::stream::Stream;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::measure::recorder::Recorder;
+use std::collections::BTreeMap;
+
+/// Bins of the time before, a factor e: a bin is 0.8 % wide.
+const PER_E: f64 = 128.0;
+/// Added to that time so that no time at all has a bin [s].
+const FLOOR_S: f64 = 1e-3;
+/// Intended starts are kept in units of this [ns].
+const UNIT: u64 = 1_000_000_000;
+/// Answers up to this many are drawn one by one.
+const ONE_BY_ONE: u64 = 16;
+
+/// What tells answers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Like {
+    class: u16,
+    program: u16,
+    intended: u32,
+    before: i32,
+    /// Share of the law that was waited for, in 1/65,536.
+    in_time: u32,
+}
+
+/// Answers since the last time they were spread.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latencies {
+    answers: BTreeMap<Like, u64>,
+}
+
+impl Latencies {
+    /// Takes answers in: `before_s` is all but the stations' work; only the fastest `in_time` of
+    /// that law were waited for.
+    pub(super) fn add(
+        &mut self,
+        class: u16,
+        program: u16,
+        intended: SimTime,
+        before_s: f64,
+        in_time: f64,
+        n: u64,
+    ) {
+        let like = Like {
+            class,
+            program,
+            intended: (intended.0 / UNIT) as u32,
+            before: (math::ln(before_s + FLOOR_S) * PER_E).round() as i32,
+            in_time: (in_time * 65_536.0).ceil() as u32,
+        };
+        *self.answers.entry(like).or_default() += n;
+    }
+
+    /// Writes all answers into the tables.
+    pub(super) fn spread(&mut self, programs: &Programs, draws: &mut Stream, to: &mut Recorder) {
+        for (like, n) in std::mem::take(&mut self.answers) {
+            let intended = SimTime(u64::from(like.intended) * UNIT + UNIT / 2);
+            let before_s = math::exp(f64::from(like.before) / PER_E) - FLOOR_S;
+            let in_time = (f64::from(like.in_time) / 65_536.0).min(1.0);
+            let spread = &programs.all[like.program as usize].spread;
+            let mut record = |work_s: f64, n: u64| {
+                let latency = SimDuration::from_secs_f64((before_s + work_s).max(0.0));
+                to.record_latency(like.class as usize, intended, latency, n);
+            };
+            if n <= ONE_BY_ONE {
+                for _ in 0..n {
+                    let place = draws.uniform() * in_time;
+                    let found = spread.partition_point(|&(up_to, _)| up_to <= place);
+                    record(spread[found.min(spread.len() - 1)].1, 1);
+                }
+                continue;
+            }
+            let luck = draws.uniform();
+            let mut below = 0.0;
+            for &(up_to, work_s) in spread {
+                let up_to = (up_to / in_time).min(1.0);
+                let count = part_of(n, below, up_to, luck);
+                below = up_to;
+                if count > 0 {
+                    record(work_s, count);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Laws of service times in equal strata: who leaves a slot within a step, exactly in the mean.
+//!
+//! **Which question.** Of requests that were started evenly over an interval and are still in their
+//! slots, how many leave within this step? **Model.** A law is 4,096 equally likely times, each the
+//! conditional mean of its stratum. With the excess E(a) = E\[(X - a)+\], the share of starts in an
+//! interval of width w that is still there at ages a to a + w is (E(a) - E(a + w)) / w: an
+//! integral, so Little's law holds for every length of step. **Leaves out.** Nothing above a
+//! stratum's mean: of the last one (1 in 4,096) only the mean is kept.
+
+use crate::kernel::sample::Distribution;
+use crate::kernel::stream::{Luck, SmallStream};
+
+/// Number of strata.
+const STRATA: usize = 4_096;
+/// Quantiles averaged in one stratum, and in the last one.
+const WITHIN: (usize, usize) = (8, 4_096);
+/// Samples of a sum.
+const SUM: usize = 16_384;
+
+/// A law of times [s].
+#[derive(Clone, Debug)]
+pub(super) struct Law {
+    /// Conditional means of the strata, ascending [s].
+    points: Vec<f64>,
+    /// Sums of the points from each on [s].
+    beyond: Vec<f64>,
+}
+
+impl Law {
+    /// The law of a distribution, times `factor`.
+    pub(super) fn new(distribution: &Distribution, factor: f64) -> Law {
+        let stratum = |index: usize| {
+            let within = if index + 1 == STRATA { WITHIN.1 } else { WITHIN.0 };
+            let at = |part: usize| {
+                let place = index as f64 + (part as f64 + 0.5) / within as f64;
+                distribution.quantile(place / STRATA as f64)
+            };
+            (0..within).map(at).sum::<f64>() / within as f64
+        };
+        let mut points: Vec<f64> = match distribution {
+            Distribution::Constant { value } => vec![*value; STRATA],
+            _ => (0..STRATA).map(stratum).collect(),
+        };
+        // The last stratum takes what the quantiles have left out of the mean.
+        let missing = distribution.mean() * STRATA as f64 - points.iter().sum::<f64>();
+        if missing.is_finite() {
+            let least = points[STRATA - 2];
+            points[STRATA - 1] = (points[STRATA - 1] + missing).max(least);
+        }
+        points.iter_mut().for_each(|point| *point *= factor);
+        Law::of(points)
+    }
+
+    fn of(points: Vec<f64>) -> Law {
+        let mut beyond = vec![0.0; STRATA + 1];
+        for index in (0..STRATA).rev() {
+            beyond[index] = beyond[index + 1] + points[index];
+        }
+        Law { points, beyond }
+    }
+
+    /// The law of a sum of independent times, each taken `factor` times and with its probability.
+    ///
+    /// # Source
+    /// Latin hypercube sampling (McKay, Beckman, Conover, Technometrics 21, 1979): every stratum of
+    /// every part is used equally often, in an order drawn once for all runs.
+    pub(super) fn sum(parts: &[(&Law, f64, f64)]) -> Law {
+        let mut sums = vec![0.0; SUM];
+        let mut order: Vec<u32> = (0..SUM as u32).collect();
+        for (index, &(law, factor, probability)) in parts.iter().enumerate() {
+            let mut stream = SmallStream::new(Luck(index as u64));
+            shuffle(&mut order, &mut stream);
+            let made = (probability * SUM as f64) as u32;
+            let per_point = SUM / STRATA;
+            if made >= SUM as u32 {
+                for (sum, &place) in sums.iter_mut().zip(&order) {
+                    *sum += factor * law.points[place as usize / per_point];
+                }
+                continue;
+            }
+            let mut which: Vec<u32> = (0..SUM as u32).collect();
+            shuffle(&mut which, &mut stream);
+            for ((sum, &place), &draw) in sums.iter_mut().zip(&order).zip(&which) {
+                if draw < made {
+                    *sum += factor * law.points[place as usize / per_point];
+                }
+            }
+        }
+        sums.sort_unstable_by(f64::total_cmp);
+        let per_point = SUM / STRATA;
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / per_point as f64;
+        Law::of(sums.chunks(per_point).map(mean).collect())
+    }
+
+    /// Mean [s].
+    pub(super) fn mean(&self) -> f64 {
+        self.beyond[0] / STRATA as f64
+    }
+
+    /// E\[(X - age)+\] [s].
+    #[inline]
+    fn excess(&self, age: f64) -> f64 {
+        let first = self.points.partition_point(|&point| point <= age);
+        (self.beyond[first] - (STRATA - first) as f64 * age) / STRATA as f64
+    }
+
+    /// Share of starts, each weighted by its interval [s], that is there at ages `from` to `to`,
+    /// where times are `factor` times the law's.
+    #[inline]
+    pub(super) fn there(&self, from: f64, to: f64, factor: f64) -> f64 {
+        (self.excess(from / factor) - self.excess(to / factor)) * factor
+    }
+
+    /// Share of times up to `x` [s], linear between the points.
+    pub(super) fn cdf(&self, x: f64) -> f64 {
+        let above = self.points.partition_point(|&point| point <= x);
+        if above == 0 {
+            // Below the first stratum's mean: half of it at the most.
+            return if x > 0.0 { 0.5 / STRATA as f64 * (x / self.points[0]).min(1.0) } else { 0.0 };
+        }
+        if above == STRATA {
+            return 1.0;
+        }
+        let (lower, upper) = (self.points[above - 1], self.points[above]);
+        (above as f64 - 0.5 + (x - lower) / (upper - lower)) / STRATA as f64
+    }
+
+    /// The law in some 180 parts, finer in the tail: (upper end of the cumulative share, mean of
+    /// the part [s]).
+    pub(super) fn spread(&self) -> Vec<(f64, f64)> {
+        // (up to this share, points a part): 1 % in the body, single points above 99 %.
+        const PARTS: [(f64, usize); 3] = [(0.9, 40), (0.99, 8), (1.0, 1)];
+        let mut spread = Vec::new();
+        let mut from = 0;
+        for (up_to, each) in PARTS {
+            while (from as f64) < up_to * STRATA as f64 {
+                let to = (from + each).min(STRATA);
+                let mean = (self.beyond[from] - self.beyond[to]) / (to - from) as f64;
+                spread.push((to as f64 / STRATA as f64, mean));
+                from = to;
+            }
+        }
+        spread
+    }
+}
+
+fn shuffle(order: &mut [u32], stream: &mut SmallStream) {
+    for last in (1..order.len()).rev() {
+        let other = (stream.open_uniform() * (last + 1) as f64) as usize;
+        order.swap(last, other.min(last));
+    }
+}
+
+/// Rounded share of `whole` for parts of these cumulative ends: each part gets its share rounded up
+/// or down, as one number `luck` in 0..1 decides (systematic sampling; Madow 1949).
+#[inline]
+pub(super) fn part_of(whole: u64, below: f64, up_to: f64, luck: f64) -> u64 {
+    let whole = whole as f64;
+    let count = |share: f64| (whole * share + luck).floor() as u64;
+    count(up_to) - count(below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::math;
+
+    fn exponential(mean: f64) -> Law {
+        Law::new(&Distribution::Exponential { mean }, 1.0)
+    }
+
+    #[test]
+    fn shares_that_stay_agree_with_the_exponential_law() {
+        let law = exponential(0.25);
+        assert!((law.mean() - 0.25).abs() < 1e-9);
+        for (from, to) in [(0.0, 0.1), (0.1, 0.2), (0.5, 1.5), (0.0, 3.0)] {
+            let closed = 0.25 * (math::exp(-from / 0.25) - math::exp(-to / 0.25));
+            let found = law.there(from, to, 1.0);
+            assert!((found / closed - 1.0).abs() < 0.002, "{from} to {to}: {found}, {closed}");
+        }
+        let twice = law.there(0.2, 0.4, 2.0);
+        assert!((twice - 2.0 * law.there(0.1, 0.2, 1.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_sum_of_two_exponentials_is_a_gamma_law() {
+        let part = exponential(0.1);
+        let sum = Law::sum(&[(&part, 1.0, 1.0), (&part, 1.0, 1.0)]);
+        let gamma = Distribution::Gamma { shape: 2.0, scale: 0.1 };
+        assert!((sum.mean() - 0.2).abs() < 1e-9);
+        for q in [0.1, 0.5, 0.9, 0.99, 0.999] {
+            let at = gamma.quantile(q);
+            assert!((sum.cdf(at) - q).abs() < 0.004_f64.min((1.0 - q) * 0.3), "{q}");
+        }
+        let rarely = Law::sum(&[(&part, 1.0, 1.0), (&part, 2.0, 0.25)]);
+        assert!((rarely.mean() - 0.15).abs() < 0.002, "{}", rarely.mean());
+    }
+
+    #[test]
+    fn the_spread_has_the_mean_and_the_tail_of_the_law() {
+        let law = exponential(1.0);
+        let mut below = 0.0;
+        let mut mean = 0.0;
+        for (up_to, value) in law.spread() {
+            mean += (up_to - below) * value;
+            below = up_to;
+        }
+        assert!((mean - 1.0).abs() < 1e-9 && below == 1.0);
+        let parts: u64 =
+            (0..10).map(|i| part_of(37, i as f64 / 10.0, (i + 1) as f64 / 10.0, 0.3)).sum();
+        assert_eq!(parts, 37);
+    }
+}

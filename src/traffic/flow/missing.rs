@@ -1,0 +1,50 @@
+//! What a scenario uses that `flow` cannot do.
+
+use crate::scenario::model::{
+    AbandonedWork, Discipline, Jitter, Load, Retry, Scenario, Service, Timeout,
+};
+
+/// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
+///
+/// Each entry names the key of the scenario file and what it is set to.
+pub fn missing(scenario: &Scenario) -> Vec<String> {
+    let mut missing = Vec::new();
+    for service in &scenario.services {
+        let of = |what: &str| format!("services.{}.{what}", service.name);
+        let calls = || service.calls.iter().map(|call| &scenario.services[call.service.index()]);
+        let at_its_sites = |called: &Service| {
+            let placed = |site| called.sites.iter().any(|place| place.site == site);
+            service.sites.iter().all(|place| placed(place.site))
+        };
+        let found = [
+            (service.partitions > 1, of("partitions")),
+            (service.queue.discipline != Discipline::Fifo, of("queue.discipline: not fifo")),
+            (service.abandoned_work == AbandonedWork::Dropped, of("abandoned_work: dropped")),
+            (service.warm_up.is_some(), of("warm_up")),
+            (service.calls.iter().any(|call| call.cache.is_some()), of("calls.cache")),
+            (calls().any(|called| !called.calls.is_empty()), of("calls: of calls")),
+            (!calls().all(at_its_sites), of("calls: to another site")),
+            (service.calls.iter().any(|call| is_decorrelated(&call.retry)), of("calls.retry")),
+        ];
+        missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
+    }
+    for operation in &scenario.operations {
+        let of = |what: &str| format!("operations.{}.{what}", operation.name);
+        let found = [
+            (is_decorrelated(&operation.retry), of("retry.jitter: decorrelated")),
+            (operation.deadline.is_some(), of("deadline")),
+            (matches!(operation.timeout, Timeout::Patience(_)), of("timeout: drawn")),
+            (matches!(operation.load, Load::Think(_)), of("think")),
+            (operation.feeds.is_some(), of("feeds")),
+        ];
+        missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
+    }
+    missing.extend(scenario.stores.iter().map(|store| format!("stores.{}", store.name)));
+    let pipelines = scenario.pipelines.iter();
+    missing.extend(pipelines.map(|pipeline| format!("pipelines.{}", pipeline.name)));
+    missing
+}
+
+fn is_decorrelated(retry: &Retry) -> bool {
+    retry.jitter == Jitter::Decorrelated
+}

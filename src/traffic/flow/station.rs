@@ -1,0 +1,382 @@
+//! The server's side: requests in queues and slots, in counts.
+//!
+//! A *token* is a number of requests alike: of one cohort, at the same visit, begun evenly over one
+//! interval. Who leaves a slot within a step is binomial with the share that the service law gives
+//! for that interval of starts; who leaves goes on to the next visit within the same step, where
+//! starts are taken as even over the step. So the number in service is right in the mean for every
+//! length of step (Little's law), and a hop costs no step.
+
+use super::program::Step;
+use super::{Flow, Scene};
+use crate::kernel::sample::{binomial, hypergeometric};
+use crate::kernel::slab::Key;
+use crate::measure::recorder::StationCell;
+use std::collections::VecDeque;
+
+/// Requests alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token {
+    /// Whose they are; `None`: nobody's.
+    pub cohort: Option<Key>,
+    pub program: u16,
+    pub visit: u8,
+    /// Attempts of the present call.
+    pub tries: u8,
+    /// Its caller has given this call up: it ends with its visit.
+    pub orphan: bool,
+    /// Starts (arrivals, while they wait) are even over `start..start + width` [ns].
+    pub start: u64,
+    pub width: u64,
+    /// How long after its start its call is given up [ns].
+    pub slack: u64,
+    /// Waits at all queues so far [ns].
+    pub waited: u64,
+    pub count: u64,
+}
+
+impl Token {
+    /// Whether another's requests can be added to it.
+    fn is_like(&self, other: &Token) -> bool {
+        (self.cohort, self.program, self.visit, self.tries, self.orphan)
+            == (other.cohort, other.program, other.visit, other.tries, other.orphan)
+            && (self.start, self.width) == (other.start, other.width)
+    }
+
+    fn absorb(&mut self, other: &Token) {
+        let all = (self.count + other.count) as f64;
+        let mean = |a: u64, b: u64| {
+            let (a, b) = (a as f64 * self.count as f64, b as f64 * other.count as f64);
+            ((a + b) / all) as u64
+        };
+        self.waited = mean(self.waited, other.waited);
+        if self.slack != u64::MAX {
+            self.slack = mean(self.slack, other.slack);
+        }
+        self.count += other.count;
+    }
+}
+
+/// What traffic keeps of one station.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    pub busy: u64,
+    pub waiting: u64,
+    pub queue: VecDeque<Token>,
+    pub serving: Vec<Token>,
+    /// Parcels that have left the head of the queue, and of all parcels those whose callers'
+    /// patience has been looked at and is over.
+    pub passed: u64,
+    given_up: u64,
+    /// Busy slots and queue when the step began.
+    before: (u64, u64),
+    /// Counts of the open window.
+    pub window: StationCell,
+}
+
+/// How a visit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    Done,
+    /// The call was given up, turned away or lost.
+    CallFailed,
+    /// Turned away at the entry.
+    Rejected,
+}
+
+/// Requests whose visit has ended, one way or the other.
+pub(super) type Moved = Vec<(Token, Left)>;
+
+/// Requests at the end of a list that are looked through for such to be added to.
+const LOOK_BACK: usize = 48;
+
+impl Flow {
+    /// One step of all stations, after the clients' requests have been put to `arriving`.
+    pub(super) fn serve(&mut self, step: Step, scene: &mut Scene) {
+        let mut moved = std::mem::take(&mut self.moved);
+        for index in 0..self.lines.len() {
+            let line = &mut self.lines[index];
+            line.before = (line.busy, line.waiting);
+            self.give_up_waiting(index, step, &mut moved);
+            self.leave_slots(index, step, scene, &mut moved);
+        }
+        for &(_, token) in self.failing.iter().filter(|(due, _)| *due <= step.to) {
+            moved.push((token, Left::CallFailed));
+        }
+        self.failing.retain(|(due, _)| *due > step.to);
+        let mut recalls = std::mem::take(&mut self.recalls);
+        for &(_, token) in recalls.iter().filter(|(due, _)| *due <= step.middle().0) {
+            self.arrive(token, step, scene, &mut moved);
+        }
+        recalls.retain(|(due, _)| *due > step.middle().0);
+        // Calls that have failed in the meantime are due later.
+        recalls.append(&mut self.recalls);
+        self.recalls = recalls;
+        let mut arriving = std::mem::take(&mut self.arriving);
+        for token in arriving.drain(..) {
+            self.arrive(token, step, scene, &mut moved);
+        }
+        self.arriving = arriving;
+        loop {
+            while let Some((token, left)) = moved.pop() {
+                self.go_on(token, left, step, scene, &mut moved);
+            }
+            for index in 0..self.lines.len() {
+                self.fill(index, step, scene, &mut moved);
+            }
+            if moved.is_empty() {
+                break;
+            }
+        }
+        for index in 0..self.lines.len() {
+            self.reject(index, step, scene, &mut moved);
+        }
+        while let Some((token, left)) = moved.pop() {
+            self.go_on(token, left, step, scene, &mut moved);
+        }
+        self.moved = moved;
+        for (line, station) in self.lines.iter_mut().zip(&scene.world.services.stations) {
+            let mean = |a: u64, b: u64| 0.5 * (a + b) as f64 * step.seconds();
+            line.window.slot_s += f64::from(station.slots) * step.seconds();
+            line.window.busy_s += mean(line.before.0, line.busy);
+            line.window.queue_s += mean(line.before.1, line.waiting);
+        }
+    }
+
+    /// Calls in a queue whose callers have waited for their timeout.
+    fn give_up_waiting(&mut self, index: usize, step: Step, moved: &mut Moved) {
+        let line = &mut self.lines[index];
+        line.given_up = line.given_up.max(line.passed);
+        while let Some(token) = line.queue.get_mut((line.given_up - line.passed) as usize) {
+            let due = token.start.saturating_add(token.width / 2).saturating_add(token.slack);
+            if token.slack != u64::MAX && !token.orphan {
+                if due > step.to {
+                    return;
+                }
+                moved.push((*token, Left::CallFailed));
+                (token.orphan, token.cohort) = (true, None);
+            }
+            line.given_up += 1;
+        }
+    }
+
+    /// Requests in slots at the step's beginning: who leaves, and whose caller gives up.
+    fn leave_slots(&mut self, index: usize, step: Step, scene: &Scene, moved: &mut Moved) {
+        let station = &scene.world.services.stations[index];
+        if station.hung {
+            self.stick(index, step, moved);
+            return;
+        }
+        let mut serving = std::mem::take(&mut self.lines[index].serving);
+        self.cost.cells_updated += serving.len() as u64;
+        for token in &mut serving {
+            let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+            let law = &self.programs.laws[visit.law as usize];
+            let factor = visit.cost * station.slow;
+            let end = token.start + token.width;
+            let ages = |from: u64, at: u64| {
+                let age = |birth: u64| (at - birth) as f64 / 1e9;
+                law.there(age(end), age(from), factor)
+            };
+            let there = ages(token.start, step.from);
+            let mut given_up = (0, 0.0);
+            let mut first = token.start;
+            if token.slack != u64::MAX {
+                // Starts up to here have run into their caller's timeout by the step's end.
+                let crossed = step.to.saturating_sub(token.slack).clamp(token.start, end);
+                let slack = token.slack as f64 / 1e9;
+                let width = (crossed - token.start) as f64 / 1e9;
+                given_up = (crossed - token.start, width * (1.0 - law.cdf(slack / factor)));
+                first = crossed;
+            }
+            let stays = if there > 1e-15 { ages(first, step.to) / there } else { 0.0 };
+            let left = token.count - binomial(&mut self.draws, token.count, stays);
+            let mut done = left;
+            if given_up.0 > 0 && left > 0 {
+                let gone = there - ages(first, step.to);
+                let over = binomial(&mut self.draws, left, given_up.1 / gone.max(1e-15));
+                if over > 0 {
+                    done -= over;
+                    moved.push((Token { count: over, ..*token }, Left::CallFailed));
+                    self.orphans.push(Token {
+                        count: over,
+                        orphan: true,
+                        cohort: None,
+                        slack: u64::MAX,
+                        width: given_up.0,
+                        ..*token
+                    });
+                }
+            }
+            (token.start, token.width) = (first, end - first);
+            token.count -= left;
+            if done > 0 {
+                moved.push((Token { count: done, ..*token }, Left::Done));
+            }
+        }
+        serving.retain(|token| token.count > 0);
+        serving.append(&mut self.orphans);
+        self.lines[index].serving = serving;
+    }
+
+    /// Nobody leaves a station that hangs, but callers give up.
+    fn stick(&mut self, index: usize, step: Step, moved: &mut Moved) {
+        for token in &mut self.lines[index].serving {
+            let due = token.start.saturating_add(token.width / 2).saturating_add(token.slack);
+            if !token.orphan && token.slack != u64::MAX && due <= step.to {
+                moved.push((*token, Left::CallFailed));
+                (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+            }
+        }
+    }
+
+    /// Requests that reach the station of their visit.
+    pub(super) fn arrive(
+        &mut self,
+        mut token: Token,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
+        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let index = visit.station as usize;
+        (token.start, token.width, token.slack) = (step.from, step.length(), visit.timeout);
+        if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
+            token.cohort = None;
+        }
+        self.cost.station_visits += token.count;
+        let station = &scene.world.services.stations[index];
+        let line = &mut self.lines[index];
+        line.window.arrived += token.count as u32;
+        scene.recorder.stations[index].arrived += token.count;
+        if !station.accepts {
+            self.turn_away(index, token, scene, moved);
+            return;
+        }
+        let free = u64::from(station.slots).saturating_sub(line.busy);
+        let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
+        if at_once > 0 {
+            self.start(index, Token { count: at_once, ..token }, step, scene, moved);
+            token.count -= at_once;
+        }
+        if token.count > 0 {
+            let line = &mut self.lines[index];
+            line.waiting += token.count;
+            let like =
+                line.queue.iter_mut().rev().take(LOOK_BACK).find(|last| last.is_like(&token));
+            match like {
+                Some(last) => last.absorb(&token),
+                None => line.queue.push_back(token),
+            }
+        }
+    }
+
+    fn turn_away(&mut self, index: usize, token: Token, scene: &mut Scene, moved: &mut Moved) {
+        self.lines[index].window.refused += token.count as u32;
+        scene.recorder.stations[index].rejected += token.count;
+        let entry = token.visit == 0;
+        moved.push((token, if entry { Left::Rejected } else { Left::CallFailed }));
+    }
+
+    /// Requests take slots; some of them leave within the step.
+    fn start(
+        &mut self,
+        index: usize,
+        token: Token,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
+        let station = &scene.world.services.stations[index];
+        let line = &mut self.lines[index];
+        line.busy += token.count;
+        let waits = &mut scene.recorder.waits[index];
+        waits.1 += token.count;
+        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let law = &self.programs.laws[visit.law as usize];
+        let dt = step.seconds();
+        let stays = law.there(0.0, dt, visit.cost * station.slow) / dt;
+        let stay =
+            if station.hung { token.count } else { binomial(&mut self.draws, token.count, stays) };
+        let left = token.count - stay;
+        if left > 0 {
+            moved.push((Token { count: left, ..token }, Left::Done));
+        }
+        if stay > 0 {
+            let stays = Token { count: stay, ..token };
+            let serving = &mut self.lines[index].serving;
+            match serving.iter_mut().rev().take(LOOK_BACK).find(|last| last.is_like(&stays)) {
+                Some(last) => last.absorb(&stays),
+                None => serving.push(stays),
+            }
+        }
+    }
+
+    /// Fills free slots from the head of the queue.
+    fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let slots = u64::from(scene.world.services.stations[index].slots);
+        loop {
+            let line = &mut self.lines[index];
+            let free = slots.saturating_sub(line.busy);
+            let Some(head) = line.queue.front_mut() else { return };
+            let mut token = Token { count: head.count.min(free), ..*head };
+            if token.count == 0 && head.count > 0 {
+                return;
+            }
+            head.count -= token.count;
+            if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
+                // For nobody now: such requests are alike, whoever sent them.
+                token.cohort = None;
+            }
+            if head.count == 0 {
+                line.queue.pop_front();
+                line.passed += 1;
+            }
+            line.waiting -= token.count;
+            if token.count == 0 {
+                continue;
+            }
+            if token.start < step.from {
+                let wait = step.middle().0.saturating_sub(token.start + token.width / 2);
+                scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
+                token.waited += wait;
+                if token.slack != u64::MAX {
+                    token.slack = token.slack.saturating_sub(wait);
+                }
+            }
+            (token.start, token.width) = (step.from, step.length());
+            self.start(index, token, step, scene, moved);
+        }
+    }
+
+    /// Turns away what has arrived in this step beyond the queue's limit.
+    fn reject(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let limit = u64::from(scene.world.services.stations[index].queue_limit);
+        let line = &mut self.lines[index];
+        let mut over = line.waiting.saturating_sub(limit);
+        if over == 0 {
+            return;
+        }
+        let new =
+            line.queue.iter().rev().take_while(|token| token.start >= step.from && token.width > 0);
+        let (parcels, mut requests) = new.fold((0, 0), |(n, sum), t| (n + 1, sum + t.count));
+        over = over.min(requests);
+        let from = line.queue.len() - parcels;
+        let mut turned = Vec::new();
+        for token in line.queue.range_mut(from..) {
+            requests -= token.count;
+            let n = hypergeometric(&mut self.draws, token.count, requests, over);
+            over -= n;
+            token.count -= n;
+            line.waiting -= n;
+            if n > 0 {
+                turned.push(Token { count: n, ..*token });
+            }
+        }
+        while line.queue.back().is_some_and(|token| token.count == 0) {
+            line.queue.pop_back();
+        }
+        for token in turned {
+            self.turn_away(index, token, scene, moved);
+        }
+    }
+}

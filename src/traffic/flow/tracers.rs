@@ -1,0 +1,198 @@
+//! Tracers: real members of the counts that are followed one by one, for the time without service
+//! of a mailbox, which counts cannot add up.
+//!
+//! A tracer is in one of three states of its cell: with a session, present without one, away. When
+//! n of N members of a state change it, or demand something, each tracer there is among them with
+//! probability n / N; a group's tracers come and go in the order of its mailboxes. **Leaves out.**
+//! Which of a mailbox's own attempts failed before: retries of one demand are told when it ends.
+
+use super::Flow;
+use super::cells::{Cell, Life};
+use super::cohort::Row;
+use crate::kernel::sample::binomial;
+use crate::kernel::stream::Stream;
+use crate::kernel::time::SimTime;
+use crate::traffic::Scene;
+use crate::world::population::Population;
+
+/// Tracers of a run.
+pub(super) const COUNT: u64 = 10_000;
+/// Units in which spells are kept [ns]: 10 ms.
+const UNIT_NS: u64 = 10_000_000;
+
+/// Where a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    Session = 0,
+    Out = 1,
+    Away = 2,
+}
+
+/// What one tracer has felt; times in units + 1, 0: never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tracer {
+    unserved_since: u32,
+    last_served: u32,
+    longest: u32,
+}
+
+impl Tracer {
+    fn told(&mut self, intended: SimTime, served: bool) {
+        let unit = unit_of(intended);
+        if served {
+            self.last_served = self.last_served.max(unit);
+            if self.unserved_since != 0 && unit >= self.unserved_since {
+                self.longest = self.longest.max((unit - self.unserved_since).max(1));
+                self.unserved_since = 0;
+            }
+        } else if self.last_served > unit {
+            // Known only now: a later demand was served in the meantime.
+            self.longest = self.longest.max(self.last_served - unit);
+        } else if self.unserved_since == 0 || unit < self.unserved_since {
+            self.unserved_since = unit;
+        }
+    }
+
+    /// Longest spell [s], and whether it was still going on at `end`; `None`: never without.
+    pub(super) fn longest(&self, end: SimTime) -> Option<(f64, bool)> {
+        let since = self.unserved_since;
+        let open = if since == 0 { 0 } else { unit_of(end).saturating_sub(since).max(1) };
+        let spell = self.longest.max(open);
+        let seconds = f64::from(spell) * (UNIT_NS as f64 / 1e9);
+        (spell > 0).then_some((seconds, open >= self.longest && open > 0))
+    }
+}
+
+fn unit_of(at: SimTime) -> u32 {
+    (at.0 / UNIT_NS + 1).min(u64::from(u32::MAX)) as u32
+}
+
+/// Deals tracers out to the cells, in proportion to their members, all away; how many each group
+/// has. A group's tracers are in the order in which its users come.
+pub(super) fn deal(cells: &mut [Cell], population: &Population, draws: &mut Stream) -> Vec<u32> {
+    let all = u64::from(population.mailboxes);
+    let count = COUNT.min(all);
+    let mut up_to_now = 0_u32;
+    let mut mailboxes = 0;
+    let mut dealt = Vec::new();
+    for (index, group) in population.groups.iter().enumerate() {
+        mailboxes += u64::from(group.count);
+        let up_to = (mailboxes as f64 / all.max(1) as f64 * count as f64).round() as u32;
+        dealt.push(up_to - up_to_now);
+        for tracer in up_to_now..up_to {
+            let mut place = draws.below(u64::from(group.count.max(1)));
+            let here = cells.iter_mut().filter(|cell| cell.group as usize == index);
+            for cell in here {
+                if place < cell.members {
+                    cell.tracers[At::Away as usize].push(tracer);
+                    break;
+                }
+                place -= cell.members;
+            }
+        }
+        up_to_now = up_to;
+    }
+    dealt
+}
+
+/// First tracer of each group, none of them present.
+pub(super) fn firsts(counts: &[u32]) -> Vec<(u32, u32)> {
+    let mut first = 0;
+    let next = |&count: &u32| {
+        first += count;
+        (first - count, 0)
+    };
+    counts.iter().map(next).collect()
+}
+
+/// Moves tracers as `n` of `of` members of a cell go from one state to another.
+pub(super) fn go(cell: &mut Cell, (from, to): (At, At), n: u64, of: u64, draws: &mut Stream) {
+    let here = cell.tracers[from as usize].len() as u64;
+    if here == 0 || n == 0 {
+        return;
+    }
+    let moved = binomial(draws, here, n as f64 / of.max(1) as f64);
+    for _ in 0..moved {
+        let list = &mut cell.tracers[from as usize];
+        let place = draws.below(list.len() as u64) as usize;
+        let tracer = list.swap_remove(place);
+        cell.tracers[to as usize].push(tracer);
+    }
+}
+
+impl Flow {
+    /// Tracers of a group come and go with the share of its users that is present: who comes first
+    /// goes last.
+    pub(super) fn tracers_follow(&mut self, group: usize, share: f64) {
+        let (first, present) = self.tracers_of[group];
+        let next = self.tracers_of.get(group + 1).map_or(self.tracers.len() as u32, |next| next.0);
+        let now = (f64::from(next - first) * share).round() as u32;
+        for tracer in first + present..first + now {
+            self.place_tracer(group, tracer, At::Out);
+        }
+        for tracer in first + now.min(present)..first + present {
+            self.place_tracer(group, tracer, At::Away);
+        }
+        self.tracers_of[group].1 = now;
+    }
+
+    fn place_tracer(&mut self, group: usize, tracer: u32, to: At) {
+        for &cell in &self.whole[group] {
+            let lists = &mut self.cells[cell as usize].tracers;
+            for list in 0..lists.len() {
+                if let Some(place) = lists[list].iter().position(|&other| other == tracer) {
+                    lists[list].swap_remove(place);
+                    lists[to as usize].push(tracer);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tells tracers of the operations of a row that have ended, `good` of them well.
+    pub(super) fn told(&mut self, row: Row, good: u64, intended: SimTime, scene: &Scene) {
+        if intended < scene.world.measured_from {
+            return;
+        }
+        let class = &self.plan.classes[row.class as usize];
+        let at = if class.signs_in { At::Out } else { At::Session };
+        let share = good as f64 / row.count.max(1) as f64;
+        self.tell(row.cell, at, row.count as f64, share, intended);
+    }
+
+    /// Tells tracers of a cell that `n` of its members in a state have demanded something, which a
+    /// share `good` of them got.
+    pub(super) fn tell(&mut self, cell: u32, at: At, n: f64, good: f64, intended: SimTime) {
+        let here = &self.cells[cell as usize];
+        match &here.life {
+            Life::Whole => {}
+            Life::Joined(target) => {
+                let target = *target;
+                self.tell(target, at, n, good, intended);
+                return;
+            }
+            Life::Cut(parts) => {
+                for (part, share, _) in parts.clone() {
+                    self.tell(part, at, n * share, good, intended);
+                }
+                return;
+            }
+        }
+        let list = &here.tracers[at as usize];
+        if list.is_empty() {
+            return;
+        }
+        let of = match at {
+            At::Session if self.sign_in_class[here.group as usize].is_some() => here.sessions(),
+            At::Session => here.present,
+            _ => here.present - here.sessions(),
+        };
+        let hit = binomial(&mut self.draws, list.len() as u64, n / (of as f64).max(n));
+        for _ in 0..hit {
+            let list = &self.cells[cell as usize].tracers[at as usize];
+            let tracer = list[self.draws.below(list.len() as u64) as usize];
+            let served = good >= 1.0 || self.draws.bernoulli(good);
+            self.tracers[tracer as usize].told(intended, served);
+        }
+    }
+}
