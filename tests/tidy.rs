@@ -172,6 +172,16 @@ fn the_world_does_not_know_the_file_format() {
 }
 
 #[test]
+fn neither_engine_uses_the_other() {
+    assert_tidy(check_engines(&source::rust_files()));
+    let complaints = |path: &str, text: &str| check_engines(&[file(path, text)]);
+    let calls = "use crate::traffic::exact::Exact;";
+    assert_complains(complaints("src/traffic/flow/call.rs", calls), &["exact::"]);
+    assert_complains(complaints("src/traffic/exact/call.rs", "Flow::new();"), &["Flow::"]);
+    assert_complains(complaints("src/traffic.rs", calls), &[]);
+}
+
+#[test]
 fn every_source_says_what_it_is() {
     assert_tidy(check_module_docs(&source::rust_files()));
     let complaints = |path: &str, text: &str| check_module_docs(&[file(path, text)]);

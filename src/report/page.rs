@@ -160,6 +160,15 @@ fn figures(trial: &Outcome) -> Vec<[String; 2]> {
         ("Metastable", if incident.metastable { "yes" } else { "no" }.to_string()),
         ("Censored (recovery not seen)", if incident.censored { "yes" } else { "no" }.to_string()),
     ];
+    if let Some(tracers) = &impact.tracers {
+        let within = format!(
+            "of {} mailboxes followed, 95 %: affected ± {}, mean ± {}",
+            words::count(tracers.count as f64),
+            words::count(tracers.affected_within),
+            words::duration(tracers.mean_within_s)
+        );
+        figures.insert(3, ("Felt downtime is a sample", within));
+    }
     if let Some(lowest) = incident.lowest_availability {
         figures.insert(0, ("Lowest availability of a minute", words::share(lowest)));
     }

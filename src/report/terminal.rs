@@ -185,8 +185,11 @@ fn ending(incident: &Incident, clock: &Clock, impact_s: f64) -> String {
 
 fn felt(trial: &Outcome) -> String {
     let impact = &trial.impact;
+    let sampled = impact.tracers.as_ref().map_or_else(String::new, |tracers| {
+        format!(" (± {}, of {} followed)", words::duration(tracers.mean_within_s), tracers.count)
+    });
     format!(
-        "{} of {} mailboxes felt it, {} on average; {} mailbox-minutes lost; up to {} \
+        "{} of {} mailboxes felt it, {}{sampled} on average; {} mailbox-minutes lost; up to {} \
         attempts for one.",
         words::count(impact.mailboxes_affected),
         words::count(impact.mailboxes),

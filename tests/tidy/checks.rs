@@ -232,6 +232,24 @@ pub fn check_file_format(files: &[SourceFile]) -> Vec<String> {
     mentions.map(|file| format!("{}: does not know that YAML exists", file.path)).collect()
 }
 
+/// The two ways to solve traffic say nothing of each other: neither may lean on the other's
+/// results (DESIGN.md, section 6).
+pub fn check_engines(files: &[SourceFile]) -> Vec<String> {
+    const ENGINES: [(&str, [&str; 2]); 2] =
+        [("src/traffic/flow", ["exact::", "Exact::"]), ("src/traffic/exact", ["flow::", "Flow::"])];
+    let mut complaints = Vec::new();
+    for file in files {
+        for (_, words) in ENGINES.iter().filter(|(folder, _)| file.path.starts_with(folder)) {
+            let text = without_tests(&file.text);
+            let named = words.iter().find(|word| text.contains(**word));
+            complaints.extend(
+                named.map(|word| format!("{}: an engine uses the other: {word}", file.path)),
+            );
+        }
+    }
+    complaints
+}
+
 pub fn check_module_docs(files: &[SourceFile]) -> Vec<String> {
     let silent = files.iter().filter(|file| {
         let first = file.text.lines().next().unwrap_or_default();
