@@ -14,6 +14,7 @@ mod progress;
 mod run;
 mod schema;
 mod validate;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -27,6 +28,7 @@ Examples:
   blackstart run outage.yaml --set runbook.part-1.delay='{ constant: 5m }' --scale 1/100
   blackstart validate scenarios/*.yaml
   blackstart explain outage.yaml | less
+  blackstart verify outage.yaml
   blackstart schema > scenario.schema.json
 
 Exit codes:
@@ -47,6 +49,7 @@ enum Command {
     Run(run::Arguments),
     Validate(validate::Arguments),
     Explain(explain::Arguments),
+    Verify(verify::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -66,6 +69,7 @@ pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Run(arguments) => run::run(&arguments),
             Command::Validate(arguments) => validate::validate(&arguments),
             Command::Explain(arguments) => explain::explain(&arguments),
+            Command::Verify(arguments) => verify::verify(&arguments),
             Command::Schema(arguments) => schema::schema(&arguments),
         };
         done.unwrap_or_else(|error| output::failed(&error))

@@ -1,5 +1,6 @@
 //! What is measured, and the forms in which it leaves a trial.
 
+pub mod agreement;
 pub mod histogram;
 pub mod incident;
 pub mod log;

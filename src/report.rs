@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::measure::outcome::Results;
 
+pub mod agreement;
 #[cfg(test)]
 mod fixture;
 mod folder;

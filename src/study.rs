@@ -7,6 +7,8 @@
 //! side, sweeps. **Cost.** That of its trials; memory of one world a thread. **Validation.** The
 //! same bytes on one thread and on several.
 
+pub mod agreement;
+
 use crate::kernel::digest::Digest;
 use crate::kernel::stream::{RootSeed, Stream};
 use crate::kernel::time::SimTime;
@@ -63,6 +65,7 @@ pub fn results(scenario: &Scenario, trials: Vec<Outcome>) -> Results {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: summary,
         trials,
+        agreement: None,
         verdict,
         digest,
     }

@@ -29,7 +29,7 @@ fn file(folder: &Path, name: &str, text: &str) -> String {
 
 #[test]
 fn help_is_what_a_user_reads() {
-    for subcommand in ["", "run", "validate", "explain", "schema"] {
+    for subcommand in ["", "run", "validate", "explain", "verify", "schema"] {
         let arguments: Vec<&str> =
             [subcommand, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
         let output = blackstart(&arguments);
@@ -73,6 +73,45 @@ fn a_wrong_command_line_is_a_usage_error() {
 fn a_slip_of_the_hand_is_guessed() {
     let told = stderr(&blackstart(&["valdate", "a.yaml"]));
     assert!(told.contains("'validate'"), "{told}");
+}
+
+#[test]
+fn a_verification_compares_repeats_and_is_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("scenarios/first-steps.yaml")).unwrap();
+    let scenario = file(folder.path(), "steps.yaml", &text);
+    let out = folder.path().join("report").display().to_string();
+    let in_counts = ["run", &scenario, "--fidelity", "flow", "--out", &out];
+    let told = stdout(&blackstart(&in_counts));
+    assert!(told.contains("never measured against `exact`"), "{told}");
+
+    let verified = blackstart(&["verify", &scenario, "--seeds", "2", "--sizes", "1/2,1/1"]);
+    // So few seeds decide little; what matters is that it says so and that runs repeat.
+    assert!([0, 10].contains(&code(&verified)), "{}", stderr(&verified));
+    let table = stdout(&verified);
+    for part in ["off at 1/2", "off at 1/1", "lost mailbox-minutes", "steps.agreement.json"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+
+    let told = stdout(&blackstart(&in_counts));
+    assert!(told.contains("against `exact`, measured at 1/1 over 2 seeds"), "{told}");
+    let changed: Vec<&str> =
+        in_counts.iter().copied().chain(["--set", "faults.cut.for=5m"]).collect();
+    let told = stdout(&blackstart(&changed));
+    assert!(told.contains("on another form of this scenario"), "{told}");
+
+    let spoiled = folder.path().join("steps.agreement.json");
+    std::fs::write(&spoiled, "{").unwrap();
+    let output = blackstart(&in_counts);
+    assert_eq!(code(&output), 30);
+    assert!(stderr(&output).contains("run `blackstart verify` again"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_verification_needs_two_seeds() {
+    assert_eq!(code(&blackstart(&["verify", "a.yaml", "--seeds", "1"])), 2);
+    assert_eq!(code(&blackstart(&["verify", "no-such-file.yaml"])), 30);
 }
 
 #[test]

@@ -45,17 +45,21 @@ pub enum Fidelity {
 impl ScenarioArguments {
     /// The checked scenario, its warnings told; else everything wrong with it told, and how to end.
     pub fn load(&self) -> Result<Scenario, ExitCode> {
+        load(&self.file, &self.options())
+    }
+
+    /// What to change in the file.
+    pub fn options(&self) -> Options {
         let mut overrides = self.set.clone();
         // The number of trials has a path like every other value; its own option wins.
         overrides.extend(self.seeds.map(|seeds| ("seeds".to_owned(), seeds.to_string())));
-        let options = Options {
+        Options {
             overrides,
             variant: self.variant.clone(),
             seed: self.seed,
             scale: self.scale,
             fidelity: self.fidelity.map(Fidelity::model),
-        };
-        load(&self.file, &options)
+        }
     }
 
     /// The command that does the same again.
@@ -126,7 +130,8 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn scale(text: &str) -> Result<u64, String> {
+/// The denominator of a scale.
+pub fn scale(text: &str) -> Result<u64, String> {
     match text.strip_prefix("1/").and_then(|denominator| denominator.parse().ok()) {
         Some(denominator @ 1..) => Ok(denominator),
         _ => Err("write `1/N` with a whole number N, such as `1/100`".to_owned()),

@@ -3,11 +3,13 @@
 use super::bug::{self, Replay};
 use super::input::ScenarioArguments;
 use super::progress::Progress;
-use super::{ExitCode, output};
+use super::{ExitCode, output, verify};
+use crate::measure::outcome::Results;
 use crate::report;
 use crate::scenario::model::Scenario;
 use crate::simulation::fidelity;
 use crate::study;
+use crate::traffic::Engine;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -40,10 +42,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    if let Err(unfit) = fidelity::choose(&scenario) {
-        output::warn(&format!("error: {unfit}\n"));
-        return Ok(ExitCode::ScenarioInvalid);
-    }
+    let engine = match fidelity::choose(&scenario) {
+        Ok(choice) => choice.engine,
+        Err(unfit) => {
+            output::warn(&format!("error: {unfit}\n"));
+            return Ok(ExitCode::ScenarioInvalid);
+        }
+    };
+    let agreement = match engine {
+        Engine::Flow => verify::quoted(&arguments.scenario)?,
+        Engine::Exact => None,
+    };
     bug::remember(Replay {
         seed: scenario.seed,
         scenario_digest: scenario.digest(),
@@ -60,7 +69,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::Bug);
         }
     };
-    let results = study::results(&scenario, trials);
+    let results = Results { agreement, ..study::results(&scenario, trials) };
     let out = arguments.out.clone().unwrap_or_else(|| default_folder(&scenario));
     let written = report::write(&results, &out)?;
     if !arguments.quiet {

@@ -6,6 +6,7 @@
 
 mod series;
 
+use super::agreement::Quoted;
 use schemars::JsonSchema;
 use serde::Serialize;
 pub use series::{
@@ -272,6 +273,9 @@ pub struct Results {
     pub scenario: ScenarioSummary,
     /// One entry a trial, in order of their seeds.
     pub trials: Vec<Outcome>,
+    /// How far `flow` was from `exact` where that was measured; no part of the digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Quoted>,
     /// The targets judged.
     pub verdict: Verdict,
     /// Digest of the whole run: the scenario's, the trials' and the verdict's.

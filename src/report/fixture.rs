@@ -188,6 +188,7 @@ pub(crate) fn results(story: Story) -> Results {
             ],
         },
         digest: "b3:91ab77c0d2e64f18".to_string(),
+        agreement: None,
         trials,
     }
 }

@@ -8,6 +8,7 @@ use minijinja::{AutoEscape, Environment, Value, context};
 
 use crate::measure::outcome::{Incident, LatencyRow, Outcome, Results};
 
+use super::agreement;
 use super::plot::theme::{INKS, colours, hex};
 use super::plot::{Plot, Shown};
 use super::{terminal, words};
@@ -53,7 +54,7 @@ pub(super) fn html(
         command => command(results),
         dark => Value::from_safe_string(dark_inks()),
         plots => sections,
-        story => shown.map(terminal::story).unwrap_or_default(),
+        story => story(results, shown),
         clock => shown.map(|shown| clock_rows(&shown.trial.incident, shown)).unwrap_or_default(),
         figures => shown.map(|shown| figures(shown.trial)).unwrap_or_default(),
         latency => shown.map(|shown| latency_rows(shown.trial)).unwrap_or_default(),
@@ -62,6 +63,12 @@ pub(super) fn html(
         cost => shown.map(|shown| Value::from(Serde(&shown.trial.cost))),
         trials => trial_rows(results, shown),
     })
+}
+
+/// What happened, and how far it can be trusted.
+fn story(results: &Results, shown: Option<&Shown<'_>>) -> Vec<String> {
+    let happened = shown.map(terminal::story).unwrap_or_default();
+    happened.into_iter().chain(agreement::sentence(results)).collect()
 }
 
 /// The verdict in a line.

@@ -4,6 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::measure::outcome::{Incident, Outcome, Results};
 
+use super::agreement;
 use super::plot::Shown;
 use super::words::{self, Clock};
 
@@ -82,6 +83,9 @@ pub fn summary(results: &Results, width: usize, color: bool) -> String {
     }
     lines.push(String::new());
     lines.push(verdict(results, paint));
+    if let Some(sentence) = agreement::sentence(results) {
+        lines.extend(wrapped(&sentence, width));
+    }
     lines.push(format!("digest {}", results.digest));
     lines.join("\n") + "\n"
 }

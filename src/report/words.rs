@@ -122,7 +122,7 @@ pub(crate) fn latency(length_s: f64) -> String {
         text.strip_suffix(".0").map(str::to_string).unwrap_or(text)
     };
     match length_s {
-        s if s <= 0.0 => "0 s".to_string(),
+        s if s < 0.000_000_05 => "0 s".to_string(),
         s if s < 0.000_999_5 => format!("{} µs", digits(s * 1e6)),
         s if s < 0.999_5 => format!("{} ms", digits(s * 1e3)),
         s if s < 59.5 => format!("{} s", digits(s)),
