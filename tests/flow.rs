@@ -85,13 +85,20 @@ fn lync_agrees() {
         assert!((a - b).abs() <= within, "{name}: exact {a}, flow {b}");
     }
     assert!(exact.incident.metastable && flow.incident.metastable);
+    // Who asks again in a session that has survived: a seventh fewer survive in flow.
+    let retried = |o: &Outcome| {
+        let message = o.series.operations.iter().find(|op| op.operation == "message").unwrap();
+        let all: f64 = message.attempts_per_s.iter().sum();
+        all - message.first_attempts_per_s.iter().sum::<f64>()
+    };
+    assert_near("messages sent again", retried(&exact), retried(&flow), 0.2);
     let figures: [(Figure, &str, f64); 6] = [
         (|o| o.impact.mailbox_minutes_lost, "lost mailbox-minutes", 0.02),
         (|o| o.impact.sessions_lost, "sessions lost", 0.02),
         (|o| o.impact.suppressed, "suppressed", 0.02),
         (|o| o.cost.attempts as f64, "attempts", 0.02),
-        (|o| o.impact.mailboxes_affected, "affected", 0.10),
-        (|o| o.impact.felt_downtime_mean_s, "felt downtime", 0.10),
+        (|o| o.impact.mailboxes_affected, "affected", 0.03),
+        (|o| o.impact.felt_downtime_mean_s, "felt downtime", 0.04),
     ];
     for (figure, name, share) in figures {
         assert_near(name, figure(&exact), figure(&flow), share);

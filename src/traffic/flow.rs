@@ -46,7 +46,7 @@ use crate::world::World;
 use crate::world::network::AttachmentId;
 use crate::world::population::ClassKind;
 use cells::Cell;
-use cohort::{Cohort, Kind, Reach, Row};
+use cohort::{Cohort, Kind, Row};
 use connect::{SYN_WAITS, Sending};
 use latency::Latencies;
 use people::{CELL, Source};
@@ -91,6 +91,8 @@ pub struct Flow {
     sweeping: Vec<u32>,
     /// [attachment][site]: since when some path between them has carried nothing.
     broken_since: Vec<Option<SimTime>>,
+    /// [group][attachment][site]: logarithm of what is left of the first sessions.
+    survivals: Vec<f64>,
     tracers: Vec<Tracer>,
     /// [group]: its first tracer, and how many of them are present.
     tracers_of: Vec<(u32, u32)>,
@@ -166,6 +168,7 @@ impl Flow {
             sweeps: Vec::new(),
             sweeping: Vec::new(),
             broken_since: vec![None; world.attachments * world.sites],
+            survivals: vec![0.0; groups * world.attachments * world.sites],
             tracers: vec![Tracer::default(); tracers.iter().sum::<u32>() as usize],
             tracers_of: tracers::firsts(&tracers),
             lines: vec![Line::default(); world.services.stations.len()],
@@ -223,13 +226,14 @@ impl Flow {
                 let here = crate::kernel::sample::hypergeometric(draws, cell.members, others, left);
                 left -= here;
                 cell.present = here;
+                let mut site = SiteId(0);
                 if sessions {
-                    let site = cell.answer(&world.steering[name], SimTime::ZERO);
+                    site = cell.answer(&world.steering[name], SimTime::ZERO);
                     cell.signed[site.index()] += here;
                     world.network.sessions_opened(site, here);
                 }
-                let came = std::mem::take(&mut cell.tracers[At::Out as usize]);
-                cell.tracers[At::Session as usize].extend(came);
+                let came = std::mem::take(&mut cell.tracers[At::Out.place()]);
+                cell.tracers[At::Session(site).place()].extend(came);
             }
         }
     }
@@ -328,18 +332,7 @@ impl Flow {
         let found = self.plan.classes.iter().position(|class| class.kind == ClassKind::Probe);
         let Some(class) = found else { return };
         let (from, site) = scene.world.probe_pairs[pair as usize];
-        let row = Row {
-            cell: 0,
-            class: class as u16,
-            attempt: 1,
-            kind: Kind::Probe(pair),
-            reach: Reach::Open,
-            opens: true,
-            intended_s: now.as_secs_f64(),
-            network_s: 0.0,
-            opening_s: 0.0,
-            count: 1,
-        };
+        let row = Row { opens: true, ..Row::first(0, class as u16, Kind::Probe(pair), now, 1) };
         self.operations[class].begun += 1;
         self.send(Sending { row, site, from }, Step { from: now.0, to: now.0 + 2 }, scene);
     }
@@ -357,7 +350,7 @@ impl Flow {
             let name = scene.world.steering_of_client[group.client.index()].index();
             let site = cell.authoritative(&scene.world.steering[name]);
             let out = cell.present - cell.sessions();
-            tracers::go(cell, (At::Out, At::Session), out, out, &mut self.draws);
+            tracers::go(cell, (At::Out, At::Session(site)), out, out, &mut self.draws);
             cell.signed[site.index()] += out;
             scene.world.network.sessions_opened(site, out);
             // Sign-ins that are under way come back to nobody.

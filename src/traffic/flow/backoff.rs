@@ -8,11 +8,15 @@
 
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
+use crate::scenario::model::SiteId;
 
 /// Slots in the longest wait, at the least and at the most.
 const SLOTS: (u64, u64) = (64, 300);
 /// Slots are no longer than this where [`SLOTS`] allows [ns].
 const SLOT_MAX: u64 = 1_000_000_000;
+
+/// Clients of a slot do not go all at once.
+const SPREAD: u64 = u64::MAX;
 
 /// What the members of a pool have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(super) struct PoolKey {
     pub demanded: bool,
     /// The next attempt opens a connection.
     pub reconnect: bool,
+    /// Where they have their session; the first site for what is not asked in one.
+    pub site: SiteId,
 }
 
 /// A pool of clients that back off.
@@ -35,10 +41,12 @@ pub(super) struct Pool {
     pub key: PoolKey,
     /// Members, those of the slot that is being sent included.
     pub count: u64,
-    /// Sum of the members' intended starts [s].
-    intended_s: f64,
+    /// Sums over the members: intended start [s], [`Row::alive`](super::cohort::Row).
+    sums: [f64; 2],
     /// Of the members, those to be sent within the present slot.
     sending: u64,
+    /// When these go, all at once; [`SPREAD`]: evenly until the slot's end [ns].
+    at: u64,
     slot: u64,
     /// Where slots begin: pools of one kind do not all send at once [ns].
     phase: u64,
@@ -61,8 +69,9 @@ impl Pool {
         Pool {
             key,
             count: 0,
-            intended_s: 0.0,
+            sums: [0.0; 2],
             sending: 0,
+            at: SPREAD,
             slot,
             phase,
             next: (now + phase) / slot,
@@ -72,9 +81,9 @@ impl Pool {
         }
     }
 
-    /// Mean intended start of the members [s].
-    pub(super) fn intended_s(&self) -> f64 {
-        if self.count == 0 { 0.0 } else { self.intended_s / self.count as f64 }
+    /// Means over the members: intended start [s], what was left of their sessions.
+    pub(super) fn means(&self) -> [f64; 2] {
+        self.sums.map(|sum| if self.count == 0 { 0.0 } else { sum / self.count as f64 })
     }
 
     fn change(&mut self, slot: u64, by: f64) {
@@ -83,9 +92,9 @@ impl Pool {
     }
 
     /// Takes `n` clients in at `at` that wait evenly between `from` and `to` [ns].
-    pub(super) fn add(&mut self, n: u64, at: u64, (from, to): (u64, u64), intended_s: f64) {
+    pub(super) fn add(&mut self, n: u64, at: u64, (from, to): (u64, u64), means: [f64; 2]) {
         self.count += n;
-        self.intended_s += n as f64 * intended_s;
+        self.sums = [0, 1].map(|i| self.sums[i] + n as f64 * means[i]);
         // A slot's clients are sent half a slot late in the mean.
         let half = self.slot / 2;
         let earliest = self.next * self.slot;
@@ -111,7 +120,7 @@ impl Pool {
     }
 
     /// Takes out those due by `to`, in a step from `from` on [ns]. A slot's clients up to
-    /// `together` are sent in one step, more are spread over the slot.
+    /// `together` are sent in one step of it, more are spread over the slot.
     pub(super) fn release(
         &mut self,
         (from, to): (u64, u64),
@@ -138,16 +147,19 @@ impl Pool {
             let share = if self.mass > 1e-6 { (self.due / self.mass).clamp(0.0, 1.0) } else { 1.0 };
             let drawn = binomial(stream, waiting, share);
             self.mass -= self.due;
-            if drawn <= together || self.next * self.slot + self.slot <= end {
-                released += drawn;
-            } else {
-                self.sending = drawn;
-            }
+            self.sending = drawn;
+            // At a time of their own: pools that were cut from one have the same slots.
+            let start = self.next * self.slot;
+            self.at = if drawn <= together { start + stream.below(self.slot) } else { SPREAD };
         }
         if self.sending > 0 {
             let left = ((self.next + 1) * self.slot).saturating_sub(from + self.phase).max(1);
             let share = (to - from) as f64 / left as f64;
-            let drawn = binomial(stream, self.sending, share);
+            let drawn = match self.at {
+                SPREAD => binomial(stream, self.sending, share),
+                at if at < end => self.sending,
+                _ => 0,
+            };
             self.sending -= drawn;
             released += drawn;
         }
@@ -157,12 +169,13 @@ impl Pool {
 
     fn take(&mut self, n: u64) {
         if n > 0 {
-            self.intended_s -= self.intended_s * n as f64 / self.count as f64;
+            let left = 1.0 - n as f64 / self.count as f64;
+            self.sums = self.sums.map(|sum| sum * left);
             self.count -= n;
         }
         if self.count == 0 {
             self.changes.fill(0.0);
-            (self.due, self.mass, self.intended_s) = (0.0, 0.0, 0.0);
+            (self.due, self.mass, self.sums) = (0.0, 0.0, [0.0; 2]);
         }
     }
 
@@ -181,11 +194,11 @@ impl Pool {
         // Those who are left here must be as many as are being sent here.
         part.sending = part.sending.max(self.sending.saturating_sub(self.count - n));
         part.count = n;
-        part.intended_s = self.intended_s * share;
+        part.sums = self.sums.map(|sum| sum * share);
         part.scale(share);
         self.sending -= part.sending;
         self.scale(1.0 - share);
-        self.intended_s -= part.intended_s;
+        self.sums = self.sums.map(|sum| sum * (1.0 - share));
         self.count -= n;
         part
     }
@@ -201,7 +214,7 @@ impl Pool {
         }
         if (self.phase, self.next) == (other.phase, other.next) {
             self.count += other.count;
-            self.intended_s += other.intended_s;
+            self.sums = [0, 1].map(|i| self.sums[i] + other.sums[i]);
             self.sending += other.sending;
             for (mine, theirs) in self.changes.iter_mut().zip(&other.changes) {
                 *mine += theirs;
@@ -211,7 +224,7 @@ impl Pool {
             return;
         }
         // Slots of another phase: the density is moved over, slot by slot.
-        let intended_s = other.intended_s();
+        let means = other.means();
         let mut left = other.count;
         let mut due = other.due;
         let mut mass = other.mass.max(1e-9);
@@ -222,12 +235,12 @@ impl Pool {
             mass = (mass - due).max(1e-9);
             if n > 0 {
                 let wait = (slot * other.slot).saturating_sub(other.phase + now);
-                self.add(n, now, (wait, wait + other.slot), intended_s);
+                self.add(n, now, (wait, wait + other.slot), means);
                 left -= n;
             }
         }
         if left > 0 {
-            self.add(left, now, (0, self.slot), intended_s);
+            self.add(left, now, (0, self.slot), means);
         }
     }
 }
@@ -240,7 +253,15 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     fn key() -> PoolKey {
-        PoolKey { class: 0, signs_in: false, attempt: 1, bin: 0, demanded: true, reconnect: true }
+        PoolKey {
+            class: 0,
+            signs_in: false,
+            attempt: 1,
+            bin: 0,
+            demanded: true,
+            reconnect: true,
+            site: SiteId(0),
+        }
     }
 
     /// (released, mean time of the release, spread of the times) [s].
@@ -263,7 +284,7 @@ mod tests {
         let mut stream = Stream::named(RootSeed(1), "test");
         for step in [S / 100, S / 10, S] {
             let mut pool = Pool::new(key(), 300 * S, 0, 77);
-            pool.add(100_000, 0, (0, 300 * S), 1.0);
+            pool.add(100_000, 0, (0, 300 * S), [1.0, 0.0]);
             let (n, mean, spread) = drain(&mut pool, step, &mut stream);
             assert_eq!(n, 100_000);
             assert!((mean - 150.0).abs() < 1.5, "{mean}");
@@ -275,7 +296,7 @@ mod tests {
     fn a_constant_wait_is_over_at_its_end() {
         let mut stream = Stream::named(RootSeed(2), "test");
         let mut pool = Pool::new(key(), S, 0, 5);
-        pool.add(1_000, 0, (S, S), 0.0);
+        pool.add(1_000, 0, (S, S), [0.0; 2]);
         let (n, mean, spread) = drain(&mut pool, S / 100, &mut stream);
         assert_eq!(n, 1_000);
         assert!((mean - 1.0).abs() < 0.02 && spread < 0.02, "{mean} {spread}");
@@ -285,11 +306,12 @@ mod tests {
     fn parts_of_a_pool_are_due_like_the_whole_and_come_together_again() {
         let mut stream = Stream::named(RootSeed(3), "test");
         let mut pool = Pool::new(key(), 60 * S, 0, 9);
-        pool.add(50_000, 0, (0, 60 * S), 10.0);
-        pool.add(50_000, 0, (30 * S, 60 * S), 20.0);
+        pool.add(50_000, 0, (0, 60 * S), [10.0, -1.0]);
+        pool.add(50_000, 0, (30 * S, 60 * S), [20.0, -3.0]);
         let part = pool.split_off(25_000);
         assert_eq!((pool.count, part.count), (75_000, 25_000));
-        assert!((part.intended_s() - 15.0).abs() < 1e-9);
+        let [intended_s, alive] = part.means();
+        assert!((intended_s - 15.0).abs() < 1e-9 && (alive + 2.0).abs() < 1e-9);
         let mut other = Pool::new(key(), 60 * S, 0, 123_456_789);
         other.absorb(part);
         pool.absorb(other);

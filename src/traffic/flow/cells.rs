@@ -66,7 +66,7 @@ pub(super) struct Cell {
     /// (sweep, site, sessions that it has not come to).
     pub swept: Vec<(u32, u32, u64)>,
     /// [state]: tracers (see `tracers.rs`).
-    pub tracers: [Vec<u32>; 3],
+    pub tracers: Vec<Vec<u32>>,
 }
 
 impl Cell {
@@ -121,7 +121,7 @@ impl Cell {
             parked: vec![0; self.parked.len()],
             pools: Vec::new(),
             swept: Vec::new(),
-            tracers: Default::default(),
+            tracers: vec![Vec::new(); self.tracers.len()],
             ..*self
         }
     }
@@ -165,7 +165,7 @@ pub(super) fn initial(world: &World, parked: &[usize], draws: &mut Stream) -> Ve
                     parked: vec![0; parked[index]],
                     pools: Vec::new(),
                     swept: Vec::new(),
-                    tracers: Default::default(),
+                    tracers: vec![Vec::new(); 2 + world.sites],
                 });
                 lower = upper;
             }

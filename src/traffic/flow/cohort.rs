@@ -5,6 +5,8 @@ use super::people::CELL;
 use super::program::Step;
 use crate::kernel::sample::hypergeometric;
 use crate::kernel::slab::Key;
+use crate::kernel::time::SimTime;
+use crate::scenario::model::SiteId;
 
 /// What an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,10 @@ pub(super) struct Row {
     pub attempt: u16,
     pub kind: Kind,
     pub reach: Reach,
+    /// Where it was sent.
+    pub site: SiteId,
+    /// Logarithm of what was left of its cell's first sessions there when it was sent.
+    pub alive: f64,
     /// It opens a connection.
     pub opens: bool,
     /// Intended start [s].
@@ -53,6 +59,26 @@ pub(super) struct Row {
     /// Of that, the waits for lost SYNs: it has reached its site so much later [s].
     pub opening_s: f64,
     pub count: u64,
+}
+
+impl Row {
+    /// First attempts of operations intended at `at`, not yet sent anywhere.
+    pub(super) fn first(cell: u32, class: u16, kind: Kind, at: SimTime, count: u64) -> Row {
+        Row {
+            cell,
+            class,
+            attempt: 1,
+            kind,
+            reach: Reach::Open,
+            site: SiteId(0),
+            alive: 0.0,
+            opens: false,
+            intended_s: at.as_secs_f64(),
+            network_s: 0.0,
+            opening_s: 0.0,
+            count,
+        }
+    }
 }
 
 /// A cohort takes in what is sent within this part of its timeout.

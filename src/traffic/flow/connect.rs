@@ -30,6 +30,7 @@ impl Flow {
         if row.count == 0 {
             return;
         }
+        let row = Row { site, alive: self.survival(&row, site), ..row };
         let class = row.class as usize;
         self.cost.attempts += row.count;
         scene.recorder.clients[class].sent += row.count;

@@ -164,7 +164,7 @@ impl Flow {
             let n = n - self.drop_leaving(cell, n, kind);
             let here = &mut self.cells[cell as usize];
             let out = here.present - here.sessions();
-            tracers::go(here, (At::Out, At::Session), n, out, &mut self.draws);
+            tracers::go(here, (At::Out, At::Session(site)), n, out, &mut self.draws);
             here.signing[kind] -= n;
             here.signed[site.index()] += n;
             scene.world.network.sessions_opened(site, n);
@@ -229,7 +229,8 @@ impl Flow {
             if again {
                 self.back_off(row, failure, at, step);
             } else {
-                self.end_failed(row, false, scene);
+                let out = (1.0 - self.survived(&row)) * (1.0 - self.in_session(cell));
+                self.end_failed(row, out, scene);
             }
         }
         self.dealt = dealt;
@@ -250,6 +251,7 @@ impl Flow {
             bin: if demanded { bin_of(age_s, class.good_within.as_secs_f64()) } else { 0 },
             demanded,
             reconnect: failure != Failure::Refused,
+            site: if class.sessions && !class.signs_in { row.site } else { SiteId(0) },
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         let pools = &mut self.cells[row.cell as usize].pools;
@@ -257,7 +259,7 @@ impl Flow {
             pools.push(Pool::new(key, range.1, step.to, self.draws.next_u64()));
             pools.len() - 1
         });
-        pools[place].add(row.count, at.0, range, row.intended_s);
+        pools[place].add(row.count, at.0, range, [row.intended_s, row.alive]);
     }
 
     /// Operations end because their users have gone.
@@ -279,9 +281,8 @@ impl Flow {
         }
     }
 
-    /// Operations end without a correct answer; `offline`: their members are known to have no
-    /// session.
-    pub(super) fn end_failed(&mut self, row: Row, offline: bool, scene: &mut Scene) {
+    /// Operations end without a correct answer; of their members, a share has no session now.
+    pub(super) fn end_failed(&mut self, row: Row, out: f64, scene: &mut Scene) {
         if row.count == 0 {
             return;
         }
@@ -295,9 +296,7 @@ impl Flow {
         self.not_served(row, scene);
         let class = &self.plan.classes[row.class as usize];
         if class.sessions && !class.signs_in && row.kind == Kind::Demanded {
-            let here = &self.cells[row.cell as usize];
-            let out = 1.0 - here.sessions() as f64 / here.present.max(1) as f64;
-            let out = if offline { row.count } else { binomial(&mut self.draws, row.count, out) };
+            let out = binomial(&mut self.draws, row.count, out);
             self.park(row.class as usize, row.cell, out, scene);
         }
     }

@@ -1,7 +1,7 @@
 //! Where requests come from: demands, users who come and go, retries that are due.
 
 use super::cells::{self, Cell, Life};
-use super::cohort::{Kind, Reach, Row};
+use super::cohort::{Kind, Row};
 use super::connect::Sending;
 use super::program::Step;
 use super::tracers::At;
@@ -17,8 +17,9 @@ use crate::world::population::ClassKind;
 pub(super) const CELL: u64 = 1_000_000_000;
 
 /// Retries of one pool that are sent in one step rather than one by one: so many, or this part of
-/// all retries of the last second. Pools are out of step with each other, so their sum is even.
-const TOGETHER: (u64, u64) = (32, 100);
+/// all retries of the last second. More would let bursts through a full middlebox, which turns away
+/// by what came in the tick before: at 1/100 a third more got in than there was room for.
+const TOGETHER: (u64, u64) = (1, 200);
 
 /// The source of one class: Poisson counts on a fixed grid of seconds, whatever the steps are.
 #[derive(Clone, Debug)]
@@ -161,18 +162,9 @@ impl Flow {
     }
 
     fn demand_of_cell(&mut self, class: usize, cell: u32, n: u64, step: Step, scene: &mut Scene) {
-        let row = Row {
-            cell,
-            class: class as u16,
-            attempt: 1,
-            kind: Kind::Demanded,
-            reach: Reach::Open,
-            opens: self.plan.classes[class].connects,
-            intended_s: step.middle().as_secs_f64(),
-            network_s: 0.0,
-            opening_s: 0.0,
-            count: n,
-        };
+        let opens = self.plan.classes[class].connects;
+        let first = Row::first(cell, class as u16, Kind::Demanded, step.middle(), n);
+        let row = Row { opens, ..first };
         let sessions = self.plan.classes[class].sessions;
         if !sessions {
             self.begin(row, step, scene);
@@ -261,18 +253,9 @@ impl Flow {
     fn send_unparked(&mut self, step: Step, scene: &mut Scene) {
         let unparked = std::mem::take(&mut self.unparked);
         for &(cell, class, site, count) in &unparked {
-            let row = Row {
-                cell,
-                class,
-                attempt: 1,
-                kind: Kind::Induced,
-                reach: Reach::Open,
-                opens: self.plan.classes[class as usize].connects,
-                intended_s: step.middle().as_secs_f64(),
-                network_s: 0.0,
-                opening_s: 0.0,
-                count,
-            };
+            let opens = self.plan.classes[class as usize].connects;
+            let first = Row::first(cell, class, Kind::Induced, step.middle(), count);
+            let row = Row { opens, ..first };
             let from = AttachmentId(self.cells[cell as usize].attachment);
             self.send(Sending { row, site, from }, step, scene);
         }
@@ -311,27 +294,17 @@ impl Flow {
         let Some(class) = self.sign_in_class[here.group as usize] else { return };
         here.signing[kind.number()] += n;
         here.under_way[kind.number()] += n;
-        let row = Row {
-            cell,
-            class,
-            attempt: 1,
-            kind,
-            reach: Reach::Open,
-            opens: true,
-            intended_s: step.middle().as_secs_f64(),
-            network_s: 0.0,
-            opening_s: 0.0,
-            count: n,
-        };
+        let row = Row { opens: true, ..Row::first(cell, class, kind, step.middle(), n) };
         self.begin(row, step, scene);
     }
 
     /// Users go: their sessions end, their sign-ins will not be answered to anybody.
     fn users_leave(&mut self, group: usize, n: u64, scene: &mut Scene) {
-        let whole = std::mem::take(&mut self.whole[group]);
-        let mut others: u64 = whole.iter().map(|&cell| self.cells[cell as usize].present).sum();
+        let present = |&cell: &u32| self.cells[cell as usize].present;
+        let mut others: u64 = self.whole[group].iter().map(present).sum();
         let mut left = n;
-        for &cell in &whole {
+        for place in 0..self.whole[group].len() {
+            let cell = self.whole[group][place];
             let here = &mut self.cells[cell as usize];
             others -= here.present;
             let mut go = hypergeometric(&mut self.draws, here.present, others, left);
@@ -345,13 +318,13 @@ impl Flow {
             go -= last;
             let mut rest = here.sessions() + here.signing[0] + idle;
             for site in 0..here.signed.len() {
-                let sessions = here.signed[site];
+                let sessions = self.cells[cell as usize].signed[site];
                 rest -= sessions;
                 let n = hypergeometric(&mut self.draws, sessions, rest, go);
                 go -= n;
-                here.signed[site] -= n;
-                scene.world.network.sessions_closed(SiteId(site as u32), n);
+                self.close_sessions(cell, SiteId(site as u32), n, scene);
             }
+            let here = &mut self.cells[cell as usize];
             let signing = hypergeometric(&mut self.draws, here.signing[0], idle, go);
             here.signing[0] -= signing;
             here.leaving[0] += signing;
@@ -364,7 +337,6 @@ impl Flow {
                 self.operations[first + number].ended += n;
             }
         }
-        self.whole[group] = whole;
     }
 
     /// Retries that are due are sent.
@@ -376,24 +348,21 @@ impl Flow {
             let mut pools = std::mem::take(&mut self.cells[index].pools);
             self.cost.cells_updated += pools.len() as u64;
             for pool in &mut pools {
-                let intended_s = pool.intended_s();
+                let [intended_s, alive] = pool.means();
                 let n = pool.release((step.from, step.to), self.together, &mut self.draws);
                 if n == 0 {
                     continue;
                 }
                 self.retried += n;
                 let key = pool.key;
+                let kind = if key.demanded { Kind::Demanded } else { Kind::Induced };
                 let row = Row {
-                    cell: index as u32,
-                    class: key.class,
                     attempt: key.attempt + 1,
-                    kind: if key.demanded { Kind::Demanded } else { Kind::Induced },
-                    reach: Reach::Open,
+                    site: key.site,
+                    alive,
                     opens: self.plan.classes[key.class as usize].connects || key.reconnect,
                     intended_s,
-                    network_s: 0.0,
-                    opening_s: 0.0,
-                    count: n,
+                    ..Row::first(index as u32, key.class, kind, step.middle(), n)
                 };
                 self.retry(row, step, scene);
             }
@@ -423,17 +392,19 @@ impl Flow {
                 return;
             }
             self.cells[row.cell as usize].under_way[kind] += row.count;
-        } else if self.relieved || class.sessions {
-            let here = &self.cells[row.cell as usize];
-            let online = if self.relieved {
-                0
-            } else {
-                let share = here.sessions() as f64 / here.present.max(1) as f64;
-                binomial(&mut self.draws, row.count, share)
-            };
-            let offline = Row { count: row.count - online, ..row };
-            self.end_failed(offline, !self.relieved, scene);
-            row.count = online;
+        } else if self.relieved {
+            self.end_failed(row, 0.0, scene);
+            return;
+        } else if class.sessions {
+            // Who asked in a session asks again in it, if it is there still, or in the next one.
+            let (survived, in_session) = (self.survived(&row), self.in_session(row.cell));
+            let held = binomial(&mut self.draws, row.count, survived);
+            let back = binomial(&mut self.draws, row.count - held, in_session);
+            self.end_failed(Row { count: row.count - held - back, ..row }, 1.0, scene);
+            let from = AttachmentId(self.cells[row.cell as usize].attachment);
+            let site = row.site;
+            self.send(Sending { row: Row { count: held, ..row }, site, from }, step, scene);
+            row.count = back;
         }
         self.dispatch(row, step, scene);
     }

@@ -1,14 +1,19 @@
 //! Sessions that end without their users' doing: broken paths, drains, losses at once.
 
-use super::cohort::Kind;
+use super::cells::Cell;
+use super::cohort::{Kind, Row};
 use super::people::CELL;
 use super::program::Step;
 use super::tracers::{self, At};
 use super::{Flow, Scene};
+use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{ClientId, SiteId, SteeringId};
 use crate::world::network::AttachmentId;
+
+/// Logarithm of the share that is left where the last session has ended.
+const NONE_LEFT: f64 = -40.0;
 
 /// What a sweep looks for.
 #[derive(Clone, Copy, Debug)]
@@ -182,12 +187,54 @@ impl Flow {
             return;
         }
         let here = &mut self.cells[cell as usize];
-        let sessions = here.sessions();
-        tracers::go(here, (At::Session, At::Out), n, sessions, &mut self.draws);
-        here.signed[site.index()] -= n;
-        scene.world.network.sessions_closed(site, n);
+        let sessions = here.signed[site.index()];
+        tracers::go(here, (At::Session(site), At::Out), n, sessions, &mut self.draws);
+        self.close_sessions(cell, site, n, scene);
         if !self.relieved {
             self.sign_in(cell, n, Kind::Induced, step, scene);
         }
+    }
+
+    /// Takes sessions of a cell away, and keeps the share of them that is left.
+    pub(super) fn close_sessions(&mut self, cell: u32, site: SiteId, n: u64, scene: &mut Scene) {
+        if n == 0 {
+            return;
+        }
+        let here = &self.cells[cell as usize];
+        let alike = self.whole[here.group as usize].iter().map(|&cell| &self.cells[cell as usize]);
+        let alike = alike.filter(|cell| cell.attachment == here.attachment);
+        let sessions: u64 = alike.map(|cell| cell.signed[site.index()]).sum();
+        let place = self.survival_of(here, site);
+        self.survivals[place] += match sessions.saturating_sub(n) {
+            0 => NONE_LEFT,
+            left => math::ln(left as f64 / sessions as f64),
+        };
+        self.cells[cell as usize].signed[site.index()] -= n;
+        scene.world.network.sessions_closed(site, n);
+    }
+
+    fn survival_of(&self, cell: &Cell, site: SiteId) -> usize {
+        let sites = cell.signed.len();
+        let attachments = self.broken_since.len() / sites;
+        (cell.group as usize * attachments + cell.attachment as usize) * sites + site.index()
+    }
+
+    /// Logarithm of what is left of the first sessions at a site of members like a row's.
+    pub(super) fn survival(&self, row: &Row, site: SiteId) -> f64 {
+        match row.kind {
+            Kind::Probe(_) => 0.0,
+            _ => self.survivals[self.survival_of(&self.cells[row.cell as usize], site)],
+        }
+    }
+
+    /// Share of a row's sessions that have lasted since it was sent.
+    pub(super) fn survived(&self, row: &Row) -> f64 {
+        math::exp((self.survival(row, row.site) - row.alive).min(0.0))
+    }
+
+    /// Share of a cell's present members that have a session.
+    pub(super) fn in_session(&self, cell: u32) -> f64 {
+        let here = &self.cells[cell as usize];
+        here.sessions() as f64 / here.present.max(1) as f64
     }
 }

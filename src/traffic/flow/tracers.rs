@@ -1,7 +1,8 @@
 //! Tracers: real members of the counts that are followed one by one, for the time without service
 //! of a mailbox, which counts cannot add up.
 //!
-//! A tracer is in one of three states of its cell: with a session, present without one, away. When
+//! A tracer is in one of the states of its cell: away, present without a session, or with one at a
+//! site, for whose members nothing may work for hours while all is well at another. When
 //! n of N members of a state change it, or demand something, each tracer there is among them with
 //! probability n / N; a group's tracers come and go in the order of its mailboxes. **Leaves out.**
 //! Which of a mailbox's own attempts failed before: retries of one demand are told when it ends.
@@ -12,6 +13,7 @@ use super::cohort::Row;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
+use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
 use crate::world::population::Population;
 
@@ -23,9 +25,21 @@ const UNIT_NS: u64 = 10_000_000;
 /// Where a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
-    Session = 0,
-    Out = 1,
-    Away = 2,
+    Away,
+    /// Present without a session.
+    Out,
+    /// With a session at this site; the first, for all that is present of clients without them.
+    Session(SiteId),
+}
+
+impl At {
+    pub(super) fn place(self) -> usize {
+        match self {
+            At::Away => 0,
+            At::Out => 1,
+            At::Session(site) => 2 + site.index(),
+        }
+    }
 }
 
 /// What one tracer has felt; times in units + 1, 0: never.
@@ -84,7 +98,7 @@ pub(super) fn deal(cells: &mut [Cell], population: &Population, draws: &mut Stre
             let here = cells.iter_mut().filter(|cell| cell.group as usize == index);
             for cell in here {
                 if place < cell.members {
-                    cell.tracers[At::Away as usize].push(tracer);
+                    cell.tracers[At::Away.place()].push(tracer);
                     break;
                 }
                 place -= cell.members;
@@ -107,16 +121,16 @@ pub(super) fn firsts(counts: &[u32]) -> Vec<(u32, u32)> {
 
 /// Moves tracers as `n` of `of` members of a cell go from one state to another.
 pub(super) fn go(cell: &mut Cell, (from, to): (At, At), n: u64, of: u64, draws: &mut Stream) {
-    let here = cell.tracers[from as usize].len() as u64;
+    let here = cell.tracers[from.place()].len() as u64;
     if here == 0 || n == 0 {
         return;
     }
     let moved = binomial(draws, here, n as f64 / of.max(1) as f64);
     for _ in 0..moved {
-        let list = &mut cell.tracers[from as usize];
+        let list = &mut cell.tracers[from.place()];
         let place = draws.below(list.len() as u64) as usize;
         let tracer = list.swap_remove(place);
-        cell.tracers[to as usize].push(tracer);
+        cell.tracers[to.place()].push(tracer);
     }
 }
 
@@ -142,7 +156,7 @@ impl Flow {
             for list in 0..lists.len() {
                 if let Some(place) = lists[list].iter().position(|&other| other == tracer) {
                     lists[list].swap_remove(place);
-                    lists[to as usize].push(tracer);
+                    lists[to.place()].push(tracer);
                     return;
                 }
             }
@@ -155,9 +169,17 @@ impl Flow {
             return;
         }
         let class = &self.plan.classes[row.class as usize];
-        let at = if class.signs_in { At::Out } else { At::Session };
         let share = good as f64 / row.count.max(1) as f64;
-        self.tell(row.cell, at, row.count as f64, share, intended);
+        let n = row.count as f64;
+        if class.signs_in {
+            self.tell(row.cell, At::Out, n, share, intended);
+        } else if class.sessions {
+            let held = n * self.survived(&row);
+            self.tell(row.cell, At::Session(row.site), held, share, intended);
+            self.tell(row.cell, At::Out, n - held, share, intended);
+        } else {
+            self.tell(row.cell, At::Session(SiteId(0)), n, share, intended);
+        }
     }
 
     /// Tells tracers of a cell that `n` of its members in a state have demanded something, which a
@@ -178,18 +200,20 @@ impl Flow {
                 return;
             }
         }
-        let list = &here.tracers[at as usize];
-        if list.is_empty() {
+        let list = &here.tracers[at.place()];
+        if list.is_empty() || n <= 0.0 {
             return;
         }
         let of = match at {
-            At::Session if self.sign_in_class[here.group as usize].is_some() => here.sessions(),
-            At::Session => here.present,
+            At::Session(site) if self.sign_in_class[here.group as usize].is_some() => {
+                here.signed[site.index()]
+            }
+            At::Session(_) => here.present,
             _ => here.present - here.sessions(),
         };
         let hit = binomial(&mut self.draws, list.len() as u64, n / (of as f64).max(n));
         for _ in 0..hit {
-            let list = &self.cells[cell as usize].tracers[at as usize];
+            let list = &self.cells[cell as usize].tracers[at.place()];
             let tracer = list[self.draws.below(list.len() as u64) as usize];
             let served = good >= 1.0 || self.draws.bernoulli(good);
             self.tracers[tracer as usize].told(intended, served);
