@@ -15,7 +15,7 @@ use crate::scenario::model::{Demander, Scenario, SiteId, SteeringId};
 use network::{AttachmentId, Network};
 use population::{ClassKind, Population};
 use service::Services;
-use state::{StoreState, Throttle};
+use state::{Isolation, StoreState, Throttle};
 use steering::SteeringState;
 
 /// Everything.
@@ -33,6 +33,8 @@ pub struct World {
     pub stores: Vec<StoreState>,
     /// Throttles in force.
     pub throttles: Vec<Throttle>,
+    /// Calls that fail at once, in no order.
+    pub isolations: Vec<Isolation>,
     /// [class]: factor on its demand.
     pub demand_factor: Vec<f64>,
     /// [client]: the name that it connects to.
@@ -65,6 +67,7 @@ impl World {
             steering: scenario.steering.iter().map(SteeringState::new).collect(),
             stores: StoreState::all(scenario),
             throttles: Vec::new(),
+            isolations: Vec::new(),
             demand_factor: vec![1.0; population.classes.len()],
             steering_of_client: scenario.clients.iter().map(|client| client.connects).collect(),
             session_of_client: sessions.collect(),

@@ -11,7 +11,7 @@ use crate::scenario::model::{
     Action, FaultKind, Scenario, ServiceId, SiteId, SteeringId, Step, StepId, StoreId,
 };
 use crate::world::World;
-use crate::world::state::Throttle;
+use crate::world::state::{Isolation, Throttle};
 
 /// The shares that a step would set, for `projected(…)`.
 pub fn shares_after(step: &Step, world: &World) -> Option<(SteeringId, Vec<(SiteId, f64)>)> {
@@ -128,6 +128,15 @@ impl Control {
             }
             Action::Activate { store, from, to, share } => {
                 self.activate(scenario, world, log, recorder, (*store, *from, *to, *share), now);
+            }
+            Action::Isolate { service, partition, from } => {
+                let (service, partition, from) = (*service, *partition, *from);
+                world.isolations.push(Isolation { service, partition, from });
+            }
+            Action::Rejoin { service, partition, from } => {
+                let (service, partition, from) = (*service, *partition, *from);
+                let ended = Isolation { service, partition, from };
+                world.isolations.retain(|isolation| *isolation != ended);
             }
             Action::Repair { fault } => {
                 self.end_fault(scenario, *fault, now);
@@ -270,6 +279,7 @@ fn words(scenario: &Scenario, step: &Step) -> String {
     let site = |site: &SiteId| scenario.sites[site.index()].name.as_str();
     let service = |service: &ServiceId| scenario.services[service.index()].name.as_str();
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    let part = |partition: &Option<u32>| partition.map(|p| format!(" {p}")).unwrap_or_default();
     let text = match &step.action {
         None => return step.name.clone(),
         Some(Action::Set { steering, answers, .. }) => {
@@ -303,6 +313,14 @@ fn words(scenario: &Scenario, step: &Step) -> String {
             let store = &scenario.stores[store.index()].name;
             let (from, to) = (site(from), site(to));
             format!("{} of {store} at {from} is activated at {to}", percent(*share))
+        }
+        Some(Action::Isolate { service: v, partition, from }) => {
+            let (part, from) = (part(partition), from.as_ref().map_or("all callers", service));
+            format!("{from} cut off from {}{part}", service(v))
+        }
+        Some(Action::Rejoin { service: v, partition, from }) => {
+            let (part, from) = (part(partition), from.as_ref().map_or("all callers", service));
+            format!("{from} joined to {}{part} again", service(v))
         }
         Some(Action::Repair { fault }) => {
             format!("{} is repaired", scenario.faults[fault.index()].name)

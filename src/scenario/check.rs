@@ -200,6 +200,10 @@ impl Checker<'_> {
                 | Some(Action::AddCapacity { service, site, .. }) => {
                     self.absent(*service, *site, place("site"));
                 }
+                Some(Action::Isolate { service, from, .. })
+                | Some(Action::Rejoin { service, from, .. }) => {
+                    self.calls(*from, *service, place("from"), place("service"));
+                }
                 Some(Action::Activate { store, from, to, .. }) => {
                     let Some(store) = self.scenario.stores.get(store.index()) else {
                         continue;
@@ -214,6 +218,25 @@ impl Checker<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What is isolated from a service must call it.
+    fn calls(&self, from: Option<ServiceId>, to: ServiceId, at: Place, service_at: Place) {
+        let services = &self.scenario.services;
+        let Some(called) = services.get(to.index()) else { return };
+        let calls = |service: &Service| service.calls.iter().any(|call| call.service == to);
+        let (found, who, at) = match from {
+            None => (services.iter().any(calls), "no service".to_owned(), service_at),
+            Some(from) => match services.get(from.index()) {
+                None => return,
+                Some(service) => (calls(service), format!("`{}`", service.name), at),
+            },
+        };
+        if !found {
+            let verb = if from.is_none() { "calls" } else { "does not call" };
+            let message = format!("{who} {verb} `{}`", called.name);
+            self.context.reporter.error(Code::Conflict, at, message);
         }
     }
 

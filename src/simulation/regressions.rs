@@ -135,7 +135,12 @@ fn mail(per_s: f64, limit_s: f64) -> Model {
         ..model.scenario.operations[0].clone()
     });
     let delivery = OperationId(1);
-    model.scenario.pipelines.push(Pipeline { name: "mail".into(), delivery, copies: 1 });
+    model.scenario.pipelines.push(Pipeline {
+        name: "mail".into(),
+        delivery,
+        copies: 1,
+        limit: None,
+    });
     model
 }
 

@@ -4,8 +4,8 @@ use crate::kernel::math;
 use crate::kernel::sample::Distribution;
 use crate::kernel::time::SimDuration;
 use crate::scenario::model::{
-    AbandonedWork, Backoff, Call, Demander, Discipline, Jitter, Load, OperationId, PipelineId,
-    Retry, Scenario, ServiceId, Timeout, WhileCalling,
+    AbandonedWork, Backoff, Call, Demander, Discipline, Jitter, Load, OperationId, Pipeline,
+    PipelineId, Retry, Scenario, ServiceId, Timeout, WhileCalling,
 };
 use crate::world::population::{ClassKind, Population};
 use std::ops::Range;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub timeout_lengths: Vec<u64>,
     /// Number of caches: one a call of the scenario.
     pub caches: Vec<CachePlan>,
+    /// [pipeline]: messages with which it takes no more [count].
+    pub pipeline_limits: Vec<u64>,
 }
 
 /// A class of demand, resolved.
@@ -253,7 +255,19 @@ impl Plan {
         let classes = classes.map(|class| class_plan(scenario, population, class, &mut lengths));
         let classes = classes.collect();
         let services = (0..scenario.services.len()).map(|s| service_plan(scenario, s)).collect();
-        Plan { classes, services, calls, calls_of, operations, timeout_lengths: lengths.0, caches }
+        let limit = |pipeline: &Pipeline| pipeline.limit.map_or(u64::MAX, |n| scenario.scaled(n));
+        let pipeline_limits = scenario.pipelines.iter().map(limit).collect();
+        let timeout_lengths = lengths.0;
+        Plan {
+            classes,
+            services,
+            calls,
+            calls_of,
+            operations,
+            timeout_lengths,
+            caches,
+            pipeline_limits,
+        }
     }
 
     /// The calls that a request of `operation` makes at `service`: indices into [`Plan::calls`].

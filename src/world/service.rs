@@ -119,9 +119,14 @@ impl Services {
     #[inline]
     pub fn at(&self, service: ServiceId, site: SiteId, draw: f64) -> Option<StationId> {
         let first = self.first[service.index() * self.sites + site.index()]?;
+        Some(StationId(first.0 + self.partition(service, draw)))
+    }
+
+    /// The partition of a service for a mailbox whose partition draw is `draw` (in 0..1).
+    #[inline]
+    pub fn partition(&self, service: ServiceId, draw: f64) -> u32 {
         let partitions = self.partitions[service.index()];
-        let partition = if partitions == 1 { 0 } else { (draw * f64::from(partitions)) as u32 };
-        Some(StationId(first.0 + partition))
+        if partitions == 1 { 0 } else { (draw * f64::from(partitions)) as u32 }
     }
 
     /// The site at which a request at `from` finds the service: its own, else the nearest.

@@ -44,6 +44,27 @@ impl StoreState {
     }
 }
 
+/// Calls that fail at once: those of `from` (`None`: of all) to a service's partition (`None`: to
+/// all).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Isolation {
+    /// The service called.
+    pub service: ServiceId,
+    /// The partition.
+    pub partition: Option<u32>,
+    /// The caller.
+    pub from: Option<ServiceId>,
+}
+
+impl Isolation {
+    /// Whether it cuts a caller off from a partition of a service.
+    pub fn cuts(&self, from: ServiceId, service: ServiceId, partition: u32) -> bool {
+        self.service == service
+            && self.partition.is_none_or(|cut| cut == partition)
+            && self.from.is_none_or(|cut| cut == from)
+    }
+}
+
 /// A limit on the attempts of an operation that a site admits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Throttle {

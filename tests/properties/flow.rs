@@ -24,7 +24,7 @@ fn mail(limit_s: f64, outage_s: f64) -> Outcome {
         operation.deadline = Some(seconds(limit_s));
         operation.retry = Retry { attempts: None, ..retry(1, 10.0) };
     });
-    let pipeline = Pipeline { name: "transport".into(), delivery, copies: 1 };
+    let pipeline = Pipeline { name: "transport".into(), delivery, copies: 1, limit: None };
     model.scenario.pipelines.push(pipeline);
     let kind = FaultKind::Erroring { service: ServiceId(1), site: None, share: 1.0 };
     outcome(&model.fault(100.0, Some(outage_s), kind).build())

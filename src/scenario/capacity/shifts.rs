@@ -76,6 +76,8 @@ impl State {
             | Action::Throttle { .. }
             | Action::Unthrottle { .. }
             | Action::Restart { .. }
+            | Action::Isolate { .. }
+            | Action::Rejoin { .. }
             | Action::Repair { .. } => None,
         }
     }

@@ -289,7 +289,7 @@ fn equal_paths_share_a_link_load_evenly() {
 fn messages_of_a_pipeline_are_delivered_where_they_were_accepted() {
     let mut scenario = small();
     scenario.pipelines =
-        vec![Pipeline { name: "mail".into(), delivery: OperationId(1), copies: 2 }];
+        vec![Pipeline { name: "mail".into(), delivery: OperationId(1), copies: 2, limit: None }];
     scenario.operations[0].feeds = Some(PipelineId(0));
     let mut delivery = operation("delivery", Load::Induced, 1.0);
     (delivery.by, delivery.enters) = (Demander::Pipeline(PipelineId(0)), ServiceId(1));

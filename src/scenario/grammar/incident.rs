@@ -45,6 +45,7 @@ pub static FAULT: Shape = Shape::Map(&[
 const LINK: Field = need("link", &NAME, "The link.");
 const ROUTER: Field = need("router", &NAME, "The router.");
 const SERVICE: Field = need("service", &NAME, "The service.");
+const PARTITION: Field = may("partition", &COUNT, "The partition, from 0. Default: all.");
 const SITE: Field = need("site", &NAME, "The site.");
 const ANY_SITE: Field = may("site", &NAME, "The site. Default: all.");
 const SHARE_LOST: Field = need("share", &SHARE, "Share of them.");
@@ -97,11 +98,7 @@ static FAULT_KIND: Shape = kinds(&[
     may("erroring", &Shape::Map(&[SERVICE, ANY_SITE, SHARE_LOST]), "Requests end in errors."),
     may(
         "hung",
-        &Shape::Map(&[
-            SERVICE,
-            ANY_SITE,
-            may("partition", &COUNT, "The partition, from 0. Default: all."),
-        ]),
+        &Shape::Map(&[SERVICE, ANY_SITE, PARTITION]),
         "What is picked up never ends, until the fault does.",
     ),
     may(
@@ -228,7 +225,15 @@ static ACTION: Shape = kinds(&[
         ]),
         "Activates another copy of databases.",
     ),
+    may("isolate", &ISOLATION, "Makes calls to a service, or a part of it, fail at once."),
+    may("rejoin", &ISOLATION, "Takes an isolation away."),
     may("repair", &Shape::Map(&[need("fault", &NAME, "The fault.")]), "Ends a fault."),
+]);
+
+static ISOLATION: Shape = Shape::Map(&[
+    SERVICE,
+    PARTITION,
+    may("from", &NAME, "The service whose calls fail. Default: all that call it."),
 ]);
 
 static PHASE: Shape = words(&["before", "during", "after", "all"]);

@@ -111,4 +111,6 @@ pub static PIPELINE: Shape = Shape::Map(&[
     may("retry", &RETRY, "What happens after a failed attempt. Default: nothing."),
     need("expires", &DURATION, "Bounced this long after it was accepted."),
     may("copies", &ONE_OR_MORE, "Messages that an accepted operation makes. Default: 1."),
+    may("good_within", &DURATION, "Delivered in time within this. Default: `expires`."),
+    may("limit", &ONE_OR_MORE, "Messages it holds; with so many it takes no more. Default: any."),
 ]);

@@ -86,6 +86,8 @@ fn action(context: &Context<'_>, entry: &Entry, standing: Standing) -> Option<Ac
     let site = |key: &str| SiteId(context.id(Kind::Site, get(key)));
     let steering = || SteeringId(context.id(Kind::Steering, get("steering")));
     let service = || ServiceId(context.id(Kind::Service, get("service")));
+    let partition = || super::fault::partition(context, entry);
+    let from = || get("from").map(|node| ServiceId(context.id(Kind::Service, Some(node))));
     let drain = || read::duration(get("sessions").and_then(|sessions| sessions.get("drain")));
     let takes = || read::duration(get("takes")).unwrap_or(SimDuration::ZERO);
     let action = match entry.key.as_str() {
@@ -132,6 +134,8 @@ fn action(context: &Context<'_>, entry: &Entry, standing: Standing) -> Option<Ac
             to: other_site(context, entry),
             share: read::share(get("share")).unwrap_or(1.0),
         },
+        "isolate" => Action::Isolate { service: service(), partition: partition(), from: from() },
+        "rejoin" => Action::Rejoin { service: service(), partition: partition(), from: from() },
         "repair" => Action::Repair { fault: FaultId(context.id(Kind::Fault, get("fault"))) },
         _ => return None,
     };

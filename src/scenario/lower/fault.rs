@@ -151,7 +151,7 @@ fn fault_kind(context: &Context<'_>, entry: &Entry) -> FaultKind {
 }
 
 /// The partition of a service, which must have so many.
-fn partition(context: &Context<'_>, entry: &Entry) -> Option<u32> {
+pub(super) fn partition(context: &Context<'_>, entry: &Entry) -> Option<u32> {
     let node = entry.value.get("partition")?;
     let partition = read::small_count(Some(node))?;
     let service = entry.value.get("service").and_then(Node::text)?;

@@ -140,6 +140,7 @@ pub fn pipelines(context: &Context<'_>) -> Vec<Pipeline> {
             name: entry.key.clone(),
             delivery: context.delivery(index as u32),
             copies: read::small_count(entry.value.get("copies")).unwrap_or(1),
+            limit: read::count(entry.value.get("limit")),
         })
         .collect()
 }
@@ -160,8 +161,8 @@ pub fn deliveries(context: &Context<'_>) -> Vec<Operation> {
             load: Load::Induced,
             timeout: Timeout::After(timeout),
             deadline: Some(expires),
-            // A message is well delivered if it is delivered at all.
-            good_within: expires,
+            // A message is well delivered if it is delivered at all, unless told otherwise.
+            good_within: read::positive(context, node.get("good_within")).unwrap_or(expires),
             deferred: 0.0,
             retry: read::retry(context, node.get("retry")),
             feeds: None,

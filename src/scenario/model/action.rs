@@ -446,6 +446,25 @@ pub enum Action {
         /** Share of `from`'s databases. */
         share: f64,
     },
+    /// Cuts callers off from a service, or one partition of it: their calls fail at once instead of
+    /// waiting. What waits already goes on waiting.
+    Isolate {
+        /** The service called. */
+        service: ServiceId,
+        /** The partition; `None`: all. */
+        partition: Option<u32>,
+        /** The service whose calls fail; `None`: all that call it. */
+        from: Option<ServiceId>,
+    },
+    /// Takes an isolation away.
+    Rejoin {
+        /** The service called. */
+        service: ServiceId,
+        /** As in `Isolate`. */
+        partition: Option<u32>,
+        /** As in `Isolate`. */
+        from: Option<ServiceId>,
+    },
     /// Ends a fault: the repair.
     Repair {
         /** The fault. */

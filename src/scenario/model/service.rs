@@ -160,4 +160,7 @@ pub struct Pipeline {
     pub delivery: OperationId,
     /// Messages that an accepted operation makes.
     pub copies: u32,
+    /// Messages at full size with which it takes no more, and what feeds it is refused; `None`:
+    /// any number.
+    pub limit: Option<u64>,
 }

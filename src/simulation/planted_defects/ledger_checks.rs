@@ -51,7 +51,7 @@ pub(super) fn every_message_is_delivered_bounced_or_queued() {
         ..model.scenario.operations[0].clone()
     });
     let (name, delivery) = ("mail".into(), OperationId(1));
-    model.scenario.pipelines.push(Pipeline { name, delivery, copies: 2 });
+    model.scenario.pipelines.push(Pipeline { name, delivery, copies: 2, limit: None });
     let error = FaultKind::Erroring { service: ServiceId(1), site: None, share: 1.0 };
     let model = model.fault(100.0, Some(100.0), error);
     let outcome = run(&model.build(), 1, &mut |_| {}).expect("the ledgers balance");

@@ -56,7 +56,8 @@ fn busy() -> Scenario {
         ..scenario.operations[0].clone()
     };
     scenario.operations.push(delivery);
-    let pipeline = Pipeline { name: "mail".into(), delivery: OperationId(2), copies: 1 };
+    let pipeline =
+        Pipeline { name: "mail".into(), delivery: OperationId(2), copies: 1, limit: None };
     scenario.pipelines.push(pipeline);
     add_faults(&mut scenario);
     scenario

@@ -10,6 +10,7 @@ use crate::kernel::slab::Key;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
+use crate::world::state::Isolation;
 use crate::world::steering::tag;
 
 impl Exact {
@@ -74,7 +75,16 @@ impl Exact {
     fn callee_site(&self, key: Key, now: SimTime, scene: &Scene) -> Option<SiteId> {
         let job = &self.jobs[key.index];
         let service = self.plan.calls[job.next_call as usize].service;
-        let from = scene.world.services.stations[job.station as usize].site;
+        let caller = &scene.world.services.stations[job.station as usize];
+        let from = caller.site;
+        if !scene.world.isolations.is_empty() {
+            let partition =
+                scene.world.services.partition(service, job.place.uniform(tag::PARTITION));
+            let cuts = |cut: &Isolation| cut.cuts(caller.service, service, partition);
+            if scene.world.isolations.iter().any(cuts) {
+                return None;
+            }
+        }
         match self.plan.services[service.index()].store {
             None => scene.world.services.serving_site(service, from),
             Some(store) => {

@@ -314,7 +314,8 @@ impl Exact {
         let caller = Caller::Op(key, attempt);
         let work = op.luck.derive(draw::of(draw::WORK, attempt));
         let (site, entry, class_index, mailbox) = (op.site, class.entry, op.class, op.mailbox);
-        if !self.admit(class.operation, site, now, scene) {
+        let has_room = class.feeds.is_none_or(|(pipeline, _)| self.has_room(pipeline));
+        if !has_room || !self.admit(class.operation, site, now, scene) {
             self.answer(key, attempt, false, now, scene);
             return;
         }

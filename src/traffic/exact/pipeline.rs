@@ -50,6 +50,11 @@ impl Exact {
         }
     }
 
+    /// Whether a pipeline takes another message.
+    pub(super) fn has_room(&self, pipeline: PipelineId) -> bool {
+        self.backlogs[pipeline.index()].count < self.plan.pipeline_limits[pipeline.index()]
+    }
+
     pub(super) fn message_left(&mut self, pipeline: PipelineId) {
         let backlog = &mut self.backlogs[pipeline.index()];
         backlog.count -= 1;

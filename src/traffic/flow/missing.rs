@@ -1,7 +1,7 @@
 //! What a scenario uses that `flow` cannot do.
 
 use crate::scenario::model::{
-    AbandonedWork, Discipline, Jitter, Load, Retry, Scenario, Service, Timeout,
+    AbandonedWork, Action, Discipline, Jitter, Load, Retry, Scenario, Service, Step, Timeout,
 };
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
@@ -39,6 +39,9 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
         ];
         missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
     }
+    let isolates = |step: &&Step| matches!(step.action, Some(Action::Isolate { .. }));
+    let cut = scenario.runbook.iter().filter(isolates);
+    missing.extend(cut.map(|step| format!("runbook.{}.do: isolate", step.name)));
     missing.extend(scenario.stores.iter().map(|store| format!("stores.{}", store.name)));
     let pipelines = scenario.pipelines.iter();
     missing.extend(pipelines.map(|pipeline| format!("pipelines.{}", pipeline.name)));
