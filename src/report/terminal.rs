@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use crate::measure::outcome::{Incident, Outcome, Results};
+use crate::measure::outcome::{Incident, Outcome, PipelineSeries, Results};
 
 use super::agreement;
 use super::plot::Shown;
@@ -127,6 +127,7 @@ pub(super) fn story(shown: &Shown<'_>) -> Vec<String> {
     let Some(impact_s) = incident.impact_s else {
         let threshold = words::share(incident.threshold);
         story.push(format!("No impact: availability never fell under {threshold} for a minute."));
+        story.extend(mail(trial));
         return story;
     };
     story.push(format!(
@@ -148,6 +149,7 @@ pub(super) fn story(shown: &Shown<'_>) -> Vec<String> {
         );
     }
     story.push(felt(trial));
+    story.extend(mail(trial));
     story
 }
 
@@ -185,6 +187,32 @@ fn ending(incident: &Incident, clock: &Clock, impact_s: f64) -> String {
         ),
         None => "Not recovered by the end of the run (censored).".to_string(),
     }
+}
+
+/// A sentence for each pipeline whose messages were late or did not arrive.
+fn mail(trial: &Outcome) -> Vec<String> {
+    let of_pipeline = |pipeline: &PipelineSeries| {
+        let series = trial.series.operations.iter().find(|of| of.client == pipeline.name)?;
+        let sum = |of: &[f64]| of.iter().sum::<f64>();
+        let demand = sum(&series.demand_per_s).max(f64::MIN_POSITIVE);
+        let (late, failed) = (sum(&series.late_per_s), sum(&series.failed_per_s));
+        let waited = pipeline.backlog.iter().copied().fold(0.0, f64::max);
+        let oldest_s = pipeline.oldest_s.iter().flatten().copied().fold(0.0, f64::max);
+        let bounced = match failed > 0.0 {
+            true => format!(", {} bounced", words::share(failed / demand)),
+            false => String::new(),
+        };
+        (late + failed > 0.0).then(|| {
+            format!(
+                "{}: {} of the messages late{bounced}; up to {} waited at once, the oldest for {}.",
+                plain(&pipeline.name),
+                words::share(late / demand),
+                words::count(waited),
+                words::duration(oldest_s)
+            )
+        })
+    };
+    trial.series.pipelines.iter().filter_map(of_pipeline).collect()
 }
 
 fn felt(trial: &Outcome) -> String {
