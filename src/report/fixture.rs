@@ -346,6 +346,7 @@ fn series(course: &Course, availability: Vec<Option<f64>>) -> Series {
         }],
         pipelines: vec![PipelineSeries {
             name: "mail".to_string(),
+            good_within_s: 300.0,
             backlog: each(&|_, a| 4e6 * (1.0 - a)),
             oldest_s: each(&|_, a| 4000.0 * (1.0 - a)).into_iter().map(Some).collect(),
             delivered_per_s: each(&|_, a| 3000.0 * a),

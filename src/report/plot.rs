@@ -11,6 +11,7 @@ mod envelope;
 mod events;
 mod latency;
 mod load;
+mod mail;
 mod queues;
 mod recovery;
 mod scene;
@@ -108,6 +109,7 @@ pub(crate) fn all(shown: &Shown<'_>) -> Vec<Plot> {
         load::plot(shown),
         amplification::plot(shown),
         queues::plot(shown),
+        mail::plot(shown),
         downtime::plot(shown),
     ];
     plots.into_iter().flatten().collect()
@@ -231,7 +233,7 @@ mod tests {
         };
         let first = draw();
         assert_eq!(first, draw());
-        assert_eq!(first.len(), 7);
+        assert_eq!(first.len(), 8);
         assert!(first.iter().all(|svg| svg.len() < 400_000), "an SVG too large for the page");
         assert!(first[0].contains(">\nrecovered") || first[0].contains("recovered 1"));
     }

@@ -217,6 +217,7 @@ fn a_backlog_without_an_end_is_not_drained() {
     run.incident.impact_s = Some(60.0);
     run.series.pipelines = vec![PipelineSeries {
         name: "mail".into(),
+        good_within_s: 300.0,
         backlog: vec![0.0; 4],
         oldest_s: vec![None; 4],
         delivered_per_s: vec![0.0; 4],

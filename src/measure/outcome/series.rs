@@ -151,6 +151,8 @@ pub struct SessionSeries {
 pub struct PipelineSeries {
     /// Name.
     pub name: String,
+    /// Time within which a message is delivered as promised [s].
+    pub good_within_s: f64,
     /// Messages accepted and not yet delivered or bounced [count].
     pub backlog: Vec<f64>,
     /// Age of the oldest of them [s]; `null` when empty.

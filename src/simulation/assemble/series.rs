@@ -185,6 +185,7 @@ fn pipeline_series(scenario: &Scenario, trial: &Trial) -> Vec<PipelineSeries> {
         };
         PipelineSeries {
             name: pipeline.name.clone(),
+            good_within_s: scenario.operations[pipeline.delivery.index()].good_within.as_secs_f64(),
             backlog: cells().map(|cell| cell.backlog as f64 * scale).collect(),
             oldest_s: cells().map(|cell| cell.oldest_s).collect(),
             delivered_per_s: rate(|cell| cell.delivered),
