@@ -213,7 +213,16 @@ fn poisson_by_inversion(stream: &mut Stream, mean: f64) -> u64 {
 fn binomial_by_inversion(stream: &mut Stream, n: u64, p: f64) -> u64 {
     const COUNT_MAX: u64 = 200;
     let mut left = stream.uniform();
-    let mut probability = math::exp(n as f64 * math::ln_1p(-p));
+    // None of them happens with a probability of at least 1 - n p (Bernoulli's inequality): most
+    // draws of small means need no more.
+    if left < 1.0 - n as f64 * p {
+        return 0;
+    }
+    let mut probability = match n {
+        1 => return 1,
+        2..=ONE_BY_ONE => (0..n).fold(1.0, |product, _| product * (1.0 - p)),
+        _ => math::exp(n as f64 * math::ln_1p(-p)),
+    };
     let odds = p / (1.0 - p);
     let mut count = 0;
     while left >= probability && count < n.min(COUNT_MAX) {
