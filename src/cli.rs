@@ -11,6 +11,7 @@ mod explain;
 mod input;
 mod output;
 mod progress;
+mod routes;
 mod run;
 mod schema;
 mod validate;
@@ -28,6 +29,7 @@ Examples:
   blackstart run outage.yaml --set runbook.part-1.delay='{ constant: 5m }' --scale 1/100
   blackstart validate scenarios/*.yaml
   blackstart explain outage.yaml | less
+  blackstart routes outage.yaml --at 10m
   blackstart verify outage.yaml
   blackstart schema > scenario.schema.json
 
@@ -49,6 +51,7 @@ enum Command {
     Run(run::Arguments),
     Validate(validate::Arguments),
     Explain(explain::Arguments),
+    Routes(routes::Arguments),
     Verify(verify::Arguments),
     Schema(schema::Arguments),
 }
@@ -69,6 +72,7 @@ pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Run(arguments) => run::run(&arguments),
             Command::Validate(arguments) => validate::validate(&arguments),
             Command::Explain(arguments) => explain::explain(&arguments),
+            Command::Routes(arguments) => routes::routes(&arguments),
             Command::Verify(arguments) => verify::verify(&arguments),
             Command::Schema(arguments) => schema::schema(&arguments),
         };

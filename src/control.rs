@@ -6,8 +6,13 @@
 pub mod action;
 pub mod change;
 pub mod faults;
+pub mod orders;
+mod probes;
 pub mod quantity;
+pub mod route_log;
+pub mod routing;
 pub mod runbook;
+pub mod setup;
 pub mod watch;
 
 use crate::kernel::calendar::Calendar;
@@ -15,11 +20,14 @@ use crate::kernel::stream::{Luck, RootSeed};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::log::{Log, ProbeCell};
 use crate::measure::recorder::Recorder;
-use crate::scenario::model::{AlarmId, FaultId, Scenario, StepId, Trigger};
+use crate::scenario::model::{AlarmId, FaultId, FaultKind, RouterId, Scenario, StepId, Trigger};
 use crate::world::World;
+use crate::world::network::topology::Direction;
 use change::Change;
 use faults::Forces;
 use quantity::View;
+use route_log::RouteLog;
+use routing::Routing;
 use runbook::{Guard, Progress, Standing};
 use watch::Watch;
 
@@ -35,8 +43,12 @@ enum Event {
     FaultPause { fault: FaultId },
     /// The fault ends.
     FaultOff { fault: FaultId },
-    /// Routing has converged on what changed.
-    Reroute,
+    /// A bad configuration reaches its next router.
+    ConfigPushed { fault: FaultId },
+    /// Routers have what this step orders.
+    Ordered { step: StepId },
+    /// A router that was restarted is back.
+    Rebooted { router: RouterId },
     /// The network's data plane moves on.
     NetworkTick,
     /// A probe of this pair is due.
@@ -78,6 +90,9 @@ struct AlarmState {
 #[derive(Clone, Debug)]
 pub struct Control {
     calendar: Calendar<Event>,
+    routing: Routing,
+    /// Paths have changed since routing was last at rest.
+    rerouting: bool,
     forces: Forces,
     /// [fault]: on until it ends, whether or not a flap pauses it.
     on: Vec<bool>,
@@ -94,6 +109,8 @@ pub struct Control {
     pub writes_lost: f64,
     /// Everything that happened, in order.
     pub timeline: Vec<Happening>,
+    /// Which ways the regions went.
+    pub routes: RouteLog,
 }
 
 impl Control {
@@ -123,6 +140,8 @@ impl Control {
             alarms.map(|a| AlarmState { watch: Watch::new(&a.when), risen: false, first: None });
         Control {
             calendar,
+            routing: Routing::new(scenario, &world.network, seed),
+            rerouting: false,
             forces: Forces::new(scenario, world),
             on: vec![false; scenario.faults.len()],
             over: vec![false; scenario.faults.len()],
@@ -135,16 +154,65 @@ impl Control {
             luck: Luck::named(seed, "control"),
             writes_lost: 0.0,
             timeline: Vec::new(),
+            routes: RouteLog::new(&world.network),
         }
     }
 
     /// When control acts next.
-    pub fn next_time(&self) -> Option<SimTime> {
-        self.calendar.peek_time()
+    pub fn next_time(&self, world: &World) -> Option<SimTime> {
+        let written = self.routing.next_write(&world.network);
+        self.calendar.peek_time().into_iter().chain(written).min()
     }
 
-    /// Acts on everything that is due at or before `now`; changes are for traffic.
+    /// Acts on everything that is due at or before `now`; changes are for traffic. Before `horizon`
+    /// nobody else gives control anything to do.
+    #[allow(clippy::too_many_arguments)]
     pub fn act(
+        &mut self,
+        scenario: &Scenario,
+        world: &mut World,
+        log: &Log,
+        recorder: &Recorder,
+        now: SimTime,
+        horizon: SimTime,
+        changes: &mut Vec<Change>,
+    ) {
+        self.write_tables(world, now, changes);
+        self.act_on_events(scenario, world, log, recorder, now, changes);
+        let next = self.calendar.peek_time().unwrap_or(SimTime::MAX);
+        self.routing.run_until(&world.network, next.min(horizon));
+        self.write_tables(world, now, changes);
+        if changes.contains(&Change::Paths) {
+            self.routes.look(&world.network, now);
+        }
+        if self.rerouting && self.routing.at_rest() {
+            self.rerouting = false;
+            self.note_paths(world, now, "routing is at rest");
+        }
+    }
+
+    /// Tables that are due are written; traffic is told if any path is another.
+    fn write_tables(&mut self, world: &mut World, now: SimTime, changes: &mut Vec<Change>) {
+        if !self.routing.write_due(&mut world.network, now) {
+            return;
+        }
+        changes.push(Change::Paths);
+        if !std::mem::replace(&mut self.rerouting, true) {
+            self.note_paths(world, now, "paths change");
+        }
+    }
+
+    fn note_paths(&mut self, world: &World, now: SimTime, what: &str) {
+        let text = match world.network.pairs_astray() {
+            (0, 0) => format!("{what}; every region finds every site"),
+            (lost, loops) => {
+                format!("{what}; ways that lead nowhere: {lost}, in a circle: {loops}")
+            }
+        };
+        self.note(now, "routing", "routing", text);
+    }
+
+    fn act_on_events(
         &mut self,
         scenario: &Scenario,
         world: &mut World,
@@ -158,6 +226,9 @@ impl Control {
                 Event::FaultOn { fault, step } => {
                     self.fault_on(scenario, fault, step, now, changes);
                     self.apply(scenario, world, now, changes);
+                    if let FaultKind::SessionReset { link } = scenario.faults[fault.index()].kind {
+                        self.routing.reset(Direction(2 * link.0), now, &world.network);
+                    }
                 }
                 Event::FaultPause { fault } => {
                     if self.on[fault.index()] && !self.over[fault.index()] {
@@ -171,15 +242,18 @@ impl Control {
                     self.end_fault(scenario, fault, now);
                     self.apply(scenario, world, now, changes);
                 }
-                Event::Reroute => {
-                    if world.network.needs_reroute() {
-                        world.network.reroute();
-                        changes.push(Change::Paths);
-                        self.note(now, "routing", "routing", "routes follow the change".into());
-                    }
+                Event::ConfigPushed { fault } => {
+                    self.push_config(scenario, fault, now);
+                    self.apply(scenario, world, now, changes);
+                }
+                Event::Ordered { step } => self.carry_out(scenario, world, step, now, changes),
+                Event::Rebooted { router } => {
+                    self.forces.rebooting[router.index()] -= 1;
+                    self.apply(scenario, world, now, changes);
                 }
                 Event::NetworkTick => {
                     world.network.tick(now - self.last_tick);
+                    self.routing.observe_loss(&world.network, now);
                     self.last_tick = now;
                     self.calendar.push(now + world.network.next_tick(), Event::NetworkTick);
                 }
@@ -205,37 +279,6 @@ impl Control {
                 }
             }
         }
-    }
-
-    /// Takes the results of probes that traffic has ended.
-    pub fn probe_ended(&mut self, scenario: &Scenario, pair: u32, ok: bool) {
-        let (failures, cell) = &mut self.probes[pair as usize];
-        cell.ended += 1;
-        cell.ok += u32::from(ok);
-        *failures = if ok { 0 } else { *failures + 1 };
-        debug_assert!(scenario.observers.probes.is_some());
-    }
-
-    /// Forgets the open window's probe counts: they were of the warm-up. Failures in a row stay.
-    pub fn forget_probes(&mut self) {
-        for (_, cell) in &mut self.probes {
-            *cell = ProbeCell::default();
-        }
-    }
-
-    /// Hands the open window's probe counts to the log, before the window is closed.
-    pub fn log_probes(&mut self, scenario: &Scenario, log: &mut Log) {
-        let Some(probes) = &scenario.observers.probes else {
-            log.unhealthy.push(None);
-            return;
-        };
-        let mut unhealthy = 0;
-        for (failures, cell) in &mut self.probes {
-            log.probes.push(std::mem::take(cell));
-            unhealthy += u32::from(*failures >= probes.unhealthy_after);
-        }
-        let share = f64::from(unhealthy) / self.probes.len().max(1) as f64;
-        log.unhealthy.push((!self.probes.is_empty()).then_some(share));
     }
 
     /// At a window's end: alarms and steps look at what was measured.
@@ -402,6 +445,8 @@ impl Control {
             self.on[fault.index()] = true;
             self.note(now, "fault", &spec.name, format!("{} begins", spec.name));
             action::at_once(&spec.kind, changes);
+            self.forces.begin(fault);
+            self.push_config(scenario, fault, now);
         }
         let ramped = spec.ramp > SimDuration::ZERO && step < RAMP_STEPS;
         let strength = if ramped { f64::from(step) / f64::from(RAMP_STEPS) } else { 1.0 };
@@ -432,10 +477,7 @@ impl Control {
         changes: &mut Vec<Change>,
     ) {
         self.forces.apply(scenario, world, now, changes);
-        if world.network.needs_reroute() {
-            let routing = &scenario.network.routing;
-            self.calendar.push(now + routing.detect + routing.converge, Event::Reroute);
-        }
+        self.routing.observe(&world.network, &self.forces.settings, now);
     }
 
     fn note(&mut self, at: SimTime, kind: &'static str, name: &str, text: String) {

@@ -15,6 +15,7 @@
 
 pub mod capacity;
 pub mod check;
+pub mod cities;
 pub mod condition;
 pub mod distribution;
 pub mod grammar;
@@ -38,6 +39,7 @@ pub use problem::{Code, Problem, Problems, Severity, Sources};
 pub use schema::schema;
 
 use crate::kernel::digest::Digest;
+use crate::kernel::time::SimTime;
 use distribution::Laws;
 use lower::Context;
 use overlay::Removed;
@@ -98,6 +100,15 @@ impl Scenario {
         digest.update_bytes(&bytes);
         digest.finish()
     }
+}
+
+/// A moment of a scenario from t = 0, in any of the forms that the file may use.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn time_of(scenario: &Scenario, text: &str) -> Result<SimTime, String> {
+    let start = time::Start::parse(&scenario.clock.start, scenario.clock.warmup)?;
+    start.moment(text).map_err(|message| format!("{message}; a time is {}", time::FORMS))
 }
 
 fn finish(tree: Option<Node>, options: &Options, reporter: Reporter) -> Result<Loaded, Problems> {

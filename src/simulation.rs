@@ -18,6 +18,7 @@ mod model;
 mod planted_defects;
 #[cfg(test)]
 mod regressions;
+pub mod routes;
 
 use crate::control::Control;
 use crate::kernel::stream::RootSeed;
@@ -137,7 +138,7 @@ impl Trial {
         let mut changes = Vec::new();
         let mut window_end = self.next_window_end(scenario);
         while self.now < end {
-            let control = self.control.next_time().unwrap_or(SimTime::MAX);
+            let control = self.control.next_time(&self.world).unwrap_or(SimTime::MAX);
             let warm = if self.now < scenario.start() { scenario.start() } else { SimTime::MAX };
             let next = control.min(window_end).min(warm).min(end);
             let scene = &mut Scene { world: &mut self.world, recorder: &mut self.recorder };
@@ -156,7 +157,8 @@ impl Trial {
                 self.ask_whether_metastable(scenario)?;
             }
             let (world, log) = (&mut self.world, &self.log);
-            self.control.act(scenario, world, log, &self.recorder, next, &mut changes);
+            let recorder = &self.recorder;
+            self.control.act(scenario, world, log, recorder, next, window_end, &mut changes);
             let scene = &mut Scene { world: &mut self.world, recorder: &mut self.recorder };
             for change in changes.drain(..) {
                 self.traffic.apply(change, next, scene);
@@ -300,7 +302,6 @@ fn first_question(scenario: &Scenario) -> Option<SimTime> {
         Timeout::After(timeout) => Some(timeout),
         Timeout::Patience(_) => None,
     });
-    let routing = &scenario.network.routing;
     let largest = timeouts.max().unwrap_or_default();
-    ends.max().map(|end| end + largest + routing.detect + routing.converge)
+    ends.max().map(|end| end + largest + scenario.network.routing.settles_within())
 }

@@ -142,6 +142,7 @@ impl Control {
                 self.end_fault(scenario, *fault, now);
                 self.apply(scenario, world, now, changes);
             }
+            Action::Network { .. } => self.give_order(scenario, world, step, now),
         }
     }
 
@@ -325,6 +326,7 @@ fn words(scenario: &Scenario, step: &Step) -> String {
         Some(Action::Repair { fault }) => {
             format!("{} is repaired", scenario.faults[fault.index()].name)
         }
+        Some(Action::Network { order, .. }) => super::orders::words(scenario, order),
     };
     format!("{}: {text}", step.name)
 }

@@ -5,13 +5,15 @@
 //! on one station compose, either can end first, and everything can be undone. Strengths of shares
 //! multiply what is left; factors multiply.
 
+mod network;
+
 use super::change::{Change, Loss};
-use crate::kernel::time::{SimDuration, SimTime};
-use crate::scenario::model::{
-    FaultKind, LinkId, LostJobs, MiddleboxId, RouterId, Scenario, SiteId,
-};
+use super::setup;
+use crate::kernel::time::SimTime;
+use crate::scenario::model::{FaultId, FaultKind, LostJobs, Order, RouterId, Scenario, SiteId};
 use crate::world::World;
-use crate::world::network::{LinkState, RouterState};
+use crate::world::network::RouterState;
+use crate::world::network::settings::Settings;
 use crate::world::population::ClassKind;
 use crate::world::service::StationId;
 
@@ -31,6 +33,16 @@ pub struct Forces {
     pub strength: Vec<f64>,
     /// [station]: lasting actions.
     pub work: Vec<StationWork>,
+    /// What routers were ordered, in order.
+    pub orders: Vec<Order>,
+    /// Faults and orders in the order in which they began.
+    pub sequence: Vec<InForce>,
+    /// [fault]: routers that a bad configuration has reached, and that it was taken back from.
+    pub pushed: Vec<(usize, usize)>,
+    /// [router]: restarts under way.
+    pub rebooting: Vec<u32>,
+    /// How the routers are set up, as last worked out.
+    pub settings: Settings,
     /// [station]: share of its instances that was left when last applied.
     kept: Vec<f64>,
     /// [site]: whether it was up when last applied.
@@ -38,10 +50,20 @@ pub struct Forces {
     carried: Carried,
 }
 
+/// A fault or an order that began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InForce {
+    /// A fault; in force while it has strength.
+    Fault(FaultId),
+    /// An order, by its number.
+    Order(usize),
+}
+
 /// The up and down of the network, as last applied.
 #[derive(Clone, Debug, PartialEq)]
 struct Carried {
-    links: Vec<bool>,
+    /// [link]: up, and carrying users' packets.
+    links: Vec<(bool, bool)>,
     routers: Vec<RouterState>,
     sites: Vec<bool>,
 }
@@ -52,13 +74,18 @@ impl Forces {
         let stations = world.services.stations.len();
         let sites = vec![true; scenario.sites.len()];
         let carried = Carried {
-            links: vec![true; scenario.network.links.len()],
+            links: vec![(true, true); scenario.network.links.len()],
             routers: vec![RouterState::Up; scenario.network.routers.len()],
             sites: sites.clone(),
         };
         Forces {
             strength: vec![0.0; scenario.faults.len()],
             work: vec![StationWork::default(); stations],
+            orders: Vec::new(),
+            sequence: Vec::new(),
+            pushed: vec![(0, 0); scenario.faults.len()],
+            rebooting: vec![0; scenario.network.routers.len()],
+            settings: Settings::clone(world.network.first_settings()),
             kept: vec![1.0; stations],
             sites_up: sites,
             carried,
@@ -83,59 +110,24 @@ impl Forces {
         self.apply_network(scenario, world, &active, changes);
         self.apply_stations(scenario, world, &active, now, changes);
         apply_demand(world, &active);
+        let (first, prefixes) = (world.network.first_settings(), world.network.prefixes());
+        self.settings = setup::settings(scenario, first, prefixes, self);
     }
 
-    fn apply_network(
-        &mut self,
-        scenario: &Scenario,
-        world: &mut World,
-        active: &[(&FaultKind, f64)],
-        changes: &mut Vec<Change>,
-    ) {
-        let network = &mut world.network;
-        let mut carried = Carried {
-            links: Vec::new(),
-            routers: vec![RouterState::Up; scenario.network.routers.len()],
-            sites: vec![true; scenario.sites.len()],
+    /// Notes that a fault begins, after all that is in force.
+    pub fn begin(&mut self, fault: FaultId) {
+        self.sequence.retain(|entry| *entry != InForce::Fault(fault));
+        self.sequence.push(InForce::Fault(fault));
+    }
+
+    /// Routers that a bad configuration has reached and not been taken back from.
+    pub fn pushed_to<'a>(&self, scenario: &'a Scenario, fault: FaultId) -> &'a [RouterId] {
+        let FaultKind::ConfigPushed { routers, .. } = &scenario.faults[fault.index()].kind else {
+            return &[];
         };
-        for index in 0..scenario.network.links.len() {
-            let state = link_state(LinkId(index as u32), active);
-            carried.links.push(state.up);
-            network.set_link(LinkId(index as u32), state);
-        }
-        let mut factors = vec![1.0; scenario.network.middleboxes.len()];
-        for &(kind, strength) in active {
-            match *kind {
-                FaultKind::RouterDown { router } => {
-                    carried.routers[router.index()] = RouterState::Down;
-                }
-                FaultKind::RouterSilent { router } => {
-                    let state = &mut carried.routers[router.index()];
-                    if *state == RouterState::Up {
-                        *state = RouterState::Silent;
-                    }
-                }
-                FaultKind::SiteDown { site } => carried.sites[site.index()] = false,
-                FaultKind::MiddleboxCapacity { middlebox, to } => {
-                    factors[middlebox.index()] *= 1.0 - strength * (1.0 - to);
-                }
-                _ => {}
-            }
-        }
-        for (index, &state) in carried.routers.iter().enumerate() {
-            network.set_router(RouterId(index as u32), state);
-        }
-        for (index, &up) in carried.sites.iter().enumerate() {
-            network.set_site(SiteId(index as u32), up);
-        }
-        for (index, &factor) in factors.iter().enumerate() {
-            network.set_middlebox(MiddleboxId(index as u32), factor);
-        }
-        self.sites_up.clone_from(&carried.sites);
-        if carried != self.carried {
-            self.carried = carried;
-            changes.push(Change::Paths);
-        }
+        let (reached, taken_back) = self.pushed[fault.index()];
+        let reached = reached.min(routers.len());
+        &routers[taken_back.min(reached)..reached]
     }
 
     fn apply_stations(
@@ -239,27 +231,6 @@ fn sessions_with(
             changes.push(Change::SessionsLost { client, site: Some(site), share });
         }
     }
-}
-
-fn link_state(link: LinkId, active: &[(&FaultKind, f64)]) -> LinkState {
-    let mut state =
-        LinkState { up: true, loss: 0.0, extra_delay: SimDuration::ZERO, bandwidth_factor: 1.0 };
-    for &(kind, strength) in active {
-        match *kind {
-            FaultKind::LinkDown { link: l } if l == link => state.up = false,
-            FaultKind::LinkLoss { link: l, loss } if l == link => {
-                state.loss = 1.0 - (1.0 - state.loss) * (1.0 - strength * loss);
-            }
-            FaultKind::LinkDelay { link: l, add } if l == link => {
-                state.extra_delay += add.mul_f64(strength);
-            }
-            FaultKind::LinkBandwidth { link: l, to } if l == link => {
-                state.bandwidth_factor *= 1.0 - strength * (1.0 - to);
-            }
-            _ => {}
-        }
-    }
-    state
 }
 
 fn apply_demand(world: &mut World, active: &[(&FaultKind, f64)]) {

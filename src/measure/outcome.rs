@@ -4,9 +4,11 @@
 //! count times the scale's denominator); ledgers are the simulated integers. Times are seconds
 //! from `start` (the first measured instant), so the warm-up is never shown.
 
+mod network;
 mod series;
 
 use super::agreement::Quoted;
+pub use network::{NetworkOutcome, PathRow, RouteRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 pub use series::{
@@ -31,6 +33,8 @@ pub struct Outcome {
     pub ledgers: Ledgers,
     /// What happened, in order.
     pub timeline: Vec<Moment>,
+    /// Which ways requests and answers went.
+    pub network: NetworkOutcome,
     /// Work done to compute it.
     pub cost: Cost,
     /// Digest of everything above but the cost.

@@ -228,6 +228,7 @@ fn outcome(story: Story, seed: u64) -> Outcome {
         impact: impact(&course),
         ledgers: ledgers(),
         timeline: timeline(&course),
+        network: Default::default(),
         cost: Cost {
             events: 92_114_007,
             attempts: 14_204_118,

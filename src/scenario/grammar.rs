@@ -7,6 +7,7 @@
 pub mod demand;
 pub mod incident;
 pub mod place;
+pub mod routing;
 pub mod service;
 
 use crate::scenario::unit::Unit;

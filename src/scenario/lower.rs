@@ -10,12 +10,13 @@ pub mod demand;
 pub mod fault;
 pub mod network;
 pub mod read;
+pub mod routing;
 pub mod service;
 pub mod target;
 
 use crate::kernel::time::SimTime;
 use crate::scenario::distribution::Laws;
-use crate::scenario::model::{OperationId, Scenario};
+use crate::scenario::model::{OperationId, PrefixId, Scenario};
 use crate::scenario::overlay::Removed;
 use crate::scenario::problem::{Code, Place, Reporter};
 use crate::scenario::suggest;
@@ -34,6 +35,10 @@ pub enum Kind {
     Link,
     /// A middlebox.
     Middlebox,
+    /// An autonomous system.
+    System,
+    /// A prefix of its own name.
+    Prefix,
     /// A region.
     Region,
     /// A site.
@@ -63,6 +68,8 @@ impl Kind {
             Kind::Router => "router",
             Kind::Link => "link",
             Kind::Middlebox => "middlebox",
+            Kind::System => "system",
+            Kind::Prefix => "prefix",
             Kind::Region => "region",
             Kind::Site => "site",
             Kind::Service => "service",
@@ -82,6 +89,8 @@ impl Kind {
             Kind::Router => &["network", "routers"],
             Kind::Link => &["network", "links"],
             Kind::Middlebox => &["network", "middleboxes"],
+            Kind::System => &["network", "systems"],
+            Kind::Prefix => &["network", "prefixes"],
             Kind::Region => &["regions"],
             Kind::Site => &["sites"],
             Kind::Service => &["services"],
@@ -169,6 +178,27 @@ impl<'a> Context<'a> {
     /// The identifier that a scalar names, or [`UNKNOWN`].
     pub fn id(&self, kind: Kind, node: Option<&Node>) -> u32 {
         node.and_then(|node| self.id_of(kind, node.text()?, node.place)).unwrap_or(UNKNOWN)
+    }
+
+    /// The identifiers that a list names, or [`UNKNOWN`].
+    pub fn ids(&self, kind: Kind, node: Option<&Node>) -> Vec<u32> {
+        let items = node.map(Node::items).unwrap_or(&[]);
+        items.iter().map(|item| self.id(kind, Some(item))).collect()
+    }
+
+    /// The prefix that a scalar names: a site's, or one with a name of its own; or [`UNKNOWN`].
+    pub fn prefix(&self, node: Option<&Node>) -> PrefixId {
+        let Some((node, name)) = node.and_then(|node| Some((node, node.text()?))) else {
+            return PrefixId(UNKNOWN);
+        };
+        let names = || self.names(Kind::Site).chain(self.names(Kind::Prefix));
+        let found = names().position(|known| known == name);
+        if found.is_none() {
+            let message = format!("there is no prefix `{name}`, nor a site with one");
+            let help = suggest::help(name, names());
+            self.reporter.error_with_help(Code::UnknownName, node.place, message, help);
+        }
+        PrefixId(found.map_or(UNKNOWN, |index| index as u32))
     }
 
     /// The operation of a pipeline's deliveries.

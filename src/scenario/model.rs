@@ -9,12 +9,14 @@
 
 pub mod action;
 pub mod demand;
+pub mod fault;
 pub mod network;
 pub mod service;
 pub mod target;
 
 pub use action::*;
 pub use demand::*;
+pub use fault::*;
 pub use network::*;
 pub use service::*;
 pub use target::*;
@@ -43,6 +45,10 @@ identifiers! {
     RouterId,
     /// Index into [`Network::links`].
     LinkId,
+    /// Index into [`Network::systems`].
+    SystemId,
+    /// The sites' own prefixes first, in their order, then those of [`Network::prefixes`].
+    PrefixId,
     /// Index into [`Network::middleboxes`].
     MiddleboxId,
     /// Index into [`Scenario::regions`].
@@ -133,6 +139,14 @@ impl Scenario {
         let service = &self.services[service.index()];
         let here = service.sites.iter().find(|placement| placement.site == site);
         here.map_or(0, |p| self.scaled(p.instances * u64::from(service.concurrency)))
+    }
+
+    /// Name of a prefix: that of its site, or its own.
+    pub fn prefix_name(&self, prefix: PrefixId) -> &str {
+        match self.sites.get(prefix.index()) {
+            Some(site) => &site.name,
+            None => &self.network.prefixes[prefix.index() - self.sites.len()].name,
+        }
     }
 
     /// End of the simulation, from t = 0 (warm-up included).

@@ -35,6 +35,7 @@ pub(super) fn outcome(scenario: &Scenario, trial: &mut Trial) -> Outcome {
         impact: impact(scenario, trial, &series),
         ledgers: ledgers(scenario, trial),
         cost: trial.traffic.cost(),
+        network: super::routes::outcome(scenario, trial),
         series,
         incident,
         timeline,

@@ -54,6 +54,7 @@ fn trial(minutes: &str) -> Outcome {
         impact: Impact::default(),
         ledgers: Ledgers::default(),
         timeline: vec![],
+        network: Default::default(),
         cost: Cost::default(),
         digest: String::new(),
     }

@@ -1,43 +1,58 @@
 //! The network between regions and sites: who reaches whom, how long it takes, what is lost.
 //!
 //! **Which question.** What does one attempt meet on its way at this instant, and how does the load
-//! of all attempts change what the next ones meet? **Model.** Routes are shortest paths with
-//! equal-cost splits on the topology *as routing knows it*; the *actual* state of links and routers
-//! decides what is carried. Between a failure and [`Network::reroute`] the paths over it are black
-//! holes, and those through a silent router stay so. Links (each direction) and middleboxes (bits,
-//! packets, new connections) are fluid queues that are advanced by [`Network::tick`]; session
-//! tables are counts.
+//! of all attempts change what the next ones meet? **Model.** Every router has a forwarding table
+//! of its own ([`forwarding`]); who writes them, and when, is the business of `control`. Paths are
+//! what comes out of following the tables as they are ([`Network::retrace`]), there and back, each
+//! pair of ends by itself: where routers disagree they end in black holes and loops. The *actual*
+//! state of links and routers decides what is carried. Links (each direction) and middleboxes
+//! (bits, packets, new connections) are fluid queues that are advanced by [`Network::tick`];
+//! session tables are counts.
 //!
-//! **What it leaves out.** Packets; loops while routers disagree (all tables change at once); the
-//! relief that an upstream loss gives to what lies behind it. Bits are split evenly between request
-//! and answer (assumption: no scenario states the two sizes apart), and the answer returns the way
-//! of the request. A path's delay and loss are the mean of both ways. **Cost.** A tick walks paths
-//! times hops; choosing a path and looking at it are a few loads, independent of the population.
-//! **Validation.** Hand-checked shortest paths on the Abilene backbone, Newell's closed forms,
-//! conservation under random loads.
+//! **What it leaves out.** Packets; the relief that an upstream loss gives to what lies behind it.
+//! Bits are split evenly between request and answer (assumption: no scenario states the two sizes
+//! apart). A path's delay and loss are the mean of both ways; where either way leads nowhere
+//! nothing is carried, since a connection needs both (a request sent inside an open session whose
+//! way back has just broken would still arrive). **Cost.** A tick walks the paths that were sent
+//! on, and those in use; a change of a table walks the pairs that pass it; choosing a path and
+//! looking at it are a few loads, independent of the population and of the tables' size.
+//! **Validation.** Hand-checked shortest paths on the Abilene backbone, a second implementation
+//! (`tests/routing.rs`), Newell's closed forms, conservation under random loads.
 
+pub mod bgp;
+pub mod chart;
 mod element;
 mod fluid;
+pub mod forwarding;
 mod load;
-mod route;
+mod paths;
+pub mod prefix;
+pub mod settings;
+pub mod settle;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod topology;
 mod view;
 
+pub use forwarding::MAX_PATHS;
 pub use load::{LinkWindow, MSS_BITS, MiddleboxWindow, TICK_BUSY, TICK_QUIET, packets_of};
+pub use paths::PathNow;
 pub use view::PathView;
 
 use crate::kernel::time::SimDuration;
 use crate::scenario::model::{LinkId, MiddleboxId, RegionId, RouterId, Scenario, SiteId, WhenFull};
+use bgp::Sessions;
 use element::{LinkNow, MiddleboxNow, SessionTable, SiteNow, sites_of};
 use fluid::Fluid;
+use forwarding::Tables;
 use load::{Grain, Tally};
-use route::{Known, Topology};
+use paths::Trace;
+use prefix::Prefixes;
+use settings::Settings;
+use std::sync::Arc;
 use table::{PathKind, PathTable};
-
-/// Equal-cost paths followed between two ends; of more, the first in link order share the flows.
-pub const MAX_PATHS: usize = 16;
+use topology::{Direction, Topology};
 
 /// Index of a (region, router) pair, in the order of the scenario's regions and their routers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,8 +94,10 @@ pub struct Attachment {
 pub struct LinkState {
     /// Whether it carries anything; its ends notice when not.
     pub up: bool,
-    /// Share of packets lost on top of the link's own.
-    pub loss: f64,
+    /// Carries the routing protocols' packets and nothing else: nobody routes around it.
+    pub silent: bool,
+    /// Share of packets lost on top of the link's own, in the order of its ends and against it.
+    pub loss: [f64; 2],
     /// Delay added one way.
     pub extra_delay: SimDuration,
     /// Share of the bandwidth that is left.
@@ -89,7 +106,13 @@ pub struct LinkState {
 
 impl Default for LinkState {
     fn default() -> LinkState {
-        LinkState { up: true, loss: 0.0, extra_delay: SimDuration::ZERO, bandwidth_factor: 1.0 }
+        LinkState {
+            up: true,
+            silent: false,
+            loss: [0.0; 2],
+            extra_delay: SimDuration::ZERO,
+            bandwidth_factor: 1.0,
+        }
     }
 }
 
@@ -99,7 +122,7 @@ pub enum RouterState {
     /// Forwards.
     #[default]
     Up,
-    /// Gone; its neighbours notice.
+    /// Without power: its neighbours see no light, and its memory is empty when it comes back.
     Down,
     /// Forwards nothing, yet speaks the routing protocol: nobody routes around it.
     Silent,
@@ -108,8 +131,11 @@ pub enum RouterState {
 /// The whole network; see the module's page.
 #[derive(Clone, Debug)]
 pub struct Network {
-    topology: Topology,
-    known: Known,
+    topology: Arc<Topology>,
+    prefixes: Arc<Prefixes>,
+    sessions: Arc<Sessions>,
+    first_settings: Arc<Settings>,
+    tables: Tables,
     links: Vec<LinkNow>,
     /// Queue of every direction of every link.
     directions: Vec<Fluid>,
@@ -118,47 +144,125 @@ pub struct Network {
     sites: Vec<SiteNow>,
     attachments: Vec<Attachment>,
     table: PathTable,
+    trace: Trace,
     views: Vec<PathView>,
     tallies: Vec<Tally>,
+    /// Paths with a tally.
+    offered: Vec<PathId>,
     grain: Grain,
     /// Something was set or re-routed since the last tick.
     changed: bool,
     /// Something is over 80 % or has a queue.
     busy: bool,
+    /// Some link's queue lost something in the last tick.
+    lossy: bool,
 }
 
 impl Network {
-    /// The network of a scenario, all healthy and empty, at the scenario's scale.
+    /// The network of a scenario, all healthy, empty and converged, at the scenario's scale.
     pub fn new(scenario: &Scenario) -> Network {
         let network = &scenario.network;
         let scale = scenario.scale as f64;
         let attachments = attachments_of(scenario);
         let site_count = scenario.sites.len();
-        let known = Known {
-            links: vec![true; network.links.len()],
-            routers: vec![true; network.routers.len()],
-        };
+        let topology = Topology::new(network);
+        let prefixes = Prefixes::new(scenario);
+        let sessions = Sessions::new(network, &topology);
+        let settings = Settings::new(network, &prefixes);
+        let stable = settle::Stable::of(&topology, &sessions, &settings, prefixes.count());
         let mut this = Network {
-            topology: Topology::new(network.routers.len(), &network.links),
-            known,
+            tables: stable.tables(&topology, &sessions),
             links: network.links.iter().map(|link| LinkNow::new(link, scale)).collect(),
             directions: vec![Fluid::default(); 2 * network.links.len()],
             routers: vec![RouterState::Up; network.routers.len()],
             middleboxes: network.middleboxes.iter().map(|m| MiddleboxNow::new(m, scale)).collect(),
             sites: sites_of(scenario),
             table: PathTable::new((attachments.len() + site_count) * site_count),
+            trace: Trace::default(),
             attachments,
             views: Vec::new(),
             tallies: Vec::new(),
+            offered: Vec::new(),
             grain: Grain::new(scale),
             changed: true,
             busy: false,
+            lossy: false,
+            topology: Arc::new(topology),
+            prefixes: Arc::new(prefixes),
+            sessions: Arc::new(sessions),
+            first_settings: Arc::new(settings),
         };
         for site in 0..site_count {
             this.find_table(site);
         }
-        this.reroute();
+        this.retrace_all();
         this
+    }
+
+    /// Who is connected to whom.
+    pub fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// The prefixes that are routed.
+    pub fn prefixes(&self) -> &Arc<Prefixes> {
+        &self.prefixes
+    }
+
+    /// Sessions between routers of different systems, and what goes on inside from them.
+    pub fn sessions_between_routers(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// How the routers are set up at t = 0.
+    pub fn first_settings(&self) -> &Arc<Settings> {
+        &self.first_settings
+    }
+
+    /// The forwarding tables, as they are.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// What faults have made of a link.
+    pub fn link(&self, link: LinkId) -> LinkState {
+        self.links[link.index()].state
+    }
+
+    /// What faults have made of a router.
+    pub fn router(&self, router: RouterId) -> RouterState {
+        self.routers[router.index()]
+    }
+
+    /// One-way delay of a link without queues.
+    pub fn link_delay(&self, direction: Direction) -> SimDuration {
+        let link = &self.links[direction.link()];
+        link.delay + link.state.extra_delay
+    }
+
+    /// Whether a signal passes: the link is up, and both routers have power.
+    pub fn has_signal(&self, direction: Direction) -> bool {
+        let alive = |router: RouterId| self.routers[router.index()] != RouterState::Down;
+        let ends = [self.topology.near_end(direction), self.topology.far_end(direction)];
+        self.links[direction.link()].state.up && ends.into_iter().all(alive)
+    }
+
+    /// Whether any link loses packets, for whatever reason.
+    pub fn is_lossy(&self) -> bool {
+        self.lossy || self.links.iter().any(|link| link.passes(0) < 1.0 || link.passes(1) < 1.0)
+    }
+
+    /// Prefixes that a link between systems accepts.
+    pub fn prefixes_max(&self, link: LinkId) -> Option<u32> {
+        self.links[link.index()].prefixes_max
+    }
+
+    /// Share of packets that a direction loses: errors on the line, and, unless `separate`, what
+    /// its queue had no room for in the last tick.
+    pub fn packet_loss(&self, direction: Direction, separate: bool) -> f64 {
+        let link = &self.links[direction.link()];
+        let queue = if separate { 0.0 } else { self.directions[direction.index()].loss };
+        1.0 - link.passes(direction.side()) * (1.0 - queue)
     }
 
     /// Where regions enter the network; an [`AttachmentId`] is an index into it.
@@ -168,11 +272,18 @@ impl Network {
 
     /// Sets what faults make of a link, from now on.
     pub fn set_link(&mut self, link: LinkId, state: LinkState) {
-        let link = &mut self.links[link.index()];
-        if link.state != state {
-            link.state = state;
-            self.note_change();
+        let now = &mut self.links[link.index()];
+        if now.state == state {
+            return;
         }
+        if state.up && !now.state.up {
+            // What was lost while it was down is not what it loses now.
+            for queue in &mut self.directions[2 * link.index()..][..2] {
+                queue.loss = 0.0;
+            }
+        }
+        now.state = state;
+        self.note_change();
     }
 
     /// Sets what faults make of a router, from now on.
@@ -208,43 +319,6 @@ impl Network {
         self.refresh_views();
     }
 
-    /// Whether something went up or down that neighbours notice and the tables do not know yet.
-    pub fn needs_reroute(&self) -> bool {
-        let links = self.links.iter().zip(&self.known.links);
-        let routers = self.routers.iter().zip(&self.known.routers);
-        links.into_iter().any(|(link, &known)| link.state.up != known)
-            || routers.into_iter().any(|(&state, &known)| seems_up(state) != known)
-    }
-
-    /// Routing learns what is up and down now, and all tables change.
-    pub fn reroute(&mut self) {
-        for (known, link) in self.known.links.iter_mut().zip(&self.links) {
-            *known = link.state.up;
-        }
-        for (known, &state) in self.known.routers.iter_mut().zip(&self.routers) {
-            *known = seems_up(state);
-        }
-        let Network { topology, known, sites, table, .. } = self;
-        let distances: Vec<Vec<u64>> =
-            sites.iter().map(|site| topology.distances(site.router, known)).collect();
-        let regions = self.attachments.iter().map(|a| (a.router, None));
-        let between = sites.iter().enumerate().map(|(index, site)| (site.router, Some(index)));
-        table.clear_choices();
-        for (start, source_site) in regions.chain(between) {
-            for (to, distances) in distances.iter().enumerate() {
-                let (kind, routes) = match source_site {
-                    Some(site) if site == to => (PathKind::Local, vec![route::Route::LOCAL]),
-                    Some(_) => (PathKind::BetweenSites, topology.routes(start, distances, known)),
-                    None => (PathKind::FromRegion, topology.routes(start, distances, known)),
-                };
-                table.add_pair(start, SiteId(to as u32), kind, &routes);
-            }
-        }
-        self.views.resize(self.table.paths.len(), PathView::NOTHING);
-        self.tallies.resize(self.table.paths.len(), Tally::default());
-        self.note_change();
-    }
-
     /// The path of a flow: the same hash takes the same path until the next re-route.
     #[inline]
     pub fn path(&self, from: AttachmentId, to: SiteId, flow_hash: u64) -> PathId {
@@ -273,10 +347,10 @@ impl Network {
         self.table.shares(from.index() * self.sites.len() + to.index())
     }
 
-    /// Links of a path, in order.
+    /// Links of a path's way there, in order.
     pub fn links_of(&self, path: PathId) -> impl Iterator<Item = LinkId> {
         let path = &self.table.paths[path.index()];
-        self.table.hops(path).iter().map(|hop| LinkId(hop.link() as u32))
+        self.table.hops(path).iter().map(|hop| hop.link_id())
     }
 
     /// What an attempt meets on a path now.
@@ -340,10 +414,6 @@ impl Network {
         }
         self.sites[site].table = smallest;
     }
-}
-
-fn seems_up(state: RouterState) -> bool {
-    state != RouterState::Down
 }
 
 fn attachments_of(scenario: &Scenario) -> Vec<Attachment> {

@@ -141,7 +141,7 @@ fn routing_follows_what_it_notices() {
         model = model.timeout(1.0).clock(10.0, 60.0, 1.0);
         let network = &mut model.scenario.network;
         for name in ["near", "spare", "far"] {
-            network.routers.push(Router { name: name.into(), coordinates: None });
+            network.routers.push(Router::named(name));
         }
         let mut link = |name: &str, from, to, metric| {
             network.links.push(Link {
@@ -152,6 +152,8 @@ fn routing_follows_what_it_notices() {
                 loss: 0.0,
                 metric,
                 buffer: seconds(0.1),
+                preference: None,
+                prefixes_max: None,
             });
         };
         link("a", 0, 1, 1);

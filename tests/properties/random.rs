@@ -142,7 +142,7 @@ fn scenario(recipe: &Recipe) -> Scenario {
 
 /// A second router for every site, reached over two links of which one has a middlebox behind it.
 fn link(scenario: &mut Scenario) {
-    scenario.network.routers.push(Router { name: "far".into(), coordinates: None });
+    scenario.network.routers.push(Router::named("far"));
     for (name, delay) in [("short", 0.01), ("long", 0.05)] {
         scenario.network.links.push(Link {
             name: name.into(),
@@ -152,6 +152,8 @@ fn link(scenario: &mut Scenario) {
             loss: 0.001,
             metric: (delay * 1e6) as u64,
             buffer: seconds(0.2),
+            preference: None,
+            prefixes_max: None,
         });
     }
     scenario.sites.iter_mut().for_each(|site| site.router = RouterId(1));
@@ -198,7 +200,7 @@ fn fault(kind: u8, share: f64, scenario: &Scenario) -> FaultKind {
         6 => FaultKind::MassReconnect { client: None, site: None, share },
         7 => FaultKind::CacheLost { service, site: None, share },
         8 if linked => FaultKind::LinkDown { link: LinkId(0) },
-        9 if linked => FaultKind::LinkLoss { link: LinkId(0), loss: share },
+        9 if linked => FaultKind::LinkLoss { link: LinkId(0), from: None, loss: share },
         10 if linked => FaultKind::RouterSilent { router: RouterId(1) },
         11 if linked => FaultKind::MiddleboxCapacity { middlebox: MiddleboxId(0), to: 1.0 - share },
         12 if linked => FaultKind::LinkBandwidth { link: LinkId(0), to: 0.01 },

@@ -15,7 +15,7 @@ description: a long link
 clock: { start: '2026-01-12T09:00[Etc/UTC]', duration: 2m, warmup: 1m, window: 10s }
 seed: 1
 network:
-  routing: { detect: 100s, converge: 100s }
+  routing: { detect: 100s, spf: { initial: 100s } }
   routers: { a: {}, b: {} }
   links: { long: { between: [a, b], delay: 2s, bandwidth: 10Gbps } }
 regions:

@@ -93,12 +93,12 @@ impl Model {
             seeds: 1,
             fidelity: Fidelity::Exact,
             scale: 1,
-            network: Network {
-                routers: vec![Router { name: "router".into(), coordinates: None }],
-                links: Vec::new(),
-                middleboxes: Vec::new(),
-                routing: Routing { detect: seconds(1.0), converge: seconds(1.0) },
-            },
+            network: Network::of_one_system(
+                vec![Router::named("router")],
+                Vec::new(),
+                Vec::new(),
+                Routing::in_two_steps(seconds(1.0), seconds(1.0)),
+            ),
             regions: vec![Region {
                 name: "everyone".into(),
                 mailboxes: 1_000,

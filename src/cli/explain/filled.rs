@@ -10,11 +10,19 @@ use serde_json::Value;
 /// The list of the scenario that the numbers under a key index, by key and what it stands in.
 fn list_of(within: &str, key: &str) -> Option<&'static str> {
     let list = match (within, key) {
+        ("operators", "at") | ("prefer", "at") => "routers",
+        ("weigh" | "link_loss" | "weight_mistake", "from") => "routers",
         ("probes", "from") => "regions",
         ("priority", "first") => "operations",
         (_, "from" | "to" | "site" | "before" | "answers") => "sites",
         ("stores", "copies") => "sites",
-        (_, "router" | "between") | ("regions", "routers") => "routers",
+        (_, "router" | "between") | ("regions" | "partition" | "config_pushed", "routers") => {
+            "routers"
+        }
+        ("routers", "system") | (_, "system" | "customers" | "peers") => "systems",
+        ("prefixes", "sites") => "sites",
+        (_, "prefix" | "within") => "prefixes",
+        ("duct_cut", "links") => "links",
         ("regions", "clients") | (_, "client") => "clients",
         (_, "service" | "enters") => "services",
         (_, "operation" | "operations" | "sign_in" | "delivery" | "writes") => "operations",
@@ -41,7 +49,17 @@ fn is_duration(within: &str, key: &str) -> bool {
         "delay",
         "buffer",
         "detect",
-        "converge",
+        "flooding",
+        "retransmit",
+        "initial",
+        "secondary",
+        "maximum",
+        "fib",
+        "hold",
+        "connect",
+        "interval_inside",
+        "processing",
+        "down_for",
         "keepalive",
         "lost_after",
         "deadline",
@@ -148,7 +166,7 @@ impl Writer<'_> {
 
     fn number(&self, value: &Value, within: &str, key: &str) -> String {
         let Some(whole) = value.as_u64() else { return value.to_string() };
-        if key == "at" {
+        if key == "at" && list_of(within, key).is_none() {
             return self.moment(SimTime(whole));
         }
         if is_duration(within, key) {
@@ -169,7 +187,11 @@ impl Writer<'_> {
 
     fn name(&self, list: &str, index: usize) -> Option<String> {
         let within = match list {
-            "routers" | "links" | "middleboxes" => &self.whole["network"],
+            "routers" | "links" | "middleboxes" | "systems" => &self.whole["network"],
+            "prefixes" => {
+                let prefix = crate::scenario::model::PrefixId(index as u32);
+                return Some(self.scenario.prefix_name(prefix).to_owned());
+            }
             "alarms" => &self.whole["observers"],
             _ => self.whole,
         };

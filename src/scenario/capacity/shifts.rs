@@ -78,7 +78,8 @@ impl State {
             | Action::Restart { .. }
             | Action::Isolate { .. }
             | Action::Rejoin { .. }
-            | Action::Repair { .. } => None,
+            | Action::Repair { .. }
+            | Action::Network { .. } => None,
         }
     }
 }

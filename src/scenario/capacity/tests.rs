@@ -69,7 +69,6 @@ fn constant_curve(factor: f64) -> Curve {
 /// One region of a million mailboxes reading twice an hour, two hours from midnight UTC; `web`
 /// (20 ms, holds) at `east` and `west` calls `base` (30 ms); 75 % of the mailboxes at `east`.
 pub(crate) fn small() -> Scenario {
-    let router = |name: &str| Router { name: name.into(), coordinates: None };
     let link = |name: &str, a, b| Link {
         name: name.into(),
         between: (RouterId(a), RouterId(b)),
@@ -78,6 +77,8 @@ pub(crate) fn small() -> Scenario {
         loss: 0.0,
         metric: 10,
         buffer: SimDuration::from_millis(50),
+        preference: None,
+        prefixes_max: None,
     };
     let east = Site { name: "east".into(), router: RouterId(0) };
     let west = Site { name: "west".into(), router: RouterId(1) };
@@ -100,12 +101,12 @@ pub(crate) fn small() -> Scenario {
         seeds: 1,
         fidelity: Fidelity::Exact,
         scale: 1,
-        network: Network {
-            routers: vec![router("r-east"), router("r-west")],
-            links: vec![link("across", 0, 1)],
-            middleboxes: vec![],
-            routing: Routing { detect: SimDuration::ZERO, converge: SimDuration::ZERO },
-        },
+        network: Network::of_one_system(
+            vec![Router::named("r-east"), Router::named("r-west")],
+            vec![link("across", 0, 1)],
+            vec![],
+            Routing::in_two_steps(SimDuration::ZERO, SimDuration::ZERO),
+        ),
         regions: vec![Region {
             name: "all".into(),
             mailboxes: 1_000_000,

@@ -2,7 +2,7 @@
 
 use super::{
     CONDITION, COUNT, Choice, DURATION, FACTOR, Field, LAW, NAME, NAMES, ONE_OR_MORE, RATE, SHARE,
-    SITE_SHARES, Shape, TIME, kinds, may, need, quantity, words,
+    SITE_SHARES, Shape, TIME, kinds, may, need, quantity, routing, words,
 };
 use crate::scenario::unit::Unit;
 
@@ -62,11 +62,26 @@ static FAULT_KIND: Shape = kinds(&[
         ]),
         "A link goes down and up in turns.",
     ),
+    may("link_loss", &routing::LINK_LOSS, "A link loses packets."),
     may(
-        "link_loss",
-        &Shape::Map(&[LINK, need("loss", &SHARE, "Share of packets lost.")]),
-        "A link loses packets.",
+        "link_silent",
+        &routing::LINK_ALONE,
+        "A link carries the routing protocols' packets only: nobody routes around it.",
     ),
+    may("duct_cut", &routing::DUCT, "Several links are cut at once."),
+    may("partition", &routing::PARTITION, "Routers are cut off from all others."),
+    may("prefix_withdrawn", &routing::PREFIX_WITHDRAWN, "A prefix is announced no more."),
+    may(
+        "system_withdrawn",
+        &routing::SYSTEM_WITHDRAWN,
+        "A system tells its neighbours nothing, and hears nothing.",
+    ),
+    may("prefix_hijacked", &routing::HIJACK, "A router announces what it does not have."),
+    may("route_leak", &routing::ROUTER_ALONE, "A router tells every neighbour everything."),
+    may("weight_mistake", &routing::WEIGHT_MISTAKE, "A link is given another weight."),
+    may("session_reset", &routing::LINK_ALONE, "The session over a link is reset."),
+    may("config_pushed", &routing::CONFIG_PUSHED, "A bad configuration, router after router."),
+    may("out_of_band_lost", &routing::NOTHING, "People's way beside the network is gone."),
     may(
         "link_delay",
         &Shape::Map(&[LINK, need("add", &DURATION, "Added one-way delay.")]),
@@ -228,6 +243,19 @@ static ACTION: Shape = kinds(&[
     may("isolate", &ISOLATION, "Makes calls to a service, or a part of it, fail at once."),
     may("rejoin", &ISOLATION, "Takes an isolation away."),
     may("repair", &Shape::Map(&[need("fault", &NAME, "The fault.")]), "Ends a fault."),
+    may("announce", &routing::ANNOUNCE, "Announces a prefix."),
+    may("withdraw", &routing::ANNOUNCE, "Announces a prefix no more."),
+    may("prepend", &routing::PREPEND, "Makes a prefix's path look longer."),
+    may("weight", &routing::WEIGH, "Gives a link another weight."),
+    may("local_preference", &routing::PREFER, "Prefers, or not, what is learned over a link."),
+    may("drain_router", &routing::ROUTER_ORDER, "Asks everybody to go round a router."),
+    may("undrain_router", &routing::ROUTER_ORDER, "Takes that back."),
+    may("drain_link", &routing::LINK_ORDER, "Makes a link the last choice."),
+    may("undrain_link", &routing::LINK_ORDER, "Takes that back."),
+    may("shut_session", &routing::LINK_ORDER, "Shuts the session over a link down."),
+    may("open_session", &routing::LINK_ORDER, "Opens it again."),
+    may("roll_back", &routing::ROLL_BACK, "Takes a bad configuration back."),
+    may("reboot", &routing::REBOOT, "Restarts a router."),
 ]);
 
 static ISOLATION: Shape = Shape::Map(&[

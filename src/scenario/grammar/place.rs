@@ -1,8 +1,8 @@
 //! Shapes of the clock, the network, regions and sites.
 
 use super::{
-    BANDWIDTH, COUNT, DURATION, FACTOR, Field, NAME, NAMES, RATE, SHARE, Shape, TEXT, may, need,
-    quantity, words,
+    BANDWIDTH, COUNT, DURATION, FACTOR, NAME, NAMES, RATE, SHARE, Shape, TEXT, may, need, quantity,
+    routing, words,
 };
 use crate::scenario::unit::Unit;
 
@@ -22,21 +22,18 @@ pub static NETWORK: Shape = Shape::Map(&[
     need("routers", &Shape::Named(&ROUTER), "Routers."),
     may("links", &Shape::Named(&LINK), "Links between two routers, both ways."),
     may("middleboxes", &Shape::Named(&MIDDLEBOX), "Boxes that every connection to a site passes."),
-    may("routing", &ROUTING, "Timers of the re-route after a failure."),
+    may("systems", &Shape::Named(&routing::SYSTEM), "Autonomous systems. Default: one."),
+    may("prefixes", &Shape::Named(&routing::PREFIX), "Prefixes beyond the sites' own."),
+    may("routing", &routing::ROUTING, "Timers of the routing protocols."),
+    may("operators", &routing::OPERATORS, "Where the people are who change routers."),
     may("fibre", &FACTOR, "Length of fibre over the great circle. Default: 1.5x."),
 ]);
 
-static ROUTER: Shape = Shape::Map(&[may(
-    "at",
-    &Shape::List { item: &DEGREES, alone: false },
-    "[latitude, longitude] in degrees.",
-)]);
-
-static ROUTING_FIELDS: &[Field] = &[
-    may("detect", &DURATION, "Until the neighbours notice a failure. Default: 1s."),
-    may("converge", &DURATION, "From there until every table is changed. Default: 4s."),
-];
-static ROUTING: Shape = Shape::Map(ROUTING_FIELDS);
+static ROUTER: Shape = Shape::Map(&[
+    may("at", &Shape::List { item: &DEGREES, alone: false }, "[latitude, longitude] in degrees."),
+    may("city", &NAME, "A large city, instead of `at`."),
+    may("as", &NAME, "Its autonomous system; needed where there are several."),
+]);
 
 static LINK: Shape = Shape::Map(&[
     need("between", &NAMES, "The two routers."),
@@ -49,6 +46,16 @@ static LINK: Shape = Shape::Map(&[
         "Weight in the shortest path. Default: the delay in microseconds.",
     ),
     may("buffer", &DURATION, "Longest queueing delay before it drops. Default: 100ms."),
+    may(
+        "local_preference",
+        &quantity(Unit::Count(0, u32::MAX as u64)),
+        "Between systems: of what both ends learn over it. Default: by relationship.",
+    ),
+    may(
+        "max_prefixes",
+        &quantity(Unit::Count(0, u32::MAX as u64)),
+        "Between systems: more shut the session down. Default: no limit.",
+    ),
 ]);
 
 static MIDDLEBOX: Shape = Shape::Map(&[

@@ -137,7 +137,7 @@ fn action(context: &Context<'_>, entry: &Entry, standing: Standing) -> Option<Ac
         "isolate" => Action::Isolate { service: service(), partition: partition(), from: from() },
         "rejoin" => Action::Rejoin { service: service(), partition: partition(), from: from() },
         "repair" => Action::Repair { fault: FaultId(context.id(Kind::Fault, get("fault"))) },
-        _ => return None,
+        _ => Action::Network { order: super::routing::order(context, entry)?, takes: takes() },
     };
     Some(action)
 }

@@ -102,7 +102,6 @@ fn fault_kind(context: &Context<'_>, entry: &Entry) -> FaultKind {
     let any_site = || maybe(Kind::Site, "site").map(SiteId);
     match entry.key.as_str() {
         "link_down" | "link_flap" => FaultKind::LinkDown { link: link() },
-        "link_loss" => FaultKind::LinkLoss { link: link(), loss: share("loss") },
         "link_delay" => FaultKind::LinkDelay {
             link: link(),
             add: read::duration(get("add")).unwrap_or(SimDuration::ZERO),
@@ -146,7 +145,8 @@ fn fault_kind(context: &Context<'_>, entry: &Entry) -> FaultKind {
         "cache_lost" => {
             FaultKind::CacheLost { service: service(), site: any_site(), share: share("share") }
         }
-        _ => FaultKind::SiteDown { site: SiteId(id(Kind::Site, "site")) },
+        "site_down" => FaultKind::SiteDown { site: SiteId(id(Kind::Site, "site")) },
+        _ => super::routing::fault(context, entry),
     }
 }
 

@@ -1,22 +1,14 @@
 //! Routers, links, middleboxes, routing timers and sites.
 
-use super::{Context, Kind, read};
+use super::{Context, Kind, read, routing};
 use crate::kernel::math;
 use crate::kernel::time::SimDuration;
-use crate::scenario::model::{
-    Link, Middlebox, Network, Router, RouterId, Routing, Site, SiteId, WhenFull,
-};
+use crate::scenario::cities;
+use crate::scenario::model::{Link, Middlebox, Network, Router, RouterId, Site, SiteId, WhenFull};
 use crate::scenario::problem::Code;
+use crate::scenario::suggest;
 use crate::scenario::tree::{Entry, Node};
 use crate::scenario::unit::Unit;
-
-/// Detection unless given: three missed probes of 300 ms (BFD, RFC 5880, at a common setting),
-/// rounded up. An assumption; without BFD an OSPF neighbour is given up after 40 s.
-const DETECT: SimDuration = SimDuration::from_secs(1);
-
-/// Convergence unless given: flooding, a shortest-path run held back once, and the writing of
-/// tables. An assumption of the order of RFC 8405's default delays.
-const CONVERGE: SimDuration = SimDuration::from_secs(4);
 
 /// Length of fibre over the great circle unless given: the middle of the usual 1.2 to 2.
 const FIBRE: f64 = 1.5;
@@ -42,10 +34,6 @@ fn entries<'a>(context: &Context<'a>, kind: Kind) -> &'a [Entry] {
 /// The network of the model.
 pub fn network(context: &Context<'_>) -> Network {
     let network = context.tree.get("network");
-    let routing = network.and_then(|network| network.get("routing"));
-    let timer = |key, default| {
-        read::duration(routing.and_then(|routing| routing.get(key))).unwrap_or(default)
-    };
     let fibre = network.and_then(|network| network.get("fibre"));
     let stretch = read::quantity(fibre, Unit::Factor).unwrap_or(FIBRE);
     if let Some(fibre) = fibre.filter(|_| stretch < 1.0) {
@@ -65,7 +53,10 @@ pub fn network(context: &Context<'_>) -> Network {
             .iter()
             .map(|entry| middlebox(context, entry))
             .collect(),
-        routing: Routing { detect: timer("detect", DETECT), converge: timer("converge", CONVERGE) },
+        systems: routing::systems(context),
+        prefixes: routing::prefixes(context),
+        routing: routing::timers(context, network.and_then(|network| network.get("routing"))),
+        operators: routing::operators(context, network.and_then(|n| n.get("operators"))),
     }
 }
 
@@ -88,7 +79,22 @@ fn router(context: &Context<'_>, entry: &Entry) -> Router {
         let help = Some("[latitude -90 to 90, longitude -180 to 180]".to_owned());
         context.reporter.error_with_help(Code::OutOfRange, at.place, message, help);
     }
-    Router { name: entry.key.clone(), coordinates }
+    let city = entry.value.get("city").and_then(|node| {
+        let name = node.text()?;
+        let found = cities::find(name);
+        if found.is_none() {
+            let message = format!("`{name}` is not among the cities that are known");
+            let help = suggest::help(name, cities::names());
+            context.reporter.error_with_help(Code::UnknownName, node.place, message, help);
+        }
+        found
+    });
+    if let (Some(at), Some(_)) = (at, entry.value.get("city")) {
+        let message = "a router is in a city or `at` a place, not both";
+        context.reporter.error(Code::Conflict, at.place, message);
+    }
+    let coordinates = coordinates.or(city);
+    Router { name: entry.key.clone(), coordinates, system: routing::system_of(context, entry) }
 }
 
 fn link(context: &Context<'_>, entry: &Entry, routers: &[Router], stretch: f64) -> Link {
@@ -113,7 +119,8 @@ fn link(context: &Context<'_>, entry: &Entry, routers: &[Router], stretch: f64) 
             return Some(SimDuration::from_secs_f64(seconds));
         }
         if node.get("delay").is_none() && node.is_map() {
-            let message = format!("`{}` needs `delay`: an end has no place (`at`)", entry.key);
+            let message =
+                format!("`{}` needs `delay`: an end has no place (`at`, `city`)", entry.key);
             context.reporter.error(Code::MissingKey, entry.key_place, message);
         }
         None
@@ -129,6 +136,8 @@ fn link(context: &Context<'_>, entry: &Entry, routers: &[Router], stretch: f64) 
         loss: read::share(node.get("loss")).unwrap_or(0.0),
         metric,
         buffer: read::duration(node.get("buffer")).unwrap_or(LINK_BUFFER),
+        preference: read::small_count(node.get("local_preference")),
+        prefixes_max: read::small_count(node.get("max_prefixes")),
     }
 }
 

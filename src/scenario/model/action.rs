@@ -1,8 +1,8 @@
-//! Faults, observers, conditions, and the runbook's steps and actions, resolved.
+//! Observers, conditions, and the runbook's steps and actions, resolved.
 
 use super::{
-    AlarmId, ClientId, FaultId, LinkId, MiddleboxId, OperationId, RegionId, RouterId, ServiceId,
-    SiteId, SteeringId, StepId, StoreId,
+    AlarmId, FaultId, FaultKind, OperationId, Order, RegionId, ServiceId, SiteId, SteeringId,
+    StepId, StoreId,
 };
 use crate::kernel::sample::Distribution;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -23,135 +23,6 @@ pub struct Fault {
     pub flap: Option<(SimDuration, SimDuration)>,
     /// What breaks.
     pub kind: FaultKind,
-}
-
-/// The catalogue of faults.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// A link carries nothing; its ends notice.
-    LinkDown {
-        /** The link. */
-        link: LinkId,
-    },
-    /// A link loses packets.
-    LinkLoss {
-        /** The link. */
-        link: LinkId,
-        /** Share lost. */
-        loss: f64,
-    },
-    /// A link takes longer.
-    LinkDelay {
-        /** The link. */
-        link: LinkId,
-        /** Added one-way delay. */
-        add: SimDuration,
-    },
-    /// A link keeps only this share of its bandwidth.
-    LinkBandwidth {
-        /** The link. */
-        link: LinkId,
-        /** Share left. */
-        to: f64,
-    },
-    /// A router stops; its neighbours notice.
-    RouterDown {
-        /** The router. */
-        router: RouterId,
-    },
-    /// A router forwards nothing but still speaks the routing protocol: nobody routes around it.
-    RouterSilent {
-        /** The router. */
-        router: RouterId,
-    },
-    /// Everything at a site stops, and its router's link to it.
-    SiteDown {
-        /** The site. */
-        site: SiteId,
-    },
-    /// A share of a station's instances is gone.
-    InstancesLost {
-        /** The service. */
-        service: ServiceId,
-        /** The site. */
-        site: SiteId,
-        /** Share of instances lost. */
-        share: f64,
-        /** What becomes of their work. */
-        jobs: LostJobs,
-    },
-    /// Service times are multiplied.
-    Slow {
-        /** The service. */
-        service: ServiceId,
-        /** The site; `None`: all. */
-        site: Option<SiteId>,
-        /** Factor on the service time. */
-        factor: f64,
-    },
-    /// A share of the requests is answered with an error after its work.
-    Erroring {
-        /** The service. */
-        service: ServiceId,
-        /** The site; `None`: all. */
-        site: Option<SiteId>,
-        /** Share answered with an error. */
-        share: f64,
-    },
-    /// What is picked up never ends, until the fault does.
-    Hung {
-        /** The service. */
-        service: ServiceId,
-        /** The site; `None`: all. */
-        site: Option<SiteId>,
-        /** The partition; `None`: all. */
-        partition: Option<u32>,
-    },
-    /// A middlebox keeps only this share of all its limits.
-    MiddleboxCapacity {
-        /** The middlebox. */
-        middlebox: MiddleboxId,
-        /** Share left. */
-        to: f64,
-    },
-    /// Demand is multiplied.
-    LoadSurge {
-        /** The region; `None`: all. */
-        region: Option<RegionId>,
-        /** The operation; `None`: all. */
-        operation: Option<OperationId>,
-        /** Factor on the demand. */
-        factor: f64,
-    },
-    /// A share of the sessions at a site is lost at once.
-    MassReconnect {
-        /** The client; `None`: all with sessions. */
-        client: Option<ClientId>,
-        /** The site; `None`: all. */
-        site: Option<SiteId>,
-        /** Share of sessions lost. */
-        share: f64,
-    },
-    /// The caches in front of a service's calls lose a share of their entries.
-    CacheLost {
-        /** The service. */
-        service: ServiceId,
-        /** The site; `None`: all. */
-        site: Option<SiteId>,
-        /** Share of entries lost. */
-        share: f64,
-    },
-}
-
-/// What becomes of the work on lost instances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LostJobs {
-    /// Their connections are reset: callers see an error at once.
-    Reset,
-    /// Goes back to the head of the queue with the work that is left (preempt-resume).
-    Requeue,
 }
 
 /// Who watches, and what they see.
@@ -469,5 +340,12 @@ pub enum Action {
     Repair {
         /** The fault. */
         fault: FaultId,
+    },
+    /// Changes how routers are set up, or what they do.
+    Network {
+        /** What. */
+        order: Order,
+        /** Until the routers have it. */
+        takes: SimDuration,
     },
 }

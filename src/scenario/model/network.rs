@@ -1,20 +1,68 @@
-//! Routers, links, middleboxes and the routing timers, resolved.
+//! Routers, links, middleboxes, autonomous systems, prefixes and the routing timers, resolved.
 
-use super::{RouterId, SiteId};
+mod timers;
+
+use super::{Operators, PrefixId, RouterId, SiteId, SystemId};
 use crate::kernel::time::SimDuration;
 use serde::Serialize;
+pub use timers::{Beat, Bgp, Queueing, Routing, SpfDelay};
 
 /// The network between regions and sites.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Network {
+    /// Autonomous systems; at least one.
+    pub systems: Vec<System>,
     /// Routers.
     pub routers: Vec<Router>,
     /// Links; each carries both directions, with its capacity in each.
     pub links: Vec<Link>,
     /// Load balancers, firewalls and the like in front of sites.
     pub middleboxes: Vec<Middlebox>,
-    /// Timers of the re-route after a failure.
+    /// Prefixes beyond the one that every site and every attachment has of its own.
+    pub prefixes: Vec<Prefix>,
+    /// Timers of the routing protocols.
     pub routing: Routing,
+    /// Where the people are who change routers; `None`: they reach every router at once.
+    pub operators: Option<Operators>,
+}
+
+impl Network {
+    /// One system without prefixes of its own making, for tests.
+    pub fn of_one_system(
+        routers: Vec<Router>,
+        links: Vec<Link>,
+        middleboxes: Vec<Middlebox>,
+        routing: Routing,
+    ) -> Network {
+        let systems = vec![System::alone()];
+        let (prefixes, operators) = (Vec::new(), None);
+        Network { systems, routers, links, middleboxes, prefixes, routing, operators }
+    }
+}
+
+/// An autonomous system: link-state routing inside, path-vector routing to its neighbours.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct System {
+    /// Name.
+    pub name: String,
+    /// Systems that pay it for reaching everything.
+    pub customers: Vec<SystemId>,
+    /// Systems that exchange their own and their customers' traffic with it.
+    pub peers: Vec<SystemId>,
+}
+
+impl System {
+    /// The only system of a network that names none.
+    pub fn alone() -> System {
+        System { name: "network".into(), customers: Vec::new(), peers: Vec::new() }
+    }
+}
+
+impl Router {
+    /// A router of the only system, without a place.
+    pub fn named(name: &str) -> Router {
+        Router { name: name.into(), coordinates: None, system: SystemId(0) }
+    }
 }
 
 /// A router.
@@ -24,6 +72,8 @@ pub struct Router {
     pub name: String,
     /// Latitude and longitude [degrees], where given.
     pub coordinates: Option<(f64, f64)>,
+    /// The autonomous system that it belongs to.
+    pub system: SystemId,
 }
 
 /// A link between two routers, both ways.
@@ -43,6 +93,25 @@ pub struct Link {
     pub metric: u64,
     /// Longest queueing delay before it drops.
     pub buffer: SimDuration,
+    /// Between two systems: local preference that both ends give to what they learn over it;
+    /// `None`: by relationship.
+    pub preference: Option<u32>,
+    /// Between two systems: prefixes accepted over it before the session is shut down; `None`: any
+    /// number.
+    pub prefixes_max: Option<u32>,
+}
+
+/// A prefix that is announced at one or several places.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prefix {
+    /// Name.
+    pub name: String,
+    /// Sites that announce it; several: anycast.
+    pub sites: Vec<SiteId>,
+    /// The prefix that it is a more specific part of.
+    pub within: Option<PrefixId>,
+    /// Whether it is announced at t = 0.
+    pub announced: bool,
 }
 
 /// A box in front of a site that every connection passes.
@@ -74,13 +143,4 @@ pub enum WhenFull {
     Drop,
     /// Refuses it at once.
     Reset,
-}
-
-/// Time from a failure to the new routes: detection, then convergence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Routing {
-    /// Until the neighbours notice (a silent router is never noticed).
-    pub detect: SimDuration,
-    /// From there until every table is changed.
-    pub converge: SimDuration,
 }

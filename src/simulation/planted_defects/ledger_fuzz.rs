@@ -65,7 +65,7 @@ fn busy() -> Scenario {
 
 /// A router of its own for the site, and everything that makes work wait.
 fn add_faults(scenario: &mut Scenario) {
-    let router = |name: &str| Router { name: name.into(), coordinates: None };
+    let router = |name: &str| Router::named(name);
     scenario.network.routers.push(router("far"));
     scenario.network.links.push(Link {
         name: "between".into(),
@@ -75,6 +75,8 @@ fn add_faults(scenario: &mut Scenario) {
         loss: 0.02,
         metric: 1,
         buffer: seconds(0.1),
+        preference: None,
+        prefixes_max: None,
     });
     scenario.sites[0].router = RouterId(1);
     let fault = |at_s: f64, lasts_s: f64, kind| Fault {

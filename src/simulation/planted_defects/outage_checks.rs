@@ -24,7 +24,7 @@ fn sessions(shares: &[f64], sign_in_s: f64) -> Scenario {
         keepalive: seconds(40.0),
         lost_after: Some(seconds(20.0)),
     });
-    scenario.network.routers.push(Router { name: "edge".into(), coordinates: None });
+    scenario.network.routers.push(Router::named("edge"));
     scenario.network.links.push(Link {
         name: "to the edge".into(),
         between: (RouterId(0), RouterId(1)),
@@ -33,6 +33,8 @@ fn sessions(shares: &[f64], sign_in_s: f64) -> Scenario {
         loss: 0.0,
         metric: 1,
         buffer: seconds(0.1),
+        preference: None,
+        prefixes_max: None,
     });
     scenario.sites[0].router = RouterId(1);
     scenario

@@ -14,6 +14,7 @@ pub(super) struct LinkNow {
     /// Of each direction, at this run's scale [bit/s].
     pub(super) bandwidth: f64,
     pub(super) buffer_s: f64,
+    pub(super) prefixes_max: Option<u32>,
     pub(super) state: LinkState,
     pub(super) totals: [LinkTotals; 2],
 }
@@ -66,14 +67,20 @@ impl LinkNow {
             loss: link.loss,
             bandwidth: link.bandwidth / scale,
             buffer_s: link.buffer.as_secs_f64(),
+            prefixes_max: link.prefixes_max,
             state: LinkState::default(),
             totals: [LinkTotals::default(); 2],
         }
     }
 
-    /// Share of packets that no error on the line loses, overload apart.
-    pub(super) fn passes(&self) -> f64 {
-        (1.0 - self.loss) * (1.0 - self.state.loss).clamp(0.0, 1.0)
+    /// Share of packets that no error on the line loses in one direction, overload apart.
+    pub(super) fn passes(&self, side: usize) -> f64 {
+        (1.0 - self.loss) * (1.0 - self.state.loss[side]).clamp(0.0, 1.0)
+    }
+
+    /// Whether users' packets pass, overload apart.
+    pub(super) fn carries(&self) -> bool {
+        self.state.up && !self.state.silent
     }
 
     /// What it carries a second in each direction now [bit/s].

@@ -1,7 +1,9 @@
 //! The fluid data plane: what was offered since the last tick, and what it does to the queues.
 
 use super::fluid::{Flow, Fluid, Step};
+use super::forwarding::{End, TIME_TO_LIVE};
 use super::table::PathKind;
+use super::topology::Direction;
 use super::{MiddleboxNow, Network, PathId, RouterState};
 use crate::kernel::time::SimDuration;
 
@@ -126,6 +128,9 @@ impl Network {
         let connections = attempts * f64::from(connections);
         let to = self.table.paths[path.index()].to;
         let tally = &mut self.tallies[path.index()];
+        if tally.packets == 0.0 {
+            self.offered.push(path);
+        }
         tally.connections += connections;
         if self.sites[to.index()].full_table().is_some() {
             tally.turned_away += connections;
@@ -141,40 +146,46 @@ impl Network {
         if elapsed == SimDuration::ZERO {
             return;
         }
-        for index in 0..self.tallies.len() {
-            self.spread(index);
+        // In the order of their numbers, so that sums do not depend on who sent first.
+        let mut offered = std::mem::take(&mut self.offered);
+        offered.sort_unstable();
+        for path in offered.drain(..) {
+            self.spread(path.index());
         }
-        self.busy = false;
+        self.offered = offered;
+        (self.busy, self.lossy) = (false, false);
         self.advance_links(elapsed.as_secs_f64());
         self.advance_middleboxes(elapsed.as_secs_f64());
         self.changed = false;
-        self.refresh_views();
+        self.refresh_live_views();
     }
 
     /// Puts a path's tally on what it passes, up to the first element that carries nothing.
     fn spread(&mut self, index: usize) {
         let tally = std::mem::take(&mut self.tallies[index]);
-        let path = &self.table.paths[index];
-        let away = matches!(path.kind, PathKind::Local | PathKind::Nowhere);
-        if tally.packets == 0.0 || away || self.routers[path.start.index()] != RouterState::Up {
+        let path = self.table.paths[index].clone();
+        let starts = self.routers[path.start.index()] == RouterState::Up;
+        if path.kind == PathKind::Local || !starts {
             return;
         }
         let each_way = 0.5 * tally.bits;
-        for &hop in self.table.hops(path) {
-            let link = &mut self.links[hop.link()];
-            link.totals[hop.index() % 2].demand += each_way;
-            let far_end = self.topology.far_ends[hop.index()];
-            if !link.state.up || self.routers[far_end.index()] != RouterState::Up {
-                return;
+        let Network { table, links, topology, routers, sites, .. } = self;
+        let mut send = |hops: &[Direction], end: End| {
+            for (place, &hop) in hops.iter().enumerate() {
+                let link = &mut links[hop.link()];
+                link.totals[hop.side()].demand += each_way * circles(end, place, hops.len());
+                let far_end = topology.far_end(hop);
+                if !link.carries() || routers[far_end.index()] != RouterState::Up {
+                    return false;
+                }
             }
-        }
-        let site = &self.sites[path.to.index()];
-        if !site.up {
+            end == End::Delivered
+        };
+        if !send(table.hops(&path), path.ends[0]) || !sites[path.to.index()].up {
             return;
         }
-        for &hop in self.table.hops(path) {
-            self.links[hop.link()].totals[hop.opposite().index() % 2].demand += each_way;
-        }
+        send(table.hops_back(&path), path.ends[1]);
+        let site = &self.sites[path.to.index()];
         if path.kind != PathKind::FromRegion {
             return;
         }
@@ -195,15 +206,16 @@ impl Network {
         for (index, link) in self.links.iter_mut().enumerate() {
             let capacity = link.capacity();
             let step = Step { capacity, buffer_s: link.buffer_s, slack, elapsed_s };
-            let passes = link.passes();
+            let passes = [link.passes(0), link.passes(1)];
             for (side, totals) in link.totals.iter_mut().enumerate() {
                 let fluid = &mut self.directions[2 * index + side];
                 let demand = std::mem::take(&mut totals.demand);
                 let flow = fluid.advance(demand, &step);
                 totals.offered += demand;
-                totals.lost += flow.lost + flow.carried * (1.0 - passes);
+                totals.lost += flow.lost + flow.carried * (1.0 - passes[side]);
                 totals.capacity += capacity * elapsed_s;
                 self.busy |= is_busy(fluid);
+                self.lossy |= fluid.loss > 0.0;
             }
         }
     }
@@ -295,6 +307,18 @@ fn advance_limited(fluid: &mut Fluid, demand: f64, step: &Step) -> Flow {
     }
     *fluid = Fluid::default();
     Flow { carried: demand, lost: 0.0 }
+}
+
+/// Times that a packet passes the hop at `place` of so many: once, or as often as it circles before
+/// its time to live is over.
+fn circles(end: End, place: usize, hops: usize) -> f64 {
+    match end {
+        End::Loop(first) if place >= first as usize => {
+            let (before, round) = (first as usize, hops - first as usize);
+            TIME_TO_LIVE.saturating_sub(before) as f64 / round as f64
+        }
+        _ => 1.0,
+    }
 }
 
 fn is_busy(fluid: &Fluid) -> bool {

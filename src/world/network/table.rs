@@ -1,22 +1,29 @@
 //! Every path that was ever in use, and which of them each pair of ends uses now.
 //!
-//! A path keeps its identifier for the whole run, so that an attempt in flight over an old route
-//! still has one: it is what became of that path that decides the answer's fate. A route that comes
-//! back finds its old identifier, so that a flapping link does not make the table grow.
+//! A path is a way there and a way back. It keeps its identifier for the whole run, so that an
+//! attempt in flight over an old route still has one: it is what became of that path that decides
+//! the answer's fate. A route that comes back finds its old identifier, so that a flapping link
+//! does not make the table grow.
+//!
+//! A flow's one hash chooses among the equal ways there and among those back (symmetric hashing,
+//! which vendors offer so that both directions meet the same firewall): where both have the same
+//! shares, the same part of the flows takes the same links both ways.
 
 use super::PathId;
-use super::route::{Direction, Route};
+use super::forwarding::{End, Way};
+use super::topology::Direction;
 use crate::scenario::model::{RouterId, SiteId};
 
-/// One way through the network, from a source's router to a site.
+/// One way through the network, from a source's router to a site, and the way of the answers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Path {
     pub(super) start: RouterId,
     pub(super) to: SiteId,
-    /// In `PathTable::hops`.
-    first_hop: u32,
-    hop_count: u32,
     pub(super) kind: PathKind,
+    /// Where the way there, and the way back, end.
+    pub(super) ends: [End; 2],
+    /// In `PathTable::hops`: the first of the way there, of the way back, and past its last.
+    cuts: [u32; 3],
 }
 
 /// What a path passes besides routers and links.
@@ -28,8 +35,14 @@ pub(super) enum PathKind {
     BetweenSites,
     /// Nothing: within one site.
     Local,
-    /// Routing knows no way: everything sent there is lost.
-    Nowhere,
+}
+
+/// The two ends of a pair.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    pub(super) start: RouterId,
+    pub(super) to: SiteId,
+    pub(super) kind: PathKind,
 }
 
 /// Number of different hashes, 2^64.
@@ -42,13 +55,14 @@ pub(super) struct PathTable {
     hops: Vec<Direction>,
     /// For each pair the paths that were ever in use.
     ever: Vec<Vec<PathId>>,
-    /// For each pair the first of its entries in `choices`, with one more at the end.
-    first_choices: Vec<u32>,
-    choices: Vec<Choice>,
+    /// For each pair those in use now.
+    choices: Vec<Vec<Choice>>,
+    /// Every path in use, each once, ascending.
+    live: Vec<PathId>,
 }
 
 /// A path and the largest hash that takes it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Choice {
     last_hash: u64,
     path: PathId,
@@ -60,76 +74,100 @@ impl PathTable {
             paths: Vec::new(),
             hops: Vec::new(),
             ever: vec![Vec::new(); pair_count],
-            first_choices: vec![0],
-            choices: Vec::new(),
+            choices: vec![Vec::new(); pair_count],
+            live: Vec::new(),
         }
     }
 
+    /// Links of the way there, in order.
+    #[inline]
     pub(super) fn hops(&self, path: &Path) -> &[Direction] {
-        &self.hops[path.first_hop as usize..][..path.hop_count as usize]
+        &self.hops[path.cuts[0] as usize..path.cuts[1] as usize]
     }
 
-    /// Forgets what is in use (never the paths); pairs are then added anew, in order.
-    pub(super) fn clear_choices(&mut self) {
-        self.first_choices.clear();
-        self.first_choices.push(0);
-        self.choices.clear();
+    /// Links of the way back, in order.
+    #[inline]
+    pub(super) fn hops_back(&self, path: &Path) -> &[Direction] {
+        &self.hops[path.cuts[1] as usize..path.cuts[2] as usize]
     }
 
-    /// The routes of the next pair; none means that there is no way.
-    pub(super) fn add_pair(
+    /// Paths in use by some pair.
+    pub(super) fn live(&self) -> &[PathId] {
+        &self.live
+    }
+
+    /// Sets the ways of a pair, there and back; whether its paths or their shares are others now.
+    pub(super) fn set_pair(
         &mut self,
-        start: RouterId,
-        to: SiteId,
-        kind: PathKind,
-        routes: &[Route],
-    ) {
-        let pair = self.first_choices.len() - 1;
-        let mut share = 0.0;
-        for route in routes {
-            let path = self.intern(pair, start, to, kind, &route.hops);
-            share += route.share;
+        index: usize,
+        pair: Pair,
+        there: &[Way],
+        back: &[Way],
+    ) -> bool {
+        let mut choices: Vec<Choice> = Vec::with_capacity(there.len() + back.len());
+        let (mut out, mut home) = (0, 0);
+        let (mut out_share, mut home_share) = (there[0].share, back[0].share);
+        // Both lists cut the unit interval; each piece of both cuts is one path.
+        loop {
+            let path = self.intern(index, pair, &there[out], &back[home]);
+            let last = out + 1 == there.len() && home + 1 == back.len();
+            let upper = out_share.min(home_share);
             // `as` saturates at the largest hash.
-            self.choices.push(Choice { last_hash: (share * HASHES) as u64, path });
+            let last_hash = if last { u64::MAX } else { (upper * HASHES) as u64 };
+            choices.push(Choice { last_hash, path });
+            if last {
+                break;
+            }
+            let behind = |a: f64, b: f64| a <= b + SAME_SHARE;
+            let (step_out, step_home) =
+                (behind(out_share, home_share), behind(home_share, out_share));
+            if (step_out && out + 1 < there.len()) || home + 1 == back.len() {
+                out += 1;
+                out_share += there[out].share;
+            }
+            if step_home && home + 1 < back.len() {
+                home += 1;
+                home_share += back[home].share;
+            }
         }
-        if routes.is_empty() {
-            let path = self.intern(pair, start, to, PathKind::Nowhere, &[]);
-            self.choices.push(Choice { last_hash: u64::MAX, path });
-        }
-        if let Some(last) = self.choices.last_mut() {
-            last.last_hash = u64::MAX;
-        }
-        self.first_choices.push(self.choices.len() as u32);
+        let changed = self.choices[index] != choices;
+        self.choices[index] = choices;
+        changed
     }
 
-    fn intern(
-        &mut self,
-        pair: usize,
-        start: RouterId,
-        to: SiteId,
-        kind: PathKind,
-        hops: &[Direction],
-    ) -> PathId {
-        let same = |&&id: &&PathId| {
+    /// Notes which paths are in use, once pairs have been set.
+    pub(super) fn note_live(&mut self) {
+        self.live.clear();
+        self.live.extend(self.choices.iter().flatten().map(|choice| choice.path));
+        self.live.sort_unstable();
+        self.live.dedup();
+    }
+
+    fn intern(&mut self, index: usize, pair: Pair, there: &Way, back: &Way) -> PathId {
+        let ends = [there.end, back.end];
+        let same = |id: &&PathId| {
             let path = &self.paths[id.index()];
-            path.kind == kind && self.hops(path) == hops
+            path.ends == ends && self.hops(path) == there.hops && self.hops_back(path) == back.hops
         };
-        if let Some(&id) = self.ever[pair].iter().find(same) {
+        if let Some(&id) = self.ever[index].iter().find(same) {
             return id;
         }
         let id = PathId(self.paths.len() as u32);
-        let (first_hop, hop_count) = (self.hops.len() as u32, hops.len() as u32);
-        self.hops.extend_from_slice(hops);
-        self.paths.push(Path { start, to, first_hop, hop_count, kind });
-        self.ever[pair].push(id);
+        let first = self.hops.len() as u32;
+        self.hops.extend_from_slice(&there.hops);
+        let middle = self.hops.len() as u32;
+        self.hops.extend_from_slice(&back.hops);
+        let cuts = [first, middle, self.hops.len() as u32];
+        let Pair { start, to, kind } = pair;
+        self.paths.push(Path { start, to, kind, ends, cuts });
+        self.ever[index].push(id);
         id
     }
 
     /// The path that a flow of this pair takes.
     #[inline]
     pub(super) fn choose(&self, pair: usize, flow_hash: u64) -> PathId {
-        let first = self.first_choices[pair] as usize;
-        let choices = &self.choices[first..self.first_choices[pair + 1] as usize];
+        let choices = &self.choices[pair];
         if choices.len() == 1 {
             return choices[0].path;
         }
@@ -141,15 +179,16 @@ impl PathTable {
 
     /// Every path of the pair in use, with its share of flows.
     pub(super) fn shares(&self, pair: usize) -> impl Iterator<Item = (PathId, f64)> {
-        let first = self.first_choices[pair] as usize;
-        let choices = &self.choices[first..self.first_choices[pair + 1] as usize];
-        choices.iter().scan(0_u64, |before, choice| {
+        self.choices[pair].iter().scan(0_u64, |before, choice| {
             let width = choice.last_hash - *before;
             *before = choice.last_hash;
             Some((choice.path, width as f64 / HASHES))
         })
     }
 }
+
+/// Cuts of the unit interval nearer to each other than this are one: far below any share.
+const SAME_SHARE: f64 = 1e-9;
 
 /// Spreads numbers such as mailbox indices over all 64 bits (the finaliser of `SplitMix64`: Steele,
 /// Lea, Flood, OOPSLA 2014, with Stafford's constants).

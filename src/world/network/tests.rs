@@ -20,6 +20,8 @@ fn link(from: u32, to: u32, metric: u64) -> Link {
         loss: 0.0,
         metric,
         buffer: SimDuration::from_millis(50),
+        preference: None,
+        prefixes_max: None,
     }
 }
 
@@ -53,7 +55,7 @@ fn region(routers: &[u32]) -> Region {
 
 /// A scenario with nothing but a network: regions and sites by their routers.
 fn scenario(router_count: u32, links: Vec<Link>, regions: &[&[u32]], sites: &[u32]) -> Scenario {
-    let router = |index| Router { name: format!("r{index}"), coordinates: None };
+    let router = |index| Router::named(&format!("r{index}"));
     let site = |&at: &u32| Site { name: format!("site-{at}"), router: RouterId(at) };
     Scenario {
         name: "network".to_owned(),
@@ -74,12 +76,12 @@ fn scenario(router_count: u32, links: Vec<Link>, regions: &[&[u32]], sites: &[u3
         seeds: 1,
         fidelity: Fidelity::Exact,
         scale: 1,
-        network: model::Network {
-            routers: (0..router_count).map(router).collect(),
+        network: model::Network::of_one_system(
+            (0..router_count).map(router).collect(),
             links,
-            middleboxes: Vec::new(),
-            routing: Routing { detect: TENTH, converge: SECOND },
-        },
+            Vec::new(),
+            Routing::in_two_steps(TENTH, SECOND),
+        ),
         regions: regions.iter().map(|routers| region(routers)).collect(),
         sites: sites.iter().map(site).collect(),
         services: Vec::new(),
@@ -101,6 +103,21 @@ fn at_the_door(middleboxes: Vec<Middlebox>) -> Scenario {
     let mut scenario = scenario(1, Vec::new(), &[&[0]], &[0]);
     scenario.network.middleboxes = middleboxes;
     scenario
+}
+
+/// What routing comes to under what its neighbours notice now.
+fn converge(network: &mut Network) {
+    let topology = Arc::clone(&network.topology);
+    let directions = 0..topology.direction_count() as u32;
+    let signals = directions.step_by(2).map(|d| network.has_signal(Direction(d)));
+    let up: Vec<bool> = signals.collect();
+    let (sessions, settings) = (&network.sessions, &network.first_settings);
+    let count = network.prefixes.count();
+    let stable = settle::Stable::under(&topology, sessions, settings, count, &up);
+    for router in (0..topology.router_count() as u32).map(RouterId) {
+        network.install_chart(router, Arc::clone(&stable.charts[router.index()]));
+    }
+    network.retrace();
 }
 
 const SEATTLE: u32 = 0;
@@ -154,7 +171,7 @@ fn routers_on(network: &Network, from: u32, to: SiteId) -> Vec<u32> {
     let mut routers = vec![from];
     let path = &network.table.paths[path.index()];
     let hops = network.table.hops(path).iter();
-    routers.extend(hops.map(|hop| network.topology.far_ends[hop.index()].0));
+    routers.extend(hops.map(|hop| network.topology.far_end(*hop).0));
     routers
 }
 
@@ -189,19 +206,17 @@ fn a_dead_link_is_a_black_hole_until_the_reroute() {
     let before = network.path(attachment(&network, SEATTLE), TO_CHICAGO, 7);
     let denver_kansas = LinkId(5);
     network.set_link(denver_kansas, LinkState { up: false, ..LinkState::default() });
-    assert!(network.needs_reroute());
     assert!(!view(&network, SEATTLE, TO_CHICAGO).carries);
     assert!(view(&network, WASHINGTON, TO_CHICAGO).carries, "others do not pass there");
-    network.reroute();
-    assert!(!network.needs_reroute());
+    converge(&mut network);
     // Now by Houston: 861 + 366 + 1893 + 902 + 548 + 260.
     let seen = view(&network, SEATTLE, TO_CHICAGO);
     assert!(seen.carries);
     assert_eq!(seen.delay, SimDuration::from_millis(4830));
     assert!(!network.view(before).carries, "what is still on the old path is lost");
     network.set_link(denver_kansas, LinkState::default());
-    assert!(network.needs_reroute() && network.view(before).carries);
-    network.reroute();
+    assert!(network.view(before).carries);
+    converge(&mut network);
     assert_eq!(network.path(attachment(&network, SEATTLE), TO_CHICAGO, 7), before);
 }
 
@@ -212,7 +227,7 @@ fn flapping_does_not_make_the_tables_grow() {
     for _ in 0..20 {
         for up in [false, true] {
             network.set_link(LinkId(5), LinkState { up, ..LinkState::default() });
-            network.reroute();
+            converge(&mut network);
         }
         path_counts.push(network.views.len());
     }
@@ -224,12 +239,11 @@ fn routing_goes_around_a_dead_router_but_never_around_a_silent_one() {
     let mut network = Network::new(&abilene());
     let indianapolis = RouterId(INDIANAPOLIS);
     network.set_router(indianapolis, RouterState::Silent);
-    assert!(!network.needs_reroute(), "nobody notices");
-    network.reroute();
+    converge(&mut network);
     assert!(!view(&network, SEATTLE, TO_CHICAGO).carries);
     network.set_router(indianapolis, RouterState::Down);
-    assert!(network.needs_reroute() && !view(&network, SEATTLE, TO_CHICAGO).carries);
-    network.reroute();
+    assert!(!view(&network, SEATTLE, TO_CHICAGO).carries);
+    converge(&mut network);
     // Round the south and up the east coast: 861 + 366 + 1893 + 1176 + 846 + 233 + 700.
     let seen = view(&network, SEATTLE, TO_CHICAGO);
     assert!(seen.carries);
@@ -242,7 +256,7 @@ fn a_partition_and_a_dead_site_carry_nothing_however_often_routing_looks() {
     for index in [9, 12] {
         network.set_link(LinkId(index), LinkState { up: false, ..LinkState::default() });
     }
-    network.reroute();
+    converge(&mut network);
     assert!(!view(&network, SEATTLE, TO_CHICAGO).carries);
     assert!(!network.between_sites(TO_CHICAGO, TO_HOUSTON).carries);
     assert!(view(&network, CHICAGO, TO_CHICAGO).carries, "Chicago still reaches itself");
@@ -262,22 +276,30 @@ fn diamond() -> Scenario {
 fn equal_cost_paths_share_the_flows_hop_by_hop() {
     let network = Network::new(&diamond());
     let from = AttachmentId(0);
-    let shares: Vec<(Vec<u32>, f64)> = network
-        .shares(from, SiteId(0))
-        .map(|(path, share)| (network.links_of(path).map(|link| link.0).collect(), share))
-        .collect();
-    let expected = [(vec![0, 2], 0.5), (vec![1, 3], 0.25), (vec![1, 4], 0.25)];
-    assert_eq!(shares.len(), 3);
-    for ((links, share), (expected_links, expected_share)) in shares.iter().zip(expected) {
-        assert_eq!(*links, expected_links);
-        assert!((share - expected_share).abs() < 1e-12);
+    // From 0 two next hops, then one and two; from 3 three, so that each way back has a third.
+    let ways = |from, to| {
+        let ways = network.ways(RouterId(from), to, &mut Vec::new());
+        let links = |way: &forwarding::Way| way.hops.iter().map(|hop| hop.link()).collect();
+        ways.iter().map(|way| (links(way), way.share)).collect::<Vec<(Vec<usize>, f64)>>()
+    };
+    let there = ways(0, prefix::Address::Site(SiteId(0)));
+    assert_eq!(there, [(vec![0, 2], 0.5), (vec![1, 3], 0.25), (vec![1, 4], 0.25)]);
+    let back = ways(3, prefix::Address::Users(RouterId(0)));
+    let third = 1.0 / 3.0;
+    assert_eq!(back, [(vec![2, 0], third), (vec![3, 1], third), (vec![4, 1], third)]);
+    // One hash for both: the cuts of the two are 1/3, 1/2, 2/3 and 3/4.
+    let shares: Vec<f64> = network.shares(from, SiteId(0)).map(|(_, share)| share).collect();
+    let cuts = [0.0, 1.0 / 3.0, 0.5, 2.0 / 3.0, 0.75, 1.0];
+    assert_eq!(shares.len(), 5);
+    for (share, cut) in shares.iter().zip(cuts.windows(2)) {
+        assert!((share - (cut[1] - cut[0])).abs() < 1e-9, "{shares:?}");
     }
     let mut counts = vec![0_u32; network.views.len()];
     for mailbox in 0..40_000 {
         counts[network.path(from, SiteId(0), mailbox).index()] += 1;
     }
-    // Standard errors: 100 and 87 of 40,000; four of them.
-    for ((path, share), bound) in network.shares(from, SiteId(0)).zip([400.0, 350.0, 350.0]) {
+    // Four standard errors: at most 4 sqrt(40,000 / 4 x 3 / 4).
+    for ((path, share), bound) in network.shares(from, SiteId(0)).zip([350.0; 5]) {
         let off = f64::from(counts[path.index()]) - 40_000.0 * share;
         assert!(off.abs() < bound, "{counts:?}");
     }

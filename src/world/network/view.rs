@@ -1,6 +1,7 @@
 //! What one attempt meets on each path, worked out once a tick and after every change, so that the
 //! hot path only copies it.
 
+use super::forwarding::End;
 use super::table::PathKind;
 use super::{Network, RouterState};
 use crate::kernel::time::SimDuration;
@@ -36,35 +37,45 @@ impl PathView {
 }
 
 impl Network {
-    /// Looks at every path anew: after a tick, and after every change.
+    /// Looks at every path anew: after a change of what is up.
     pub(super) fn refresh_views(&mut self) {
         for index in 0..self.views.len() {
             self.views[index] = self.look(index);
         }
     }
 
-    fn look(&self, index: usize) -> PathView {
+    /// Looks at the paths in use anew: after a tick. On the others only what was sent before is
+    /// still under way, and asks no more than whether they carry anything.
+    pub(super) fn refresh_live_views(&mut self) {
+        for place in 0..self.table.live().len() {
+            let index = self.table.live()[place].index();
+            self.views[index] = self.look(index);
+        }
+    }
+
+    pub(super) fn look(&self, index: usize) -> PathView {
         let path = &self.table.paths[index];
         let site = &self.sites[path.to.index()];
-        if path.kind == PathKind::Nowhere {
-            return PathView::NOTHING;
-        }
         let mut view = PathView { carries: site.up, loss: 0.0, ..PathView::NOTHING };
         if path.kind == PathKind::Local {
             return view;
         }
-        view.carries &= self.routers[path.start.index()] == RouterState::Up;
-        let (mut passed, mut queues_s) = (1.0, 0.0);
-        for &hop in self.table.hops(path) {
-            let link = &self.links[hop.link()];
-            let (out, back) =
-                (&self.directions[hop.index()], &self.directions[hop.opposite().index()]);
-            let far_end = self.topology.far_ends[hop.index()];
-            view.carries &= link.state.up && self.routers[far_end.index()] == RouterState::Up;
-            view.delay = view.delay + link.delay + link.state.extra_delay;
-            queues_s += 0.5 * (out.delay_s + back.delay_s);
-            passed *= link.passes() * ((1.0 - out.loss) * (1.0 - back.loss)).sqrt();
+        if path.ends != [End::Delivered; 2] {
+            return PathView::NOTHING;
         }
+        view.carries &= self.routers[path.start.index()] == RouterState::Up;
+        // Both ways together; half of it, or its root, is what one way has on the mean.
+        let (mut delay, mut queues_s, mut passed) = (SimDuration::ZERO, 0.0, 1.0);
+        for &hop in self.table.hops(path).iter().chain(self.table.hops_back(path)) {
+            let (link, queue) = (&self.links[hop.link()], &self.directions[hop.index()]);
+            let far_end = self.topology.far_end(hop);
+            view.carries &= link.carries() && self.routers[far_end.index()] == RouterState::Up;
+            delay = delay + link.delay + link.state.extra_delay;
+            queues_s += 0.5 * queue.delay_s;
+            passed *= link.passes(hop.side()) * (1.0 - queue.loss);
+        }
+        view.delay = SimDuration(delay.0 / 2);
+        passed = crate::kernel::math::sqrt(passed);
         if path.kind == PathKind::FromRegion {
             let mut connections_s = 0.0;
             let mut arriving = 1.0;

@@ -1,0 +1,77 @@
+//! The routes between regions and sites, with their names: at an instant, and over a whole trial.
+
+use super::{RunError, Trial, fidelity};
+use crate::control::route_log::RouteChange;
+use crate::kernel::time::SimTime;
+use crate::measure::outcome::{NetworkOutcome, PathRow, RouteRow};
+use crate::scenario::model::{RouterId, Scenario};
+use crate::world::network::forwarding::End;
+use crate::world::network::{Network, PathNow};
+
+/// Runs one trial, with all its traffic, and reads the routes at each of these times (ascending).
+///
+/// # Errors
+/// As [`super::run`].
+pub fn at_times(
+    scenario: &Scenario,
+    seed: u64,
+    times: &[SimTime],
+) -> Result<Vec<Vec<RouteRow>>, RunError> {
+    let mut trial = Trial::of(fidelity::choose(scenario)?.engine, scenario, seed);
+    let mut found = Vec::new();
+    for &at in times {
+        trial.run(scenario, at, &mut |_| {})?;
+        let network = &trial.world.network;
+        let pairs = 0..network.region_pairs();
+        let row = |pair| {
+            let paths: Vec<PathNow> = network.paths_now(pair).collect();
+            row(scenario, network, &RouteChange { at, pair, paths })
+        };
+        found.push(pairs.map(row).collect());
+    }
+    Ok(found)
+}
+
+/// All that changed in a trial.
+pub(super) fn outcome(scenario: &Scenario, trial: &Trial) -> NetworkOutcome {
+    let log = &trial.control.routes;
+    let rows = log.changes.iter().map(|change| row(scenario, &trial.world.network, change));
+    NetworkOutcome { routes: rows.collect(), routes_left_out: log.left_out }
+}
+
+fn row(scenario: &Scenario, network: &Network, change: &RouteChange) -> RouteRow {
+    let (attachment, site) = network.region_pair(change.pair);
+    let router = |router: RouterId| scenario.network.routers[router.index()].name.clone();
+    let path = |now: &PathNow| {
+        let (routers, ends) = network.routers_of(now.path);
+        let [there, back] = routers.map(|way| way.into_iter().map(router).collect());
+        PathRow {
+            share: now.share,
+            carries: now.carries,
+            there,
+            there_ends: words(ends[0]).to_owned(),
+            back,
+            back_ends: words(ends[1]).to_owned(),
+        }
+    };
+    let carrying = change.paths.iter().filter(|now| now.carries);
+    let carried = carrying.fold(0.0, |sum, now| sum + now.share);
+    RouteRow {
+        at_s: change.at.as_secs_f64() - scenario.start().as_secs_f64(),
+        region: scenario.regions[attachment.region.index()].name.clone(),
+        router: router(attachment.router),
+        site: scenario.sites[site.index()].name.clone(),
+        carried,
+        paths: change.paths.iter().map(path).collect(),
+    }
+}
+
+fn words(end: End) -> &'static str {
+    match end {
+        End::Delivered => "delivered",
+        End::NoRoute(_) => "no route",
+        End::Loop(_) => "loop",
+        End::Elsewhere(_) => "elsewhere",
+        End::TooLong => "too long",
+    }
+}
