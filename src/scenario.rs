@@ -19,6 +19,7 @@ pub mod cities;
 pub mod condition;
 pub mod distribution;
 pub mod grammar;
+pub mod graphml;
 pub mod lower;
 pub mod model;
 pub mod overlay;

@@ -138,11 +138,9 @@ impl Control {
                 let ended = Isolation { service, partition, from };
                 world.isolations.retain(|isolation| *isolation != ended);
             }
-            Action::Repair { fault } => {
-                self.end_fault(scenario, *fault, now);
-                self.apply(scenario, world, now, changes);
+            Action::Repair { .. } | Action::Network { .. } => {
+                self.give_order(scenario, world, step, now);
             }
-            Action::Network { .. } => self.give_order(scenario, world, step, now),
         }
     }
 

@@ -3,7 +3,9 @@
 //! Without `operators` every router has an order as soon as `takes` is over. With them the order
 //! crosses the network from where their tools are, by the tables and links as they are then. Where
 //! it finds no way, they go beside the network, if that way is there and not lost, and else to the
-//! router itself; if nobody can, the order is never carried out.
+//! router itself; if nobody can, the order is never carried out. To repair what was done to
+//! routers' configuration is such an order too; cut fibre and dead hardware are repaired where they
+//! are.
 
 use super::change::Change;
 use super::faults::InForce;
@@ -11,7 +13,7 @@ use super::{Control, Event};
 use crate::kernel::sample::Distribution;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{
-    Action, FaultKind, LinkId, Order, PrefixId, RouterId, Scenario, SiteId, StepId,
+    Action, FaultId, FaultKind, LinkId, Order, PrefixId, RouterId, Scenario, SiteId, StepId,
 };
 use crate::world::World;
 use crate::world::network::prefix::Prefixes;
@@ -38,10 +40,17 @@ impl Control {
         now: SimTime,
     ) {
         let spec = &scenario.runbook[step.index()];
-        let Some(Action::Network { order, takes }) = &spec.action else { return };
-        let later = |seconds: f64| now + *takes + SimDuration::from_secs_f64(seconds);
-        let (at, text) = match self.way_to(scenario, world, order, step) {
-            Way::Network => (Some(now + *takes), None),
+        let prefixes = world.network.prefixes();
+        let (targets, takes) = match &spec.action {
+            Some(Action::Network { order, takes }) => (targets(scenario, prefixes, order), *takes),
+            Some(Action::Repair { fault }) => {
+                (touched(scenario, prefixes, *fault), SimDuration::ZERO)
+            }
+            _ => return,
+        };
+        let later = |seconds: f64| now + takes + SimDuration::from_secs_f64(seconds);
+        let (at, text) = match self.way_to(scenario, world, &targets, step) {
+            Way::Network => (Some(now + takes), None),
             Way::Beside(s) => (Some(later(s)), Some("goes beside the network")),
             Way::OnSite(s) => (Some(later(s)), Some("somebody goes to the router")),
             Way::None => (None, Some("nobody reaches the router")),
@@ -55,16 +64,15 @@ impl Control {
         }
     }
 
-    fn way_to(&self, scenario: &Scenario, world: &World, order: &Order, step: StepId) -> Way {
+    fn way_to(
+        &self,
+        scenario: &Scenario,
+        world: &World,
+        targets: &[RouterId],
+        step: StepId,
+    ) -> Way {
         let Some(operators) = &scenario.network.operators else { return Way::Network };
-        let targets = targets(scenario, world.network.prefixes(), order);
-        let reached = |router: &RouterId| world.network.reaches(operators.at, *router);
-        let found = match order {
-            // Either end can shut a link, or weigh it in both directions by way of the other.
-            Order::Shut { .. } | Order::DrainLink { .. } => targets.iter().any(reached),
-            _ => targets.iter().all(reached),
-        };
-        if found {
+        if targets.iter().all(|&router| world.network.reaches(operators.at, router)) {
             return Way::Network;
         }
         let luck = self.luck.derive(OPERATORS).derive(u64::from(step.0));
@@ -90,10 +98,21 @@ impl Control {
         changes: &mut Vec<Change>,
     ) {
         let spec = &scenario.runbook[step.index()];
-        let Some(Action::Network { order, takes }) = &spec.action else { return };
-        if *takes > SimDuration::ZERO || scenario.network.operators.is_some() {
-            self.note(now, "step", &spec.name, format!("{}: the routers have it", spec.name));
-        }
+        let order = match &spec.action {
+            Some(Action::Network { order, takes }) => {
+                if *takes > SimDuration::ZERO || scenario.network.operators.is_some() {
+                    let text = format!("{}: the routers have it", spec.name);
+                    self.note(now, "step", &spec.name, text);
+                }
+                order
+            }
+            Some(Action::Repair { fault }) => {
+                self.end_fault(scenario, *fault, now);
+                self.apply(scenario, world, now, changes);
+                return;
+            }
+            _ => return,
+        };
         match *order {
             Order::RollBack { fault, every } => {
                 self.forces.pushed[fault.index()].1 += 1;
@@ -120,12 +139,7 @@ impl Control {
     }
 
     /// A bad configuration reaches its next router.
-    pub(super) fn push_config(
-        &mut self,
-        scenario: &Scenario,
-        fault: crate::scenario::model::FaultId,
-        now: SimTime,
-    ) {
+    pub(super) fn push_config(&mut self, scenario: &Scenario, fault: FaultId, now: SimTime) {
         let FaultKind::ConfigPushed { routers, every, .. } = &scenario.faults[fault.index()].kind
         else {
             return;
@@ -159,11 +173,41 @@ fn targets(scenario: &Scenario, prefixes: &Prefixes, order: &Order) -> Vec<Route
         Order::Weigh { link, from, .. } => from.map_or(ends(link), |end| vec![end]),
         Order::Prefer { at, .. } => vec![at],
         Order::DrainRouter { router, .. } | Order::Reboot { router, .. } => vec![router],
-        Order::DrainLink { link, .. } | Order::Shut { link, .. } => ends(link),
+        // One end can do these for both.
+        Order::DrainLink { link, .. } | Order::Shut { link, .. } => ends(link)[..1].to_vec(),
         Order::RollBack { fault, .. } => match &scenario.faults[fault.index()].kind {
             FaultKind::ConfigPushed { routers, .. } => routers.clone(),
             _ => Vec::new(),
         },
+    }
+}
+
+/// Routers whose configuration a fault has changed; none where it is not about configuration, or
+/// about that of somebody else (hijacks, leaks: there one telephones, and the step's delay is it).
+fn touched(scenario: &Scenario, prefixes: &Prefixes, fault: FaultId) -> Vec<RouterId> {
+    let network = &scenario.network;
+    match &scenario.faults[fault.index()].kind {
+        FaultKind::PrefixWithdrawn { site: Some(site), .. } => {
+            vec![scenario.sites[site.index()].router]
+        }
+        FaultKind::PrefixWithdrawn { prefix, .. } => prefixes.origins(*prefix).to_vec(),
+        FaultKind::SystemWithdrawn { system } => {
+            let system_of = |router: RouterId| network.routers[router.index()].system;
+            let between = network.links.iter().map(|link| link.between);
+            let outwards = between.filter(|(one, other)| system_of(*one) != system_of(*other));
+            let mut own: Vec<RouterId> = outwards
+                .flat_map(|(one, other)| [one, other])
+                .filter(|router| system_of(*router) == *system)
+                .collect();
+            own.sort_unstable();
+            own.dedup();
+            own
+        }
+        FaultKind::WeightMistake { link, from, .. } => {
+            vec![from.unwrap_or(network.links[link.index()].between.0)]
+        }
+        FaultKind::ConfigPushed { routers, .. } => routers.clone(),
+        _ => Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use crate::scenario::grammar::SCENARIO;
+use crate::scenario::graphml;
 use crate::scenario::overlay;
 use crate::scenario::problem::{Code, Place, Reporter};
 use crate::scenario::suggest;
@@ -114,6 +115,9 @@ impl Reader<'_> {
             }
         }
         self.stack.pop();
+        if let Some(import) = own.at(&["network", "import"]) {
+            self.import(import, &mut merged, folder.as_deref());
+        }
         if own.entries().is_empty() {
             return Some(own);
         }
@@ -146,6 +150,26 @@ impl Reader<'_> {
             Err((code, message, _)) => {
                 self.reporter.error(code, place, format!("`{wanted}` {message}"));
                 None
+            }
+        }
+    }
+
+    /// Lays a topology in GraphML under the file that imports it.
+    fn import(&mut self, import: &Node, merged: &mut Node, folder: Option<&Path>) {
+        let Some((file, wanted)) = import.get("file").and_then(|file| Some((file, file.text()?)))
+        else {
+            return;
+        };
+        let Some(path) = self.allowed(wanted, file.place, folder) else { return };
+        let text = read(&path).map_err(|(code, message, _)| (code, message));
+        let graph = text.and_then(|text| {
+            let told = |error| (Code::Syntax, format!("cannot be imported: {error}"));
+            graphml::read(&text).map_err(told)
+        });
+        match graph {
+            Ok(graph) => graphml::lay_under(merged, &graph, import),
+            Err((code, message)) => {
+                self.reporter.error(code, file.place, format!("`{wanted}` {message}"));
             }
         }
     }

@@ -19,9 +19,10 @@ pub static CLOCK: Shape = Shape::Map(&[
 
 /// `network`.
 pub static NETWORK: Shape = Shape::Map(&[
-    need("routers", &Shape::Named(&ROUTER), "Routers."),
+    need("routers", &Shape::Named(&ROUTER), "Routers, here or imported."),
     may("links", &Shape::Named(&LINK), "Links between two routers, both ways."),
     may("middleboxes", &Shape::Named(&MIDDLEBOX), "Boxes that every connection to a site passes."),
+    may("import", &routing::IMPORT, "Routers and links from a file."),
     may("systems", &Shape::Named(&routing::SYSTEM), "Autonomous systems. Default: one."),
     may("prefixes", &Shape::Named(&routing::PREFIX), "Prefixes beyond the sites' own."),
     may("routing", &routing::ROUTING, "Timers of the routing protocols."),

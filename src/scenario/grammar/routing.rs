@@ -1,13 +1,20 @@
 //! Shapes of systems, prefixes, routing timers, and of what routers suffer and are told.
 
 use super::{
-    Choice, DURATION, Field, LAW, NAME, NAMES, ONE_OR_MORE, SHARE, Shape, may, need, quantity,
-    words,
+    BANDWIDTH, Choice, DURATION, Field, LAW, NAME, NAMES, ONE_OR_MORE, SHARE, Shape, TEXT, may,
+    need, quantity, words,
 };
 use crate::scenario::unit::Unit;
 
 static WEIGHT: Shape = quantity(Unit::Count(1, u32::MAX as u64));
 static YES_NO: Shape = words(&["yes", "no"]);
+
+/// `network.import`.
+pub static IMPORT: Shape = Shape::Map(&[
+    need("file", &TEXT, "GraphML, as the Internet Topology Zoo writes it, below this folder."),
+    may("bandwidth", &BANDWIDTH, "Of links that the file gives none. Default: 10Gbps."),
+    may("delay", &DURATION, "Of links of which an end has no place."),
+]);
 
 /// An autonomous system.
 pub static SYSTEM: Shape = Shape::Map(&[
