@@ -29,7 +29,7 @@ fn file(folder: &Path, name: &str, text: &str) -> String {
 
 #[test]
 fn help_is_what_a_user_reads() {
-    for subcommand in ["", "run", "validate", "explain", "verify", "schema"] {
+    for subcommand in ["", "run", "validate", "explain", "routes", "verify", "schema"] {
         let arguments: Vec<&str> =
             [subcommand, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
         let output = blackstart(&arguments);
@@ -238,6 +238,34 @@ fn a_site_that_is_overloaded_before_anything_broke_is_refused() {
     let explained = blackstart(&["explain", &path, "--set", near]);
     assert_eq!(code(&explained), 0);
     assert!(stderr(&explained).contains("95 %"), "{}", stderr(&explained));
+}
+
+#[test]
+fn routes_are_shown_as_they_are_and_as_they_differ() {
+    let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first-steps.yaml");
+    let path = steps.display().to_string();
+    let output = blackstart(&["routes", &path, "--at", "5m", "--to", "north"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let usual = "office (users) to north: 100.0 % carried\n  100.0 % users > north, and back\n";
+    assert_eq!(stdout(&output), usual);
+    let output = blackstart(&["routes", &path, "--diff", "10m", "10m30s"]);
+    let told = stdout(&output);
+    assert!(told.contains("-   100.0 % users > north, and back [black hole"), "{told}");
+    assert!(told.contains("+   100.0 % users > south > north, and back"), "{told}");
+    assert!(!told.contains("to south"), "{told}");
+    let same = blackstart(&["routes", &path, "--diff", "1m", "2m"]);
+    assert_eq!(stdout(&same), "no route is different\n");
+    for (wrong, part) in [
+        (["--at", "5x"], "a time is"),
+        (["--at", "9h"], "after the end"),
+        (["--from", "offices"], "--at"),
+    ] {
+        let output = blackstart(&["routes", &path, wrong[0], wrong[1]]);
+        assert_eq!(code(&output), 2, "{wrong:?}");
+        assert!(stderr(&output).contains(part), "{wrong:?}: {}", stderr(&output));
+    }
+    let output = blackstart(&["routes", &path, "--at", "5m", "--from", "offices"]);
+    assert!(stderr(&output).contains("there are: office"), "{}", stderr(&output));
 }
 
 #[test]

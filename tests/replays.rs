@@ -268,3 +268,66 @@ fn exchange_rehearsed_meets_every_target() {
     let results = variant(EXCHANGE, "rehearsed");
     assert!(results.verdict.passed, "{:#?}", results.verdict);
 }
+
+/// Whether an alarm of this name rose.
+fn rose(outcome: &Outcome, alarm: &str) -> bool {
+    outcome.timeline.iter().any(|moment| moment.kind == "alarm" && moment.name == alarm)
+}
+
+#[test]
+fn one_dead_ecmp_member_is_an_eighth_of_the_users_and_no_health_check_sees_it() {
+    const NAME: &str = "dead-ecmp-member";
+    let results = run_with(NAME, &Options::default());
+    check_golden(NAME, &results);
+    let outcome = trial(&results);
+    let out = availability(outcome, 660.0, 2_000.0);
+    assert!((out - 7.0 / 8.0).abs() < 0.02, "{out}");
+    // Always the same ones: out for all of it, not all for a part of it.
+    let (affected, mailboxes) = (outcome.impact.mailboxes_affected, outcome.impact.mailboxes);
+    assert!((affected / mailboxes - 0.125).abs() < 0.02, "{affected}");
+    assert!(!rose(outcome, "health-checks") && rose(outcome, "complaints"));
+    assert!(variant(NAME, "people-look-closer").verdict.passed);
+    assert_eq!(trial(&variant(NAME, "no-fault")).incident.impact_s, None);
+}
+
+#[test]
+fn a_second_best_link_that_loses_its_own_keepalives_falls_over() {
+    const NAME: &str = "second-best-link";
+    let results = run_with(NAME, &Options::default());
+    check_golden(NAME, &results);
+    let (during, protected) = (
+        availability(trial(&results), 500.0, 1_060.0),
+        availability(trial(&variant(NAME, "protected")), 500.0, 1_060.0),
+    );
+    assert!(during < 0.2 && protected > 0.35, "{during}, {protected}");
+    // Paths change again and again, though only one link was ever cut.
+    let routes = |results: &Results| trial(results).network.routes.len();
+    assert!(routes(&results) > 10 * routes(&variant(NAME, "protected")), "{}", routes(&results));
+    assert!(variant(NAME, "protected").verdict.passed && !results.verdict.passed);
+    assert!(variant(NAME, "wide-enough").verdict.passed);
+}
+
+#[test]
+fn what_is_withdrawn_with_its_tools_comes_back_when_somebody_gets_there() {
+    const NAME: &str = "withdrawn-with-the-tools";
+    let results = run_with(NAME, &Options::default());
+    check_golden(NAME, &results);
+    let (there, beside) = (
+        outage_s(trial(&results)).expect("it ends"),
+        outage_s(trial(&variant(NAME, "out-of-band-works"))).expect("it ends"),
+    );
+    assert!(availability(trial(&results), 660.0, 1_800.0) < 0.01);
+    assert!(beside < 1_200.0 && there > 2.0 * beside, "{there}, {beside}");
+}
+
+#[test]
+fn a_silent_router_is_unseen_by_servers() {
+    const NAME: &str = "unseen-by-servers";
+    let results = run_with(NAME, &Options::default());
+    check_golden(NAME, &results);
+    let outcome = trial(&results);
+    assert!((availability(outcome, 660.0, 2_000.0) - 0.5).abs() < 0.02);
+    assert!(!rose(outcome, "servers") && rose(outcome, "outside"));
+    assert!(outcome.incident.acted_s.is_none(), "nobody was called");
+    assert!(variant(NAME, "watched-from-outside").verdict.passed);
+}

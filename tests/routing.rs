@@ -9,5 +9,7 @@ mod model;
 
 #[path = "routing/differential.rs"]
 mod differential;
+#[path = "routing/faults.rs"]
+mod faults;
 #[path = "routing/import.rs"]
 mod import;

@@ -144,8 +144,16 @@ fn link_series(scenario: &Scenario, trial: &Trial) -> Vec<LinkSeries> {
             loss: cells().map(|cell| cell.loss).collect(),
         }
     };
-    scenario.network.links.iter().enumerate().map(series).collect()
+    let all = scenario.network.links.iter().enumerate().map(series);
+    // Of a large network only what was ever used: hundreds of idle links say nothing.
+    let used = |link: &LinkSeries| {
+        count <= LINKS_SHOWN_IDLE || link.utilisation.iter().any(|share| *share > 0.0)
+    };
+    all.filter(used).collect()
 }
+
+/// Links that are shown even if nothing ever passed them.
+const LINKS_SHOWN_IDLE: usize = 100;
 
 fn session_series(scenario: &Scenario, trial: &Trial) -> Vec<SessionSeries> {
     let scale = scenario.scale as f64;

@@ -252,11 +252,7 @@ impl Exact {
             return;
         };
         let opens = class.connects || op.reconnect;
-        let flow = if opens {
-            op.luck.bits(draw::of(draw::FLOW, attempt))
-        } else {
-            mailbox.bits(tag::FLOW)
-        };
+        let flow = flow_of(opens, op.luck, mailbox, attempt);
         let network = &mut scene.world.network;
         let path = network.path(from, op.site, flow);
         op.path = Some(path);
@@ -380,7 +376,9 @@ impl Exact {
         let class = &self.plan.classes[op.class as usize];
         let mut at = now;
         if let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) {
-            let path = scene.world.network.path(from, op.site, mailbox.bits(tag::FLOW));
+            // The answer goes back over the connection that the attempt came by.
+            let flow = flow_of(class.connects || op.reconnect, op.luck, mailbox, attempt);
+            let path = scene.world.network.path(from, op.site, flow);
             let view = scene.world.network.view(path);
             if !view.carries {
                 self.ops.set_phase(key, Phase::Lost);
@@ -402,6 +400,14 @@ impl Exact {
         } else {
             self.fail(key, Failure::Refused, at, scene);
         }
+    }
+}
+
+/// Flow hash of an attempt: of its own connection, or of its mailbox's long-lived one.
+fn flow_of(opens: bool, attempts: Luck, mailbox: Luck, attempt: u32) -> u64 {
+    match opens {
+        true => attempts.bits(draw::of(draw::FLOW, attempt)),
+        false => mailbox.bits(tag::FLOW),
     }
 }
 
