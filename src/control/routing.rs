@@ -3,10 +3,10 @@
 //! **Which question.** After something broke, or was changed, which router forwards by which
 //! table at which instant? **Model.** Inside a system a link-state protocol: both ends of a link
 //! notice the loss of light after `detect`; a link that loses packets loses the protocols' own as
-//! well, and a neighbour counts as gone once enough of them in a row were lost ([`adjacency`]). Who
-//! notices floods it hop by hop ([`flooding`]), every router computes its paths after a back-off,
-//! and writes them into its table after `fib` ([`spf`]). Between systems BGP: [`sessions`],
-//! [`updates`].
+//! well, and a neighbour counts as gone once enough of them in a row were lost (`adjacency`). Who
+//! notices floods it hop by hop (`flooding`), every router computes its paths after a back-off,
+//! and writes them into its table after `fib` (`spf`). Between systems BGP: `sessions`,
+//! `updates`.
 //!
 //! **Determinism.** Events are ordered by (time, order of insertion); chance comes from the luck
 //! `routing`, by link or session and its own count of draws. Events of the protocols run ahead of

@@ -2,7 +2,7 @@
 //!
 //! **Which question.** What does one attempt meet on its way at this instant, and how does the load
 //! of all attempts change what the next ones meet? **Model.** Every router has a forwarding table
-//! of its own ([`forwarding`]); who writes them, and when, is the business of `control`. Paths are
+//! of its own (`forwarding`); who writes them, and when, is the business of `control`. Paths are
 //! what comes out of following the tables as they are ([`Network::retrace`]), there and back, each
 //! pair of ends by itself: where routers disagree they end in black holes and loops. The *actual*
 //! state of links and routers decides what is carried. Links (each direction) and middleboxes

@@ -82,9 +82,7 @@ impl Network {
         if walked {
             self.trace.sum_up();
         }
-        if changed {
-            self.paths_changed();
-        }
+        self.changed |= changed;
         changed
     }
 
@@ -97,16 +95,17 @@ impl Network {
             self.walk(pair);
         }
         self.trace.sum_up();
-        self.paths_changed();
+        self.changed = true;
     }
 
-    /// New paths are looked at; the old ones are as they were.
-    fn paths_changed(&mut self) {
-        self.table.note_live();
+    /// Looks at the paths that a pair has come to use; all others are as they were.
+    fn look_at_pair(&mut self, pair: usize) {
         self.views.resize(self.table.paths.len(), PathView::NOTHING);
         self.tallies.resize(self.table.paths.len(), Tally::default());
-        self.refresh_live_views();
-        self.changed = true;
+        let paths: Vec<PathId> = self.table.shares(pair).map(|(path, _)| path).collect();
+        for path in paths {
+            self.views[path.index()] = self.look(path.index());
+        }
     }
 
     /// The ends of a pair, by its number.
@@ -127,7 +126,9 @@ impl Network {
         let (pair, home) = self.ends_of(index);
         if pair.kind == PathKind::Local {
             let here = [Way { hops: Vec::new(), share: 1.0, end: End::Delivered }];
-            return self.table.set_pair(index, pair, &here, &here);
+            let changed = self.table.set_pair(index, pair, &here, &here);
+            self.look_at_pair(index);
+            return changed;
         }
         let mut seen = Vec::new();
         let there = self.ways(pair.start, Address::Site(pair.to), &mut seen);
@@ -139,7 +140,11 @@ impl Network {
             links(a).cmp(&links(b))
         });
         self.trace.note(index, &seen);
-        self.table.set_pair(index, pair, &there, &back)
+        let changed = self.table.set_pair(index, pair, &there, &back);
+        if changed {
+            self.look_at_pair(index);
+        }
+        changed
     }
 
     /// The ways from a router to an address by the tables as they are.

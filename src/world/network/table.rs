@@ -57,8 +57,9 @@ pub(super) struct PathTable {
     ever: Vec<Vec<PathId>>,
     /// For each pair those in use now.
     choices: Vec<Vec<Choice>>,
-    /// Every path in use, each once, ascending.
+    /// Every path in use, each once, ascending; unless some pair was set since.
     live: Vec<PathId>,
+    live_is_old: bool,
 }
 
 /// A path and the largest hash that takes it.
@@ -76,6 +77,7 @@ impl PathTable {
             ever: vec![Vec::new(); pair_count],
             choices: vec![Vec::new(); pair_count],
             live: Vec::new(),
+            live_is_old: true,
         }
     }
 
@@ -132,11 +134,15 @@ impl PathTable {
         }
         let changed = self.choices[index] != choices;
         self.choices[index] = choices;
+        self.live_is_old |= changed;
         changed
     }
 
-    /// Notes which paths are in use, once pairs have been set.
+    /// Notes which paths are in use, if pairs have been set.
     pub(super) fn note_live(&mut self) {
+        if !std::mem::take(&mut self.live_is_old) {
+            return;
+        }
         self.live.clear();
         self.live.extend(self.choices.iter().flatten().map(|choice| choice.path));
         self.live.sort_unstable();

@@ -47,6 +47,7 @@ impl Network {
     /// Looks at the paths in use anew: after a tick. On the others only what was sent before is
     /// still under way, and asks no more than whether they carry anything.
     pub(super) fn refresh_live_views(&mut self) {
+        self.table.note_live();
         for place in 0..self.table.live().len() {
             let index = self.table.live()[place].index();
             self.views[index] = self.look(index);
