@@ -6,8 +6,8 @@
 
 use blackstart::kernel::time::SimTime;
 use blackstart::measure::outcome::RouteRow;
-use blackstart::scenario::{Options, parse, time_of};
-use blackstart::simulation::routes;
+use blackstart::scenario::{Fidelity, Options, parse, time_of};
+use blackstart::simulation::{fidelity, routes};
 
 const INTERNET: &str = r#"
 blackstart: 1
@@ -103,6 +103,18 @@ fn faults_lead_where_they_should_and_leave_no_trace() {
     fault("prefix_hijacked: { prefix: main, by: h }", ("u > p1 > h [elsewhere]", 0.0));
     let more = "prefix_hijacked: { prefix: main, by: h, more_specific: yes }";
     fault(more, ("u > p1 > h [elsewhere]", 0.0));
+}
+
+#[test]
+fn counts_refuse_what_always_the_same_flows_suffer() {
+    let text = INTERNET.replace(
+        "faults: {}",
+        "faults: { it: { at: 5m, fault: { link_silent: { link: p1-e1 } } } }",
+    );
+    let options = Options { fidelity: Some(Fidelity::Flow), ..Options::default() };
+    let loaded = parse(&text, &options).unwrap_or_else(|p| panic!("{p}"));
+    let told = fidelity::choose(&loaded.scenario).expect_err("flow draws paths anew");
+    assert!(told.to_string().contains("faults.it.fault: link_silent"), "{told}");
 }
 
 #[test]

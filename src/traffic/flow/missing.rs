@@ -1,7 +1,8 @@
 //! What a scenario uses that `flow` cannot do.
 
 use crate::scenario::model::{
-    AbandonedWork, Action, Discipline, Jitter, Load, Retry, Scenario, Service, Step, Timeout,
+    AbandonedWork, Action, Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Service,
+    Step, Timeout,
 };
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
@@ -42,6 +43,10 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
     let isolates = |step: &&Step| matches!(step.action, Some(Action::Isolate { .. }));
     let cut = scenario.runbook.iter().filter(isolates);
     missing.extend(cut.map(|step| format!("runbook.{}.do: isolate", step.name)));
+    // Counts draw a path anew each time; here it is always the same flows that are lost.
+    let silent = |fault: &&Fault| matches!(fault.kind, FaultKind::LinkSilent { .. });
+    let silent = scenario.faults.iter().filter(silent);
+    missing.extend(silent.map(|fault| format!("faults.{}.fault: link_silent", fault.name)));
     missing.extend(scenario.stores.iter().map(|store| format!("stores.{}", store.name)));
     let pipelines = scenario.pipelines.iter();
     missing.extend(pipelines.map(|pipeline| format!("pipelines.{}", pipeline.name)));
