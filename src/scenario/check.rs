@@ -261,34 +261,53 @@ impl Checker<'_> {
                             "no links lead from `{name}` to site `{}`: `{}` cannot reach it",
                             site.name, region.name
                         );
-                        self.context.reporter.error(Code::NotConnected, place, message);
+                        let help = (network.systems.len() > 1).then(|| {
+                            "between systems a way goes up to providers, across one peering at \
+                             most, then down to customers"
+                                .to_owned()
+                        });
+                        let reporter = self.context.reporter;
+                        reporter.error_with_help(Code::NotConnected, place, message, help);
                     }
                 }
             }
         }
     }
 
-    /// For every router, whether links lead there.
+    /// For every router, whether links lead there that policies between systems let a way take: up
+    /// to providers, across one peering at most, then down to customers (Gao and Rexford 2001).
     fn reached(&self, from: RouterId) -> Vec<bool> {
-        let mut reached = vec![false; self.scenario.network.routers.len()];
-        let mut open = vec![from];
-        while let Some(router) = open.pop() {
+        let network = &self.scenario.network;
+        let system = |router: RouterId| network.routers.get(router.index()).map(|r| r.system);
+        let pays = |one: RouterId, other: RouterId| {
+            let provider = system(other).and_then(|system| network.systems.get(system.index()));
+            provider.is_some_and(|of| system(one).is_some_and(|one| of.customers.contains(&one)))
+        };
+        // [router]: reached on the way up, and on the way down.
+        let mut reached = vec![[false; 2]; network.routers.len()];
+        let mut open = vec![(from, false)];
+        while let Some((router, down)) = open.pop() {
             let Some(seen) = reached.get_mut(router.index()) else {
                 continue;
             };
-            if std::mem::replace(seen, true) {
+            if std::mem::replace(&mut seen[usize::from(down)], true) {
                 continue;
             }
-            for link in &self.scenario.network.links {
-                let (a, b) = link.between;
-                if a == router {
-                    open.push(b);
-                } else if b == router {
-                    open.push(a);
+            for link in &network.links {
+                let next = match link.between {
+                    (a, b) if a == router => b,
+                    (a, b) if b == router => a,
+                    _ => continue,
+                };
+                let inside = system(router) == system(next);
+                if inside || (pays(router, next) && !down) {
+                    open.push((next, down));
+                } else if pays(next, router) || (!down && !pays(router, next)) {
+                    open.push((next, true));
                 }
             }
         }
-        reached
+        reached.into_iter().map(|ways| ways[0] || ways[1]).collect()
     }
 
     /// At a scale, every partition of every station keeps enough servers.

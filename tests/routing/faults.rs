@@ -106,6 +106,20 @@ fn faults_lead_where_they_should_and_leave_no_trace() {
 }
 
 #[test]
+fn a_site_that_no_policy_leads_to_is_told() {
+    // Of two peers of one system neither carries for the other.
+    let text = INTERNET
+        .replace(
+            "    one: { customers: [home, corp, rogue] }",
+            "    one: { peers: [home, corp, rogue] }",
+        )
+        .replace("    two: { customers: [home, corp] }", "    two: { peers: [home, corp] }");
+    let told = parse(&text, &Options::default()).expect_err("no way").to_string();
+    assert!(told.contains("no links lead from `u` to site `main`"), "{told}");
+    assert!(told.contains("across one peering at most"), "{told}");
+}
+
+#[test]
 fn counts_refuse_what_always_the_same_flows_suffer() {
     let text = INTERNET.replace(
         "faults: {}",
