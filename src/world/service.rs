@@ -129,6 +129,11 @@ impl Services {
         if partitions == 1 { 0 } else { (draw * f64::from(partitions)) as u32 }
     }
 
+    /// Number of partitions of a service.
+    pub fn partition_count(&self, service: ServiceId) -> u32 {
+        self.partitions[service.index()]
+    }
+
     /// The site at which a request at `from` finds the service: its own, else the nearest.
     #[inline]
     pub fn serving_site(&self, service: ServiceId, from: SiteId) -> Option<SiteId> {
