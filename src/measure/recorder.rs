@@ -205,19 +205,24 @@ impl Recorder {
         }
     }
 
-    /// So many demands were answered correctly, this long after their intended start: latency
-    /// alone, the counts of the window are the caller's.
+    /// The slice of the latency tables of an intended start; `None` outside the windows.
+    pub fn slice_of(&self, intended: SimTime) -> Option<u32> {
+        self.window_of(intended)?;
+        Some(((intended.0 - self.start.0) / self.slice.0) as u32)
+    }
+
+    /// So many demands of a slice (`None`: of none) were answered correctly, this long after their
+    /// intended start: latency alone, the counts of the window are the caller's.
     pub fn record_latency(
         &mut self,
         class: usize,
-        intended: SimTime,
+        slice: Option<u32>,
         latency: SimDuration,
         n: u64,
     ) {
         self.window_latency[class].record_n(latency, n);
-        if self.window_of(intended).is_some() {
-            let slice = ((intended.0 - self.start.0) / self.slice.0) as usize;
-            let place = &mut self.latency[class * self.slices + slice];
+        if let Some(slice) = slice {
+            let place = &mut self.latency[class * self.slices + slice as usize];
             place.get_or_insert_with(Default::default).record_n(latency, n);
         }
     }

@@ -67,7 +67,7 @@ const NEAR: (u64, u64) = (10_000_000, 100_000_000);
 /// The same, as a part of the time that a request holds a slot.
 const OF_HOLD: f64 = 0.5;
 /// Free slots, in roots of the busy ones, under which a station is near its limit.
-const NEAR_ROOTS: f64 = 4.0;
+const NEAR_ROOTS: f64 = 2.5;
 /// A step is at most this part of any timeout.
 const OF_TIMEOUT: u64 = 10;
 
@@ -309,6 +309,9 @@ impl Flow {
             let slots = f64::from(station.slots);
             let busy = line.busy as f64;
             let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
+            if station.hung {
+                continue;
+            }
             if line.waiting > 0 {
                 let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
                 let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);

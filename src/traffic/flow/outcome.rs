@@ -306,7 +306,8 @@ impl Flow {
             cell.good += good as u32;
             cell.late += (count - good) as u32;
         }
-        self.latencies.add(lane.class, program_index, intended, base_s, in_time, count);
+        let slice = scene.recorder.slice_of(intended);
+        self.latencies.add(lane.class, program_index, slice, base_s, in_time, count);
         let site = self.programs.all[program_index as usize].site;
         self.told(lane, site, Row { count, ..row }, good, intended, scene);
     }

@@ -19,7 +19,7 @@ use crate::world::population::ClassKind;
 pub(super) const CELL: u64 = 1_000_000_000;
 
 /// A beat is at most this part of a timeout, and of the mean wait before a retry.
-const OF_TIMEOUT: u64 = 16;
+const OF_TIMEOUT: u64 = 15;
 const OF_WAIT: u64 = 2;
 /// Beats that a second may be divided into.
 const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];

@@ -71,8 +71,8 @@ impl Token {
     fn precedes(&self, next: &Token, now: u64) -> bool {
         let key = |t: &Token| (t.cohort, t.program, t.visit, t.tries, t.orphan, t.entry);
         let end = next.start + next.width;
-        key(self) == key(next)
-            && self.start + self.width == next.start
+        self.start + self.width == next.start
+            && key(self) == key(next)
             && (end - self.start) * AGED <= now.saturating_sub(end)
             && self.there >= 0.0
             && next.there >= 0.0
@@ -130,7 +130,7 @@ pub(super) enum Left {
 pub(super) type Moved = Vec<(Token, Left)>;
 
 /// Requests at the end of a list that are looked through for such to be added to.
-const LOOK_BACK: usize = 48;
+const LOOK_BACK: usize = 24;
 /// Tokens are put together once they are so many times as old as their starts are apart.
 const AGED: u64 = 2;
 
