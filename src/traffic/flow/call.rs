@@ -95,7 +95,10 @@ impl Flow {
             visit += 1;
         }
         if left > 0 {
-            self.finish(Token { count: left, ..token }, true, scene);
+            // Past the entry, even where none of its calls was made: a slot that is not held while
+            // calling has been given back.
+            let last = visit as u8 - 1;
+            self.finish(Token { count: left, visit: last, ..token }, true, scene);
         }
     }
 
