@@ -159,14 +159,17 @@ impl Flow {
         }
         // What stands at the station itself, then what its requests have called.
         for line in 0..self.lines.len() {
-            let mut queue = std::mem::take(&mut self.lines[line].queue);
-            for token in &mut queue {
-                let lost = self.lose(token, line == index, index, share, how, now, scene);
+            let queue = std::mem::take(&mut self.lines[line].queue);
+            for mut token in queue {
+                let lost = self.lose(&mut token, line == index, index, share, how, now, scene);
                 if line == index {
                     self.lines[line].waiting -= lost;
                 }
+                // What is for nobody now keeps its place.
+                let kept = std::iter::once(token).chain(self.orphans.drain(..));
+                self.lines[line].queue.extend(kept);
             }
-            self.lines[line].queue = queue;
+            self.lines[line].look_again();
             let mut serving = std::mem::take(&mut self.lines[line].serving);
             for token in &mut serving {
                 let lost = self.lose(token, line == index, index, share, how, now, scene);
@@ -253,9 +256,9 @@ impl Flow {
                 };
                 let back = Token { count: n, start: now, width: 0, slack, ..*token };
                 line.queue.push_front(back);
-                line.passed = line.passed.wrapping_sub(1);
             }
         }
+        line.look_again();
         line.serving.retain(|token| token.count > 0);
     }
 }

@@ -73,6 +73,13 @@ pub(super) struct Line {
     pub window: StationCell,
 }
 
+impl Line {
+    /// Its parcels are no longer those that were looked at: all are, in the next step.
+    pub(super) fn look_again(&mut self) {
+        self.given_up = self.passed;
+    }
+}
+
 /// How a visit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
@@ -153,7 +160,7 @@ impl Flow {
                     return;
                 }
                 moved.push((*token, Left::CallFailed));
-                (token.orphan, token.cohort) = (true, None);
+                (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
             }
             line.given_up += 1;
         }
