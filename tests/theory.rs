@@ -23,3 +23,7 @@ mod retries;
 mod seen;
 #[path = "theory/statistics.rs"]
 mod statistics;
+
+/// What these tests run.
+const FIDELITY: blackstart::scenario::model::Fidelity =
+    blackstart::scenario::model::Fidelity::Exact;

@@ -22,3 +22,7 @@ mod retries;
 mod shift;
 #[path = "theory_outage/transient.rs"]
 mod transient;
+
+/// What these tests run.
+const FIDELITY: blackstart::scenario::model::Fidelity =
+    blackstart::scenario::model::Fidelity::Exact;

@@ -100,7 +100,10 @@ impl Flow {
             visit += 1;
         }
         if left > 0 {
-            self.finish(Token { count: left, ..token }, true, scene);
+            // Past the entry, even where none of its calls was made: a slot that is not held while
+            // calling has been given back.
+            let last = visit as u8 - 1;
+            self.finish(Token { count: left, visit: last, ..token }, true, scene);
         }
     }
 
@@ -175,10 +178,11 @@ impl Flow {
                 if line == index {
                     self.lines[line].waiting -= lost;
                 }
-                let queue = &mut self.lines[line].queue;
-                queue.push_back(token);
-                queue.extend(self.orphans.drain(..));
+                // What is for nobody now keeps its place.
+                let kept = std::iter::once(token).chain(self.orphans.drain(..));
+                self.lines[line].queue.extend(kept);
             }
+            self.lines[line].look_again();
             let mut serving = std::mem::take(&mut self.lines[line].serving);
             for token in &mut serving {
                 let lost = self.lose(token, line == index, index, share, how, now, scene);
@@ -228,7 +232,7 @@ impl Flow {
             self.lines[index].busy -= n;
         }
         if called && !here {
-            self.orphans.push(Token { orphan: true, cohort: None, ..lost });
+            self.orphans.push(Token { orphan: true, cohort: None, slack: u64::MAX, ..lost });
         }
         if token.visit > 0 && here {
             if !token.orphan {
@@ -271,9 +275,9 @@ impl Flow {
                 };
                 let back = Token { count: n, start: now, width: 0, slack, ..*token };
                 line.queue.push_front(back);
-                line.passed = line.passed.wrapping_sub(1);
             }
         }
+        line.look_again();
         line.serving.retain(|token| token.count > 0);
     }
 }

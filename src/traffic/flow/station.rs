@@ -116,6 +116,13 @@ pub(super) struct Line {
     pub window: StationCell,
 }
 
+impl Line {
+    /// Its parcels are no longer those that were looked at: all are, in the next step.
+    pub(super) fn look_again(&mut self) {
+        self.given_up = self.passed;
+    }
+}
+
 /// How a visit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
@@ -205,7 +212,7 @@ impl Flow {
                     line.window.refused += token.count as u32;
                     scene.recorder.stations[index].dropped += std::mem::take(&mut token.count);
                 } else {
-                    (token.orphan, token.cohort) = (true, None);
+                    (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
                 }
             }
             line.given_up += 1;
@@ -227,7 +234,7 @@ impl Flow {
             for token in line.queue.iter_mut().filter(|t| t.cohort == Some(key) && t.count > 0) {
                 if token.visit > 0 && entry_drops && !token.orphan {
                     ended.push(*token);
-                    (token.orphan, token.cohort) = (true, None);
+                    (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
                 }
                 if drops {
                     line.waiting -= token.count;
@@ -242,7 +249,7 @@ impl Flow {
             let calls = line.serving.iter_mut().filter(|t| t.cohort == Some(key) && t.visit > 0);
             for token in calls.filter(|token| entry_drops && !token.orphan) {
                 ended.push(*token);
-                (token.orphan, token.cohort) = (true, None);
+                (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
             }
         }
         for token in ended {
