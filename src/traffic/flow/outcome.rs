@@ -417,7 +417,7 @@ impl Flow {
         self.cost.cells_updated += 1;
         let (clock, beat) = (self.clock, self.beat);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let place = pools.iter().position(|pool| pool.key == key).unwrap_or_else(|| {
+        let place = pools.iter().rposition(|pool| pool.key == key).unwrap_or_else(|| {
             pools.push(Pool::new(key, range.1, clock, beat));
             pools.len() - 1
         });
