@@ -95,7 +95,8 @@ pub fn incident(readings: &Readings) -> Incident {
             .map(seconds),
         relapses_s: found.relapses.iter().map(|&minute| seconds(minute)).collect(),
         sessions_back_s: after_impact(sessions_back, readings.sessions.len()),
-        drained_s: after_impact(drained, readings.overdue_s.len()).or(began_s.filter(|_| never_grew)),
+        drained_s: after_impact(drained, readings.overdue_s.len())
+            .or(began_s.filter(|_| never_grew)),
         failed_back_s: after_impact(
             Box::new(move |w: usize| home[w]),
             readings.steering_home.len(),

@@ -4,8 +4,8 @@ use super::program::Step;
 use super::station::{Left, Moved, Token};
 use super::{Flow, Scene};
 use crate::control::change::Loss;
-use crate::kernel::slab::Key;
 use crate::kernel::sample::{binomial, hypergeometric};
+use crate::kernel::slab::Key;
 
 impl Flow {
     /// What becomes of requests whose visit has ended.

@@ -25,8 +25,6 @@ pub(super) enum Failure {
 
 /// Age bins within `good_within`, and for each doubling above it.
 const BINS: (f64, f64) = (4.0, 2.0);
-/// Lanes of so few rows are looked through in every beat.
-const FEW_ROWS: usize = 4;
 
 /// The bin of an age, for operations that are good within `good_s`.
 fn bin_of(age_s: f64, good_s: f64) -> u16 {
@@ -101,8 +99,8 @@ impl Flow {
         }
         let never = self.programs.all[program as usize].timeout == u64::MAX;
         let done = self.clock >= closes && lanes.iter().all(|lane| lane.standing() == 0);
-        for lane in &mut lanes {
-            if done || never || lane.rows.len() <= FEW_ROWS {
+        if done || never {
+            for lane in &mut lanes {
                 self.resolve(program, sent, lane, scene);
             }
         }
@@ -149,11 +147,8 @@ impl Flow {
             let here = hypergeometric(&mut self.draws, way.open, others, left);
             left -= here;
             way.open -= here;
-            *back = if carried > 1.0 - 1e-9 {
-                here
-            } else {
-                binomial(&mut self.draws, here, carried)
-            };
+            *back =
+                if carried > 1.0 - 1e-9 { here } else { binomial(&mut self.draws, here, carried) };
             lane.lost += here - *back;
         }
         back
@@ -268,7 +263,13 @@ impl Flow {
                     let here = hypergeometric(&mut self.draws, answered, others, left);
                     left -= here;
                     let attempt_s = answered_s / answered as f64;
-                    self.demands_served(program_index, lane.key, row, (here, before_s, attempt_s), scene);
+                    self.demands_served(
+                        program_index,
+                        lane.key,
+                        row,
+                        (here, before_s, attempt_s),
+                        scene,
+                    );
                 }
             }
         }

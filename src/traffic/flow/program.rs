@@ -69,8 +69,14 @@ impl Programs {
     pub(super) fn new(plan: &Plan, world: &World, parts: &Parts) -> Programs {
         let laws = plan.services.iter().map(|s| Law::new(&s.service_time, 1.0)).collect();
         let (sites, count) = (world.sites, parts.count());
-        let mut programs =
-            Programs { all: Vec::new(), laws, holds_s: Vec::new(), patience: Vec::new(), sites, parts: count };
+        let mut programs = Programs {
+            all: Vec::new(),
+            laws,
+            holds_s: Vec::new(),
+            patience: Vec::new(),
+            sites,
+            parts: count,
+        };
         let operations = plan.classes.iter().map(|class| class.operation.index() + 1).max();
         for operation in 0..operations.unwrap_or(0) {
             for site in 0..sites {
@@ -140,18 +146,7 @@ impl Programs {
         let slow = vec![1.0; visits.len()];
         let good_within = class.map_or(u64::MAX, |class| class.good_within.0);
         let feeds = class.and_then(|class| class.feeds);
-        Program {
-            operation,
-            site,
-            visits,
-            holds,
-            timeout,
-            good_within,
-            feeds,
-            total,
-            spread,
-            slow,
-        }
+        Program { operation, site, visits, holds, timeout, good_within, feeds, total, spread, slow }
     }
 
     fn total(&self, visits: &[Visit], slow: &[f64]) -> Law {
@@ -173,12 +168,16 @@ impl Programs {
         for index in 0..self.all.len() {
             let program = &self.all[index];
             let slow = |visit: &Visit| {
-                let slow = |&(at, share): &(u32, f64)| {
-                    share * world.services.stations[at as usize].slow
-                };
+                let slow =
+                    |&(at, share): &(u32, f64)| share * world.services.stations[at as usize].slow;
                 visit.stations.iter().map(slow).sum::<f64>()
             };
-            if program.visits.iter().zip(&program.slow).all(|(v, &was)| (slow(v) - was).abs() < 1e-9) {
+            if program
+                .visits
+                .iter()
+                .zip(&program.slow)
+                .all(|(v, &was)| (slow(v) - was).abs() < 1e-9)
+            {
                 continue;
             }
             let slow: Vec<f64> = program.visits.iter().map(slow).collect();

@@ -381,13 +381,7 @@ impl Flow {
         scene.world.isolations.iter().any(cuts)
     }
 
-    fn arrive_at(
-        &mut self,
-        mut token: Token,
-        step: Step,
-        scene: &mut Scene,
-        moved: &mut Moved,
-    ) {
+    fn arrive_at(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
         if self.is_isolated(&token, scene) {
             moved.push((token, Left::CallFailed));
             return;
