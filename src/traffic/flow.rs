@@ -67,7 +67,7 @@ const NEAR: (u64, u64) = (10_000_000, 100_000_000);
 /// The same, as a part of the time that a request holds a slot.
 const OF_HOLD: f64 = 0.5;
 /// Free slots, in roots of the busy ones, under which a station is near its limit.
-const NEAR_ROOTS: f64 = 2.5;
+const NEAR_ROOTS: f64 = 3.0;
 /// A step is at most this part of any timeout.
 const OF_TIMEOUT: u64 = 10;
 
@@ -233,7 +233,6 @@ impl Flow {
         for group in 0..self.crowds_of.len() {
             let of = &world.population.groups[group];
             let present = world.population.present(of, SimTime::ZERO);
-            let name = world.steering_of_client[of.client.index()].index();
             self.present[group] = present;
             let sessions = of.sessions;
             let share = f64::from(present) / f64::from(of.count.max(1));
@@ -253,7 +252,7 @@ impl Flow {
                     crowd.present += here;
                     let mut site = SiteId(0);
                     if sessions {
-                        site = cell.answer(&world.steering[name], SimTime::ZERO);
+                        site = cell.answered;
                         cell.signed[site.index()] += here;
                         crowd.signed[site.index()] += here;
                         world.network.sessions_opened(site, here);

@@ -48,6 +48,10 @@ pub(super) struct Cell {
     lower: f64,
     upper: f64,
     resolver: Resolver,
+    /// The site that its members are answered now, the one before that, and since when [ns].
+    pub answered: SiteId,
+    was: SiteId,
+    since: u64,
     pub members: u64,
     /// Members whose user is there.
     pub present: u64,
@@ -129,6 +133,9 @@ impl Cell {
             lower,
             upper,
             resolver: Resolver::All,
+            answered: SiteId(0),
+            was: SiteId(0),
+            since: 0,
             members,
             present: 0,
             signed: vec![0; sites],
@@ -143,7 +150,21 @@ impl Cell {
     /// An empty cell like this one.
     fn like(&self) -> Cell {
         let empty = Cell::new((self.lower, self.upper), 0, self.signed.len());
-        Cell { resolver: self.resolver, ..empty }
+        let Cell { resolver, answered, was, since, .. } = *self;
+        Cell { resolver, answered, was, since, ..empty }
+    }
+
+    /// Asks the name again.
+    fn ask(&mut self, name: &SteeringState, now: u64) {
+        let answer = self.answer(name, SimTime(now));
+        if answer != self.answered {
+            (self.was, self.since, self.answered) = (self.answered, now, answer);
+        }
+    }
+
+    /// Whether its members were answered this site some time after `then` [ns].
+    pub(super) fn was_answered(&self, site: SiteId, then: u64) -> bool {
+        self.answered == site || (self.was == site && self.since > then)
     }
 
     /// Sessions.
@@ -166,7 +187,7 @@ impl Cell {
     }
 
     /// The site that its members are answered at `now`.
-    pub(super) fn answer(&self, name: &SteeringState, now: SimTime) -> SiteId {
+    fn answer(&self, name: &SteeringState, now: SimTime) -> SiteId {
         let asked = match self.resolver {
             Resolver::All | Resolver::Kind(_) => now,
             Resolver::Phase(kind, phase) => {
@@ -194,6 +215,9 @@ impl Cell {
         }
         for (mine, theirs) in self.tracers.iter_mut().zip(&from.tracers) {
             mine.extend(theirs);
+        }
+        if from.since > self.since {
+            (self.was, self.since) = (from.was, from.since);
         }
         self.members += from.members;
         self.present += from.present;
@@ -305,7 +329,10 @@ fn pieces(name: &SteeringState, mut members: u64, sites: usize, draws: &mut Stre
         let share = (upper - lower) / (1.0 - lower).max(1e-12);
         let here = if whole { members } else { binomial(draws, members, share) };
         members -= here;
-        cells.push(Cell::new((lower, if whole { 1.0 } else { upper }), here, sites));
+        let mut cell = Cell::new((lower, if whole { 1.0 } else { upper }), here, sites);
+        cell.answered = cell.answer(name, SimTime::ZERO);
+        cell.was = cell.answered;
+        cells.push(cell);
         lower = upper;
     }
     cells
@@ -360,9 +387,10 @@ impl Crowd {
         }
     }
 
-    /// Puts cells together that nothing tells apart any more, at `now`: those whose resolvers have
-    /// refreshed since the last epoch began. Whether some are still to come.
+    /// Has the cells ask the name at `now`, and puts such together as nothing tells apart any more:
+    /// those whose resolvers have refreshed since the last epoch began. Whether some are to come.
     pub(super) fn join(&mut self, steering: &SteeringState, now: SimTime) -> bool {
+        self.cells.iter_mut().for_each(|cell| cell.ask(steering, now.0));
         let resolvers = steering.resolvers();
         let mut spreading = false;
         for cell in &mut self.cells {

@@ -400,7 +400,6 @@ impl Flow {
         let attempt = u32::from(row.attempt).min(class.retry.settled_attempt());
         let demanded = lane.kind == Kind::Demanded;
         let good_s = class.good_within.as_secs_f64();
-        let keeps_site = lane.from.is_none() || (class.sessions && !class.signs_in);
         let key = PoolKey {
             class: lane.class,
             attempt: attempt as u16,
@@ -412,7 +411,8 @@ impl Flow {
             },
             demanded,
             reconnect: failure != Failure::Refused,
-            site: if keeps_site { site } else { SiteId(0) },
+            // Sign-ins are known to the cells by site.
+            site: if class.signs_in { SiteId(0) } else { site },
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;

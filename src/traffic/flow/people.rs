@@ -5,7 +5,7 @@
 //! A beat is a whole part of a second, short against every wait and timeout of a client.
 
 use super::cohort::{Kind, LaneKey, NOBODY, Row};
-use super::crowds::Owner;
+use super::crowds::{Cell, Owner};
 use super::tracers::At;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric, poisson};
@@ -173,7 +173,7 @@ impl Flow {
         let row = Row::first(at, n);
         if !plan.sessions {
             self.operations[class as usize].begun += n;
-            self.send_by_name(lane, row, at, scene);
+            self.send_by_name(lane, row, None, scene);
             return;
         }
         let here = &self.crowds[crowd as usize];
@@ -222,19 +222,34 @@ impl Flow {
         debug_assert!(left == 0, "an operation of nobody's session");
     }
 
-    /// Sends attempts where the name sends them.
-    fn send_by_name(&mut self, lane: LaneKey, row: Row, at: SimTime, scene: &mut Scene) {
-        let mut present = self.crowds[lane.crowd as usize].present;
+    /// Sends attempts where the name sends them: of all members, or (with a site and a time [ns])
+    /// of those that were answered that site since then.
+    fn send_by_name(
+        &mut self,
+        lane: LaneKey,
+        row: Row,
+        last: Option<(SiteId, u64)>,
+        scene: &mut Scene,
+    ) {
+        let theirs = |cell: &&Cell| last.is_none_or(|(at, then)| cell.was_answered(at, then));
+        let cells = &self.crowds[lane.crowd as usize].cells;
+        let mut present: u64 = cells.iter().filter(theirs).map(|cell| cell.present).sum();
         let mut left = row.count;
+        if present == 0 && let Some((site, _)) = last {
+            // Nobody is left of those it could be.
+            self.sends(lane, site, row, scene);
+            return;
+        }
         for cell in 0..self.crowds[lane.crowd as usize].cells.len() {
-            let here = self.crowds[lane.crowd as usize].cells[cell].present;
-            let n = binomial(&mut self.draws, left, here as f64 / present.max(1) as f64);
-            present -= here;
-            left -= n;
-            if n > 0 {
-                let site = self.answer(lane.crowd, cell, at, scene);
-                self.sends(lane, site, Row { count: n, ..row }, scene);
+            let cell = &self.crowds[lane.crowd as usize].cells[cell];
+            if !theirs(&cell) {
+                continue;
             }
+            let n = binomial(&mut self.draws, left, cell.present as f64 / present.max(1) as f64);
+            let site = cell.answered;
+            present -= cell.present;
+            left -= n;
+            self.sends(lane, site, Row { count: n, ..row }, scene);
         }
         debug_assert!(left == 0, "a demand of nobody");
     }
@@ -405,9 +420,8 @@ impl Flow {
 
     fn retry_sign_ins(&mut self, crowd: u32, due: Vec<(LaneKey, Row)>, scene: &mut Scene) {
         let kind = due[0].0.kind;
-        let at = self.middle();
         let mut others: u64 = due.iter().map(|(_, row)| row.count).sum();
-        let (mut gone, mut to) = self.sign_ins_due(crowd, kind, others, at, scene);
+        let (mut gone, mut to) = self.sign_ins_due(crowd, kind, others, scene.world.sites);
         for (lane, row) in due {
             others -= row.count;
             let n = hypergeometric(&mut self.draws, row.count, others, gone);
@@ -445,7 +459,12 @@ impl Flow {
                 self.send_in_session(lane, Row { count: back, ..row }, scene);
             }
         } else {
-            self.send_by_name(lane, row, self.middle(), scene);
+            // Their last answer is older than this attempt's timeout and wait by no more than that.
+            let (_, longest) = class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
+            let program = self.programs.of(class.operation, site, 0);
+            let ago = longest.saturating_add(self.programs.all[program].timeout);
+            let then = self.clock.saturating_sub(ago);
+            self.send_by_name(lane, row, Some((site, then)), scene);
         }
     }
 }

@@ -31,22 +31,13 @@ impl Flow {
         if n == 0 {
             return;
         }
-        let site = self.answer(crowd, cell, at, scene);
         let here = &mut self.crowds[crowd as usize].cells[cell];
+        let site = here.answered;
         here.signing[kind.number()] += n;
         here.under_way[kind.number()][site.index()] += n;
         let lane = self.lane(crowd, class, kind, true);
         self.operations[class as usize].begun += n;
         self.sends(lane, site, Row::first(at, n), scene);
-    }
-
-    /// The site that a cell's members are answered at `at`.
-    pub(super) fn answer(&self, crowd: u32, cell: usize, at: SimTime, scene: &Scene) -> SiteId {
-        let crowd = &self.crowds[crowd as usize];
-        let super::crowds::Owner::Group(group) = crowd.owner else { return SiteId(0) };
-        let client = scene.world.population.groups[group as usize].client;
-        let name = scene.world.steering_of_client[client.index()].index();
-        crowd.cells[cell].answer(&scene.world.steering[name], at)
     }
 
     /// Deals `n` sign-ins that were under way to a site out to the cells that they belong to:
@@ -147,8 +138,7 @@ impl Flow {
         crowd: u32,
         kind: Kind,
         n: u64,
-        at: SimTime,
-        scene: &Scene,
+        sites: usize,
     ) -> (u64, Vec<u64>) {
         let number = kind.number();
         let cells = &self.crowds[crowd as usize].cells;
@@ -165,7 +155,7 @@ impl Flow {
         }
         let (class, opens) = (0, true);
         let mut gone = self.drop_leaving(self.lane(crowd, class, kind, opens));
-        let mut to = vec![0; scene.world.sites];
+        let mut to = vec![0; sites];
         for cell in 0..self.dealt.len() {
             let n = self.dealt[cell];
             if n == 0 {
@@ -176,8 +166,9 @@ impl Flow {
                 gone += n;
                 continue;
             }
-            let site = self.answer(crowd, cell, at, scene).index();
-            self.crowds[crowd as usize].cells[cell].under_way[number][site] += n;
+            let cell = &mut self.crowds[crowd as usize].cells[cell];
+            let site = cell.answered.index();
+            cell.under_way[number][site] += n;
             to[site] += n;
         }
         (gone, to)
