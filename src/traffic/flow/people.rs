@@ -235,7 +235,9 @@ impl Flow {
         let cells = &self.crowds[lane.crowd as usize].cells;
         let mut present: u64 = cells.iter().filter(theirs).map(|cell| cell.present).sum();
         let mut left = row.count;
-        if present == 0 && let Some((site, _)) = last {
+        if present == 0
+            && let Some((site, _)) = last
+        {
             // Nobody is left of those it could be.
             self.sends(lane, site, row, scene);
             return;
@@ -260,7 +262,7 @@ impl Flow {
             cell.suppressed += n as u32;
         }
         if at >= scene.world.measured_from {
-            self.tell(crowd, At::Out, n as f64, 0.0, at);
+            self.tell(crowd, (At::Out, None), n as f64, 0.0, at);
         }
         self.park(class, crowd, n, scene);
         // A user who wants something makes a client that has given up try again.
@@ -460,7 +462,8 @@ impl Flow {
             }
         } else {
             // Their last answer is older than this attempt's timeout and wait by no more than that.
-            let (_, longest) = class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
+            let (_, longest) =
+                class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
             let program = self.programs.of(class.operation, site, 0);
             let ago = longest.saturating_add(self.programs.all[program].timeout);
             let then = self.clock.saturating_sub(ago);

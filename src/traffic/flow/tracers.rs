@@ -9,12 +9,13 @@
 
 use super::Flow;
 use super::cohort::{LaneKey, Row};
-use super::crowds::{Crowd, Owner};
+use super::crowds::{Cell, Crowd, Owner};
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
+use crate::traffic::plan::TimeoutPlan;
 use crate::world::population::Population;
 
 /// Tracers of a run.
@@ -162,16 +163,16 @@ impl Crowd {
         self.traced[to.place()] += moved as u32;
     }
 
-    /// The tracer number `place` in a state.
-    fn tracer(&self, at: At, mut place: usize) -> u32 {
-        for cell in &self.cells {
+    /// The tracer number `place` in a state, of the cells that `theirs` are.
+    fn tracer(&self, at: At, mut place: usize, theirs: impl Fn(&Cell) -> bool) -> u32 {
+        for cell in self.cells.iter().filter(|cell| theirs(cell)) {
             let list = &cell.tracers[at.place()];
             if place < list.len() {
                 return list[place];
             }
             place -= list.len();
         }
-        unreachable!("`traced` counts what is in the lists")
+        unreachable!("fewer tracers than were counted")
     }
 }
 
@@ -222,37 +223,54 @@ impl Flow {
         let class = &self.plan.classes[lane.class as usize];
         let share = good as f64 / row.count.max(1) as f64;
         let n = row.count as f64;
+        // Who was sent to this site had it as his name's answer when his attempt was sent.
+        let ago = match class.timeout {
+            TimeoutPlan::Queue(queue) => self.plan.timeout_lengths[queue as usize],
+            _ => 0,
+        };
+        let sent = Some((site, self.clock.saturating_sub(ago)));
         if class.signs_in {
-            self.tell(lane.crowd, At::Out, n, share, intended);
+            self.tell(lane.crowd, (At::Out, sent), n, share, intended);
         } else if class.sessions {
             let held = n * self.survived(lane.crowd, site, &row);
-            self.tell(lane.crowd, At::Session(site), held, share, intended);
-            self.tell(lane.crowd, At::Out, n - held, share, intended);
+            self.tell(lane.crowd, (At::Session(site), None), held, share, intended);
+            self.tell(lane.crowd, (At::Out, None), n - held, share, intended);
         } else {
-            self.tell(lane.crowd, At::Session(SiteId(0)), n, share, intended);
+            self.tell(lane.crowd, (At::Session(SiteId(0)), sent), n, share, intended);
         }
     }
 
     /// Tells tracers of a crowd that `n` of its members in a state have demanded something, which a
-    /// share `good` of them got.
-    pub(super) fn tell(&mut self, crowd: u32, at: At, n: f64, good: f64, intended: SimTime) {
+    /// share `good` of them got: of all, or of those who were answered a site since a time [ns].
+    pub(super) fn tell(
+        &mut self,
+        crowd: u32,
+        (at, sent): (At, Option<(SiteId, u64)>),
+        n: f64,
+        good: f64,
+        intended: SimTime,
+    ) {
         let here = &self.crowds[crowd as usize];
         let Owner::Group(group) = here.owner else { return };
-        let list = here.traced[at.place()];
-        if list == 0 || n <= 0.0 {
+        if here.traced[at.place()] == 0 || n <= 0.0 {
             return;
         }
-        let of = match at {
-            At::Session(site) if self.sign_in_class[group as usize].is_some() => {
-                here.signed[site.index()]
-            }
-            At::Session(_) => here.present,
-            _ => here.present - here.sessions(),
+        let theirs = |cell: &Cell| sent.is_none_or(|(site, then)| cell.was_answered(site, then));
+        let signs_in = self.sign_in_class[group as usize].is_some();
+        let members = |cell: &Cell| match at {
+            At::Session(site) if signs_in => cell.signed[site.index()],
+            At::Session(_) => cell.present,
+            _ => cell.present - cell.sessions(),
         };
-        let hit = binomial(&mut self.draws, u64::from(list), n / (of as f64).max(n));
+        let (mut of, mut list) = (0, 0);
+        for cell in here.cells.iter().filter(|cell| theirs(cell)) {
+            of += members(cell);
+            list += cell.tracers[at.place()].len() as u64;
+        }
+        let hit = binomial(&mut self.draws, list, n / (of as f64).max(n));
         for _ in 0..hit {
             let here = &self.crowds[crowd as usize];
-            let tracer = here.tracer(at, self.draws.below(u64::from(list)) as usize);
+            let tracer = here.tracer(at, self.draws.below(list) as usize, theirs);
             let served = good >= 1.0 || self.draws.bernoulli(good);
             self.tracers[tracer as usize].told(intended, served);
         }
