@@ -117,6 +117,8 @@ pub struct Exact {
     /// Retries and re-sign-ins are off: the fork that asks whether a state is metastable.
     relieved: bool,
     jobs_made: u64,
+    /// Until when requests have been moved.
+    clock: SimTime,
     /// Work done so far.
     pub cost: Cost,
 }
@@ -125,7 +127,7 @@ impl Exact {
     /// Traffic at t = 0: stations empty, sessions signed in by the presence curves.
     pub fn new(scenario: &Scenario, world: &mut World, seed: RootSeed) -> Exact {
         let plan = Plan::new(scenario, &world.population);
-        let lines = world.services.stations.iter().map(|_| Line::new()).collect();
+        let lines = world.services.stations.iter().map(Line::new).collect();
         let timeouts = vec![TimeoutQueue::default(); plan.timeout_lengths.len()];
         let caches = vec![vec![1.0; scenario.sites.len()]; plan.caches.len()];
         let mut traffic = Exact {
@@ -145,6 +147,7 @@ impl Exact {
             probes_sent: 0,
             relieved: false,
             jobs_made: 0,
+            clock: SimTime::ZERO,
             cost: Cost::default(),
             plan,
         };
@@ -158,14 +161,24 @@ impl Exact {
     pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
         // Nothing is before t = 0, where control may act (a fault from the beginning, a probe).
         let Some(limit) = until.0.checked_sub(1).map(SimTime) else { return };
+        self.follow_control(scene.world, self.clock);
+        self.clock = until;
         while let Some((now, event)) = self.calendar.pop_until(limit) {
             self.cost.events += 1;
             self.handle(now, event, scene);
         }
     }
 
+    /// Takes over what control has made of the stations: it acts between two advances only.
+    pub(super) fn follow_control(&mut self, world: &World, now: SimTime) {
+        for (line, station) in self.lines.iter_mut().zip(&world.services.stations) {
+            line.follow(station, now);
+        }
+    }
+
     /// Takes what control has changed in the world.
     pub fn apply(&mut self, change: Change, now: SimTime, scene: &mut Scene) {
+        self.follow_control(scene.world, now);
         match change {
             Change::Slots(station) => self.slots_changed(station.index(), now, scene),
             Change::WorkLost { station, share, how } => {

@@ -7,7 +7,7 @@ use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
-use crate::traffic::exact::station::Caller;
+use crate::traffic::exact::station::{Caller, Request};
 use crate::traffic::plan::TimeoutPlan;
 use crate::world::network::{AttachmentId, PathId};
 use crate::world::population::ClassKind;
@@ -316,26 +316,25 @@ impl Exact {
         let (site, entry, class_index, mailbox) = (op.site, class.entry, op.class, op.mailbox);
         let has_room = class.feeds.is_none_or(|(pipeline, _)| self.has_room(pipeline));
         if !has_room || !self.admit(class.operation, site, now, scene) {
-            self.answer(key, attempt, false, now, scene);
+            self.answer(key, false, now, scene);
             return;
         }
-        let draw = self.mailbox_luck(class_index, mailbox, key, scene);
-        let job = self.job_arrives(entry, site, caller, class_index, draw, work, now, scene);
-        if let (Some(job), Some(op)) = (job, self.ops.get_mut(key)) {
-            op.job = Some(job);
-        }
-    }
-
-    /// The luck that places a mailbox in partitions and databases; a probe has its own.
-    fn mailbox_luck(&self, class: u16, mailbox: u32, key: Key, scene: &Scene) -> Luck {
-        match self.plan.classes[class as usize].kind {
+        let place = match self.plan.classes[class_index as usize].kind {
+            // A probe has a luck of its own, drawn for it.
             ClassKind::Probe => self.ops[key.index].luck,
             _ => scene.world.population.luck(mailbox),
+        };
+        let class = class_index;
+        let request = Request { service: entry, site, caller, class, place, luck: work };
+        // A job that was taken in has not ended yet: time passes before it can.
+        if let Some(job) = self.job_arrives(request, now, scene) {
+            self.ops[key.index].job = Some(job);
         }
     }
 
     /// Whether the throttles of a site admit one more attempt of an operation (token buckets that
     /// hold one second's worth).
+    #[inline]
     fn admit(
         &mut self,
         operation: crate::scenario::model::OperationId,
@@ -344,6 +343,9 @@ impl Exact {
         scene: &Scene,
     ) -> bool {
         let throttles = &scene.world.throttles;
+        if throttles.is_empty() {
+            return true;
+        }
         self.buckets.resize(throttles.len(), Bucket::default());
         let found = throttles.iter().position(|t| t.operation == operation && t.site == site);
         let Some(index) = found else { return true };
@@ -363,19 +365,15 @@ impl Exact {
         admitted
     }
 
-    /// The site answers an attempt at `now`; the answer reaches the client one delay later, unless
+    /// The site answers the attempt under way, which its client waits for, at `now`; the answer reaches the client one delay later, unless
     /// the path is gone or the client has stopped waiting by then.
     pub(super) fn answer(
         &mut self,
         key: Key,
-        attempt: u32,
         ok: bool,
         now: SimTime,
         scene: &mut Scene,
     ) {
-        if !self.op_waits(key, attempt) {
-            return;
-        }
         let op = &mut self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let mut at = now;
