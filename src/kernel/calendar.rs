@@ -8,9 +8,8 @@
 //! insertion order, so equal times need no sequence number while they wait.
 //!
 //! Events pushed into the stretch of time that is already due are put into the run at their place,
-//! or, once it is long, into a heap beside it. That stretch is at most one slot of level
-//! `WIDEST_DUE_LEVEL`, 17 ms, so a storm that starts in a quiet calendar cannot turn the heap into
-//! the whole queue.
+//! or, once it is long, into a heap beside it. That stretch is some 48 events long, and at most
+//! 285 ms, so a storm that starts in a quiet calendar cannot turn the heap into the whole queue.
 //!
 //! **Cost.** See `benches/README.md`; no allocation in steady state; 24 bytes an event of 16, 16
 //! bytes of one of 8. **Validation.** Against an ordered map under random interleavings
@@ -32,14 +31,15 @@ const SLOT_COUNT: usize = 256;
 /// Slots with at most this many events are sorted instead of spread over the level below.
 const SORTED_COUNT_MAX: u32 = 128;
 
-/// Narrow slots are taken together until so many events are due.
-const DUE_COUNT_MIN: usize = 8;
+/// Slots are taken together until so many events are due: to put an event into a run costs less
+/// than to keep it in a slot and sort it later.
+const DUE_COUNT_MIN: usize = 48;
 
 /// Highest level whose slots may be sorted as they are: 2^24 ns = 17 ms wide.
 const WIDEST_DUE_LEVEL: usize = 3;
 
-/// Highest level whose slots are taken together: 2^16 ns = 65 us wide, 17 ms all of them.
-const WIDEST_JOINED_LEVEL: usize = 2;
+/// Longest stretch of time over which slots are taken together [ns]: 268 ms.
+const JOINED_SPAN: u64 = 1 << 28;
 
 /// Queue of events, the earliest first; equal times in the order of insertion.
 ///
@@ -202,7 +202,8 @@ impl<E: Copy> Calendar<E> {
             let Some(slot) = self.wheel.first_slot().filter(|slot| slot.earliest <= limit) else {
                 break;
             };
-            if base.is_some() && slot.level > WIDEST_JOINED_LEVEL {
+            let joins = |base| slot.level <= WIDEST_DUE_LEVEL && slot.earliest - base < JOINED_SPAN;
+            if !base.is_none_or(joins) {
                 break;
             }
             let list = self.wheel.remove_slot(&slot);
@@ -213,7 +214,7 @@ impl<E: Copy> Calendar<E> {
                     self.due.begin(slot.earliest);
                 }
                 self.make_due(list);
-                if slot.level > WIDEST_JOINED_LEVEL || self.due.len() >= DUE_COUNT_MIN {
+                if slot.level > WIDEST_DUE_LEVEL || self.due.len() >= DUE_COUNT_MIN {
                     break;
                 }
                 continue;

@@ -367,13 +367,7 @@ impl Exact {
 
     /// The site answers the attempt under way, which its client waits for, at `now`; the answer reaches the client one delay later, unless
     /// the path is gone or the client has stopped waiting by then.
-    pub(super) fn answer(
-        &mut self,
-        key: Key,
-        ok: bool,
-        now: SimTime,
-        scene: &mut Scene,
-    ) {
+    pub(super) fn answer(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let mut at = now;
