@@ -117,6 +117,8 @@ pub struct Exact {
     /// Retries and re-sign-ins are off: the fork that asks whether a state is metastable.
     relieved: bool,
     jobs_made: u64,
+    /// How often paths have changed: a path found before is still the right one while this stands.
+    paths_changes: u32,
     /// Until when requests have been moved.
     clock: SimTime,
     /// Work done so far.
@@ -147,6 +149,7 @@ impl Exact {
             probes_sent: 0,
             relieved: false,
             jobs_made: 0,
+            paths_changes: 0,
             clock: SimTime::ZERO,
             cost: Cost::default(),
             plan,
@@ -185,7 +188,10 @@ impl Exact {
                 self.work_lost(station.index(), share, how, now, scene);
             }
             Change::Unhung(station) => self.unhung(station.index(), now, scene),
-            Change::Paths => self.paths_changed(now, scene),
+            Change::Paths => {
+                self.paths_changes += 1;
+                self.paths_changed(now, scene);
+            }
             Change::SessionsLost { client, site, share } => {
                 self.sessions_lost(client, site, share, now, scene);
             }
@@ -246,26 +252,34 @@ impl Exact {
     /// Lets all due waiters time out, passes over those who no longer wait, and arms the queue for
     /// the first who still does.
     fn timeouts_due(&mut self, queue: u16, now: SimTime, scene: &mut Scene) {
-        loop {
-            let Some(&(due, waiter)) = self.timeouts[queue as usize].waiting.front() else {
-                self.timeouts[queue as usize].armed = false;
-                return;
-            };
+        while let Some(waiter) = self.next_timed_out(queue, now) {
+            match waiter {
+                Waiter::Op(op, attempt) => self.timed_out(op, attempt, now, scene),
+                Waiter::Call(job, call) => self.call_ended(job, call, false, now, scene),
+            }
+        }
+    }
+
+    /// Takes the first who still waits out of a queue, if its time is over; else arms the queue.
+    fn next_timed_out(&mut self, queue: u16, now: SimTime) -> Option<Waiter> {
+        let line = &mut self.timeouts[queue as usize];
+        while let Some(&(due, waiter)) = line.waiting.front() {
             let waits = match waiter {
-                Waiter::Op(op, attempt) => self.op_waits(op, attempt),
-                Waiter::Call(job, call) => self.call_waits(job, call),
+                Waiter::Op(op, attempt) => self.ops.waits(op, attempt),
+                Waiter::Call(job, call) => {
+                    self.jobs.get(job).is_some_and(|job| job.waits_for(call))
+                }
             };
             if waits && due > now {
                 self.calendar.push(due, Event::TimeoutQueue { queue });
-                return;
+                return None;
             }
-            self.timeouts[queue as usize].waiting.pop_front();
+            line.waiting.pop_front();
             if waits {
-                match waiter {
-                    Waiter::Op(op, attempt) => self.timed_out(op, attempt, now, scene),
-                    Waiter::Call(job, call) => self.call_ended(job, call, false, now, scene),
-                }
+                return Some(waiter);
             }
         }
+        line.armed = false;
+        None
     }
 }

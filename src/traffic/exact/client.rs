@@ -8,7 +8,7 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
 use crate::traffic::exact::station::{Caller, Request};
-use crate::traffic::plan::TimeoutPlan;
+use crate::traffic::plan::{ClassPlan, TimeoutPlan};
 use crate::world::network::{AttachmentId, PathId};
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
@@ -39,6 +39,11 @@ pub(super) mod draw {
     pub const RECIPIENT: u64 = 8;
     /// Time to the next demand of a closed load.
     pub const THINK: u64 = 9;
+
+    /// Which of the users present demands.
+    pub const MAILBOX: u64 = 10;
+    /// Unit-rate mass until the demand after this one.
+    pub const GAP: u64 = 11;
 
     /// The tag of a draw that belongs to one attempt.
     #[inline]
@@ -97,6 +102,8 @@ pub struct Op {
     pub(super) job: Option<Key>,
     /// The path that the attempt took last; `None` for a pipeline, which is at its site.
     path: Option<PathId>,
+    /// How often paths had changed by then.
+    paths_changes: u32,
     /// Next parked operation of the same mailbox.
     pub(super) next_parked: Option<Key>,
     pub(super) class: u16,
@@ -122,6 +129,7 @@ impl Op {
             mailbox,
             job: None,
             path: None,
+            paths_changes: 0,
             next_parked: None,
             class,
             site: SiteId(0),
@@ -201,36 +209,30 @@ impl Exact {
                 scene.world.steering[steering.index()].answer(luck, now)
             };
         }
-        let give_up = match &class.timeout {
-            TimeoutPlan::Never => None,
-            TimeoutPlan::Queue(queue) => Some((*queue, None)),
-            TimeoutPlan::Patience(patience) => {
-                let luck = op.luck.derive(draw::of(draw::PATIENCE, attempt));
-                Some((0, Some(now + SimDuration::from_secs_f64(patience.sample(luck)))))
-            }
-        };
         let mut deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
         if planted("timeout-from-the-first-attempt") {
             deadline = deadline.min(op.intended + SimDuration(self.plan.timeout_lengths[0]));
         }
-        match give_up {
-            Some((queue, None)) if now + self.timeout_length(queue) <= deadline => {
-                self.await_timeout(queue, Waiter::Op(key, attempt), now);
+        let give_up = match &class.timeout {
+            TimeoutPlan::Never => deadline,
+            TimeoutPlan::Queue(queue) => {
+                let length = SimDuration(self.plan.timeout_lengths[*queue as usize]);
+                if now + length <= deadline {
+                    self.await_timeout(*queue, Waiter::Op(key, attempt), now);
+                    SimTime::MAX
+                } else {
+                    deadline
+                }
             }
-            Some((_, drawn)) => {
-                let due = drawn.map_or(deadline, |due| due.min(deadline));
-                self.calendar.push(due, Event::GiveUp { op: key, attempt });
+            TimeoutPlan::Patience(patience) => {
+                let luck = op.luck.derive(draw::of(draw::PATIENCE, attempt));
+                deadline.min(now + SimDuration::from_secs_f64(patience.sample(luck)))
             }
-            None if deadline < SimTime::MAX => {
-                self.calendar.push(deadline, Event::GiveUp { op: key, attempt });
-            }
-            None => {}
+        };
+        if give_up < SimTime::MAX {
+            self.calendar.push(give_up, Event::GiveUp { op: key, attempt });
         }
-        self.connect(key, attempt, now, scene);
-    }
-
-    fn timeout_length(&self, queue: u16) -> SimDuration {
-        SimDuration(self.plan.timeout_lengths[queue as usize])
+        self.open_connection(key, attempt, now, scene);
     }
 
     /// Whether a client still waits for this attempt.
@@ -239,27 +241,28 @@ impl Exact {
         self.ops.waits(key, attempt)
     }
 
-    /// Opens the connection, if one is needed, and puts the request on its way.
+    /// The connection of an attempt is tried again.
     pub(super) fn connect(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        if !self.op_waits(key, attempt) {
-            return;
+        if self.op_waits(key, attempt) {
+            self.open_connection(key, attempt, now, scene);
         }
+    }
+
+    /// Opens the connection, if one is needed, and puts the request on its way.
+    #[inline]
+    fn open_connection(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) else {
             // A pipeline's message is already at its site.
-            self.arrive(key, attempt, now, scene);
+            self.reach_site(key, attempt, now, scene);
             return;
         };
         let opens = class.connects || op.reconnect;
-        let flow = if opens {
-            op.luck.bits(draw::of(draw::FLOW, attempt))
-        } else {
-            mailbox.bits(tag::FLOW)
-        };
         let network = &mut scene.world.network;
-        let path = network.path(from, op.site, flow);
+        let path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
         op.path = Some(path);
+        op.paths_changes = self.paths_changes;
         let view = network.view(path);
         let first_try = op.syn_tries == 0;
         network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
@@ -296,14 +299,22 @@ impl Exact {
         if lost > 0.0 && op.luck.uniform(draw::of(draw::DATA, attempt)) < lost {
             delay += RETRANSMISSION;
         }
-        self.calendar.push(now + delay, Event::Arrive { op: key, attempt });
+        if delay == SimDuration::ZERO {
+            self.reach_site(key, attempt, now, scene);
+        } else {
+            self.calendar.push(now + delay, Event::Arrive { op: key, attempt });
+        }
     }
 
-    /// An attempt reaches its site: admitted, or refused by a throttle.
+    /// An attempt comes to its site.
     pub(super) fn arrive(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        if !self.op_waits(key, attempt) {
-            return;
+        if self.op_waits(key, attempt) {
+            self.reach_site(key, attempt, now, scene);
         }
+    }
+
+    /// An attempt that is waited for is at its site: admitted, or refused by a throttle.
+    fn reach_site(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
         if op.path.is_some_and(|path| !scene.world.network.view(path).carries) {
             // The path broke under it: what is in transit is lost.
@@ -368,12 +379,19 @@ impl Exact {
     /// The site answers the attempt under way, which its client waits for, at `now`; the answer reaches the client one delay later, unless
     /// the path is gone or the client has stopped waiting by then.
     pub(super) fn answer(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
-        let op = &mut self.ops[key.index];
+        let op = &self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let mut at = now;
-        if let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) {
-            let path = scene.world.network.path(from, op.site, mailbox.bits(tag::FLOW));
-            let view = scene.world.network.view(path);
+        if let Some(mut path) = op.path {
+            let network = &scene.world.network;
+            if op.paths_changes != self.paths_changes
+                && let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene)
+            {
+                // The answer goes the way that routers know now.
+                let attempt = self.ops.attempt(key);
+                path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
+            }
+            let view = network.view(path);
             if !view.carries {
                 self.ops.set_phase(key, Phase::Lost);
                 return;
@@ -413,5 +431,15 @@ fn source_of(kind: ClassKind, mailbox: u32, scene: &Scene) -> Option<(Attachment
             Some((from, Luck(u64::from(mailbox))))
         }
         ClassKind::Pipeline(_) => None,
+    }
+}
+
+/// The flow hash of an attempt: of the connection that it opens, or of its session's.
+#[inline]
+fn flow_of(op: &Op, class: &ClassPlan, attempt: u32, mailbox: Luck) -> u64 {
+    if class.connects || op.reconnect {
+        op.luck.bits(draw::of(draw::FLOW, attempt))
+    } else {
+        mailbox.bits(tag::FLOW)
     }
 }

@@ -59,10 +59,6 @@ impl Ops {
         self.records.get(key)
     }
 
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Op> {
-        self.records.get_mut(key)
-    }
-
     /// Number of its attempt, and its phase; `None` once it is gone.
     #[inline]
     pub(super) fn stands(&self, key: Key) -> Option<(u32, Phase)> {

@@ -112,12 +112,43 @@ pub struct Line {
     lists: [List; 2],
     /// When waits have been over CoDel's target since, plus its interval.
     codel_drops_after: Option<SimTime>,
-    /// Until when the integrals of the window are kept.
-    integrated: SimTime,
-    /// Integrals of the open window, and its errors; the other counts are kept as totals.
-    window: StationCell,
+    busy_time: Area,
+    queue_time: Area,
+    slot_time: Area,
+    /// Errors of the open window; its other counts are kept as totals.
+    errors: u32,
     /// The totals when the window was opened.
     opened: StationTotals,
+}
+
+/// Integral of a count over time [ns].
+///
+/// Each one who enters at t adds -t and each one who leaves adds t, so with n inside at t the
+/// integral is the sum plus n t, exact modulo 2^64: an addition a change, not a product.
+#[derive(Clone, Copy, Debug, Default)]
+struct Area {
+    sum: u64,
+    /// The integral when the window was opened.
+    opened: u64,
+}
+
+impl Area {
+    #[inline]
+    fn entered(&mut self, now: SimTime) {
+        self.sum = self.sum.wrapping_sub(now.0);
+    }
+
+    #[inline]
+    fn left(&mut self, now: SimTime) {
+        self.sum = self.sum.wrapping_add(now.0);
+    }
+
+    /// The integral since the last call [count s], with so many inside.
+    fn close(&mut self, inside: u32, now: SimTime) -> f64 {
+        let area = self.sum.wrapping_add(now.0.wrapping_mul(u64::from(inside)));
+        let since = area.wrapping_sub(std::mem::replace(&mut self.opened, area));
+        since as f64 * 1e-9
+    }
 }
 
 impl Line {
@@ -128,8 +159,10 @@ impl Line {
             waiting: 0,
             lists: [List::default(); 2],
             codel_drops_after: None,
-            integrated: SimTime::ZERO,
-            window: StationCell::default(),
+            busy_time: Area::default(),
+            queue_time: Area::default(),
+            slot_time: Area::default(),
+            errors: 0,
             opened: StationTotals::default(),
         }
     }
@@ -137,57 +170,51 @@ impl Line {
     /// Takes what control has changed at `now`.
     pub(super) fn follow(&mut self, station: &Station, now: SimTime) {
         if self.station != *station {
-            let _ = now;
+            // As if so many slots had left, and so many others entered.
+            let (before, after) = (self.station.slots, station.slots);
+            let moved = u64::from(before).wrapping_sub(u64::from(after));
+            self.slot_time.sum = self.slot_time.sum.wrapping_add(moved.wrapping_mul(now.0));
             self.station.clone_from(station);
         }
     }
 
-    /// Brings the time integrals up to `now`, before busy, waiting or slots change.
-    #[inline]
-    fn integrate(&mut self, now: SimTime) {
-        let elapsed = (now - self.integrated).as_secs_f64();
-        self.integrated = now;
-        self.window.slot_s += elapsed * f64::from(self.station.slots);
-        self.window.busy_s += elapsed * f64::from(self.busy);
-        self.window.queue_s += elapsed * f64::from(self.waiting);
-    }
-
     #[inline]
     fn slot_taken(&mut self, now: SimTime) {
-        self.integrate(now);
+        self.busy_time.entered(now);
         self.busy += 1;
     }
 
     #[inline]
     fn slot_freed(&mut self, now: SimTime) {
-        self.integrate(now);
+        self.busy_time.left(now);
         self.busy -= 1;
     }
 
     #[inline]
     fn queue_entered(&mut self, now: SimTime) {
-        self.integrate(now);
+        self.queue_time.entered(now);
         self.waiting += 1;
     }
 
     #[inline]
     fn queue_left(&mut self, now: SimTime) {
-        self.integrate(now);
+        self.queue_time.left(now);
         self.waiting -= 1;
     }
 
     /// Closes the window at `now` and opens the next.
     pub(super) fn close_window(&mut self, totals: &StationTotals, now: SimTime) -> StationCell {
-        self.integrate(now);
         let before = std::mem::replace(&mut self.opened, *totals);
         let turned_away = |t: &StationTotals| t.rejected + t.dropped + t.crashed;
-        let cell = std::mem::take(&mut self.window);
         StationCell {
+            slot_s: self.slot_time.close(self.station.slots, now),
+            busy_s: self.busy_time.close(self.busy, now),
+            queue_s: self.queue_time.close(self.waiting, now),
             arrived: (totals.arrived - before.arrived) as u32,
             useful: (totals.useful - before.useful) as u32,
             stale: (totals.stale - before.stale) as u32,
             refused: (turned_away(totals) - turned_away(&before)) as u32,
-            ..cell
+            errors: std::mem::take(&mut self.errors),
         }
     }
 }
@@ -329,7 +356,7 @@ impl Exact {
             }
             let station = &line.station;
             let service = &self.plan.services[station.service.index()];
-            let mut work = service.service_time.sample(job.luck.derive(draw::SERVICE));
+            let mut work = service.service_time.sample_quickly(job.luck.derive(draw::SERVICE));
             if matches!(job.caller, Caller::Op(..)) {
                 work *= self.plan.classes[job.class as usize].cost;
             }
@@ -423,7 +450,7 @@ impl Exact {
         let share = line.station.error_share;
         if share > 0.0 && job.luck.uniform(draw::ERROR) < share {
             job.failed = true;
-            line.window.errors += 1;
+            line.errors += 1;
             self.finish(key, now, scene);
             return;
         }
