@@ -118,7 +118,7 @@ pub struct Exact {
     relieved: bool,
     jobs_made: u64,
     /// How often paths have changed: a path found before is still the right one while this stands.
-    paths_changes: u32,
+    paths_changes: u16,
     /// Until when requests have been moved.
     clock: SimTime,
     /// Work done so far.
@@ -189,7 +189,7 @@ impl Exact {
             }
             Change::Unhung(station) => self.unhung(station.index(), now, scene),
             Change::Paths => {
-                self.paths_changes += 1;
+                self.paths_changes = self.paths_changes.wrapping_add(1);
                 self.paths_changed(now, scene);
             }
             Change::SessionsLost { client, site, share } => {

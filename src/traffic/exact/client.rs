@@ -2,7 +2,7 @@
 
 use super::{Event, Exact, Waiter};
 use crate::kernel::defect::planted;
-use crate::kernel::slab::Key;
+use crate::kernel::slab::{Held, Key};
 use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
@@ -96,16 +96,17 @@ pub struct Op {
     pub(super) luck: Luck,
     pub(super) intended: SimTime,
     pub(super) sent: SimTime,
-    pub(super) last_wait_ns: u64,
     pub(super) mailbox: u32,
+    /// The wait before this attempt, in units of [`WAIT_UNIT_NS`].
+    last_wait: u32,
     /// The job of this attempt at its first station.
     pub(super) job: Option<Key>,
-    /// The path that the attempt took last; `None` for a pipeline, which is at its site.
-    path: Option<PathId>,
-    /// How often paths had changed by then.
-    paths_changes: u32,
+    /// The path that the attempt took last; `NO_PATH` for a pipeline, which is at its site.
+    path: PathId,
     /// Next parked operation of the same mailbox.
-    pub(super) next_parked: Option<Key>,
+    pub(super) next_parked: Option<Held>,
+    /// How often paths had changed when this one was taken.
+    paths_changes: u16,
     pub(super) class: u16,
     pub(super) site: SiteId,
     pub(super) flags: Flags,
@@ -114,7 +115,26 @@ pub struct Op {
     pub(super) reconnect: bool,
 }
 
+/// Stands for no path at all.
+const NO_PATH: PathId = PathId(u32::MAX);
+
+/// Units in which the last wait is kept, for decorrelated jitter only: 66 us, up to 78 h in 32 bits.
+const WAIT_UNIT_NS: u64 = 1 << 16;
+
 impl Op {
+    /// The wait before this attempt [ns].
+    pub(super) fn last_wait_ns(&self) -> u64 {
+        u64::from(self.last_wait) * WAIT_UNIT_NS
+    }
+
+    pub(super) fn set_last_wait_ns(&mut self, wait_ns: u64) {
+        self.last_wait = u32::try_from(wait_ns / WAIT_UNIT_NS).unwrap_or(u32::MAX);
+    }
+
+    fn path(&self) -> Option<PathId> {
+        (self.path != NO_PATH).then_some(self.path)
+    }
+
     /// Whether it is a demand of a user, not load that the outage or the system brought about.
     pub(super) fn is_demanded(&self) -> bool {
         self.flags.is(Flags::DEMANDED)
@@ -125,12 +145,12 @@ impl Op {
             luck,
             intended: now,
             sent: now,
-            last_wait_ns: 0,
             mailbox,
+            last_wait: 0,
             job: None,
-            path: None,
-            paths_changes: 0,
+            path: NO_PATH,
             next_parked: None,
+            paths_changes: 0,
             class,
             site: SiteId(0),
             flags,
@@ -261,7 +281,7 @@ impl Exact {
         let opens = class.connects || op.reconnect;
         let network = &mut scene.world.network;
         let path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
-        op.path = Some(path);
+        op.path = path;
         op.paths_changes = self.paths_changes;
         let view = network.view(path);
         let first_try = op.syn_tries == 0;
@@ -316,7 +336,7 @@ impl Exact {
     /// An attempt that is waited for is at its site: admitted, or refused by a throttle.
     fn reach_site(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
-        if op.path.is_some_and(|path| !scene.world.network.view(path).carries) {
+        if op.path().is_some_and(|path| !scene.world.network.view(path).carries) {
             // The path broke under it: what is in transit is lost.
             self.ops.set_phase(key, Phase::Lost);
             return;
@@ -382,7 +402,7 @@ impl Exact {
         let op = &self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let mut at = now;
-        if let Some(mut path) = op.path {
+        if let Some(mut path) = op.path() {
             let network = &scene.world.network;
             if op.paths_changes != self.paths_changes
                 && let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene)

@@ -1,9 +1,9 @@
 //! Operations in progress: records in a slab, and beside it what every look-up and the books need
-//! of them, 12 bytes each. An event that falls on nothing reads only those; with hundreds of
+//! of them, 12 bytes each (84 with the record). An event that falls on nothing reads only those; with hundreds of
 //! thousands of clients backing off, that is a part of a cache line instead of two of them.
 
 use super::client::{Op, Phase};
-use crate::kernel::slab::{Key, Slab};
+use crate::kernel::slab::{Held, Key, Slab};
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
@@ -57,6 +57,11 @@ impl Ops {
 
     pub(super) fn get(&self, key: Key) -> Option<&Op> {
         self.records.get(key)
+    }
+
+    /// The key of an operation that is held; `None` if it is gone all the same.
+    pub(super) fn key_of(&self, held: Held) -> Option<Key> {
+        self.records.key_at(held.index())
     }
 
     /// Number of its attempt, and its phase; `None` once it is gone.
@@ -118,5 +123,17 @@ impl IndexMut<u32> for Ops {
     #[inline]
     fn index_mut(&mut self, index: u32) -> &mut Op {
         &mut self.records[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Op, State};
+
+    /// At full population tens of millions of these stand at a time.
+    #[test]
+    fn an_operation_takes_84_bytes() {
+        assert_eq!(crate::kernel::slab::Slab::<Op>::PLACE_SIZE, 72);
+        assert_eq!(size_of::<State>(), 12);
     }
 }
