@@ -48,6 +48,7 @@ impl Exact {
     }
 
     /// Sends one attempt of the call that is due.
+    #[inline]
     fn place_call(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
         job.call += 1;
@@ -110,6 +111,7 @@ impl Exact {
     }
 
     /// The call under way, which its job waits for, is a request at this site now.
+    #[inline]
     fn call_reaches(&mut self, key: Key, to: SiteId, now: SimTime, scene: &mut Scene) {
         let job = &self.jobs[key.index];
         let call = job.call;

@@ -178,6 +178,7 @@ pub(super) enum Failure {
 
 impl Exact {
     /// Begins an operation: its first attempt is sent now.
+    #[inline]
     pub(super) fn begin(&mut self, op: Op, now: SimTime, scene: &mut Scene) -> Key {
         let key = self.open(op);
         self.send(key, now, scene);
@@ -185,6 +186,7 @@ impl Exact {
     }
 
     /// Takes an operation into the books.
+    #[inline]
     pub(super) fn open(&mut self, op: Op) -> Key {
         self.operations[op.class as usize].begun += 1;
         let key = self.ops.insert(op);
@@ -193,6 +195,7 @@ impl Exact {
     }
 
     /// Takes an operation out of the books; `None` if it is not in them.
+    #[inline]
     pub(super) fn close_operation(&mut self, key: Key) -> Option<Op> {
         let op = self.ops.remove(key)?;
         self.operations[op.class as usize].ended += 1;
@@ -294,15 +297,16 @@ impl Exact {
         let mut delay = view.delay;
         if opens {
             let syn = draw::of(draw::SYN | u64::from(op.syn_tries) << 8, attempt);
-            let luck = op.luck.uniform(syn);
-            if luck < view.connection_refused {
+            // No draw is below 0: where nothing is refused or lost, none is needed.
+            let refused = view.connection_refused;
+            if refused > 0.0 && op.luck.uniform(syn) < refused {
                 let back = now + view.delay * 2;
                 self.calendar.push(back, Event::Refused { op: key, attempt });
                 return;
             }
             // SYN or SYN-ACK lost, or the middlebox would not take it.
             let lost = 1.0 - delivered * delivered * (1.0 - view.connection_loss);
-            if op.luck.uniform(syn | 1 << 16) < lost {
+            if lost > 0.0 && op.luck.uniform(syn | 1 << 16) < lost {
                 op.syn_tries += 1;
                 if op.syn_tries == SYN_TRIES {
                     self.ops.set_phase(key, Phase::Lost);
@@ -334,6 +338,7 @@ impl Exact {
     }
 
     /// An attempt that is waited for is at its site: admitted, or refused by a throttle.
+    #[inline]
     fn reach_site(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
         if op.path().is_some_and(|path| !scene.world.network.view(path).carries) {

@@ -118,6 +118,7 @@ impl Exact {
     }
 
     /// A demand of a mailbox, wherever it came from: sent, or suppressed if it is signed out.
+    #[inline]
     fn demand(&mut self, class: u16, mailbox: u32, luck: Luck, now: SimTime, scene: &mut Scene) {
         if let Some(cell) = scene.recorder.cell(class as usize, now) {
             cell.demand += 1;
@@ -152,11 +153,10 @@ impl Exact {
 
     /// After an operation's end: the next demand of a closed load. What comes back after a sign-in
     /// is no demand; its mailbox has thought on since that was suppressed or failed.
+    #[inline]
     pub(super) fn think_again(&mut self, op: &Op, at: SimTime) {
-        if !op.is_demanded() {
-            return;
-        }
-        if let Some(think) = &self.plan.classes[op.class as usize].think {
+        let Some(think) = &self.plan.classes[op.class as usize].think else { return };
+        if op.is_demanded() {
             let wait = think.sample(op.luck.derive(draw::THINK));
             let at = at + SimDuration::from_secs_f64(wait);
             self.calendar.push(at, Event::Think { class: op.class, mailbox: op.mailbox });

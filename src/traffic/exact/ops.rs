@@ -1,6 +1,7 @@
 //! Operations in progress: records in a slab, and beside it what every look-up and the books need
-//! of them, 12 bytes each (84 with the record). An event that falls on nothing reads only those; with hundreds of
-//! thousands of clients backing off, that is a part of a cache line instead of two of them.
+//! of them, 12 bytes each (84 with the record). An event that falls on nothing reads only those;
+//! with hundreds of thousands of clients backing off, that is a part of a cache line instead of two
+//! of them.
 
 use super::client::{Op, Phase};
 use crate::kernel::slab::{Held, Key, Slab};
@@ -28,6 +29,7 @@ pub(super) struct Ops {
 
 impl Ops {
     /// Takes an operation in, not sent yet.
+    #[inline]
     pub(super) fn insert(&mut self, op: Op) -> Key {
         let class = op.class;
         let key = self.records.insert(op);
@@ -41,6 +43,7 @@ impl Ops {
     }
 
     /// Takes an operation out, unless it is gone already.
+    #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<Op> {
         let op = self.records.remove(key)?;
         self.states[key.index as usize].phase = None;
