@@ -198,10 +198,7 @@ impl<E: Copy> Calendar<E> {
     #[inline(never)]
     fn refill(&mut self, limit: u64) -> bool {
         let mut base = None;
-        loop {
-            let Some(slot) = self.wheel.first_slot().filter(|slot| slot.earliest <= limit) else {
-                break;
-            };
+        while let Some(slot) = self.wheel.first_slot().filter(|slot| slot.earliest <= limit) {
             let joins = |base| slot.level <= WIDEST_DUE_LEVEL && slot.earliest - base < JOINED_SPAN;
             if !base.is_none_or(joins) {
                 break;

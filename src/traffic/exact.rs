@@ -17,6 +17,7 @@ pub mod client;
 pub mod demand;
 mod ending;
 pub mod ledger;
+mod line;
 mod loss;
 mod ops;
 pub mod pipeline;
@@ -35,9 +36,10 @@ use crate::traffic::books::Operations;
 use crate::traffic::plan::Plan;
 use crate::traffic::{ProbeResult, Scene};
 use crate::world::World;
+use line::Line;
 use ops::Ops;
 use session::Mailboxes;
-use station::{Job, Line};
+use station::Job;
 use std::collections::VecDeque;
 
 /// Events of the calendar; 16 bytes with their tag.

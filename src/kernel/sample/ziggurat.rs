@@ -186,12 +186,13 @@ mod tests {
 
     #[test]
     fn tails_are_as_heavy_as_they_should_be() {
+        type Draw = fn(Luck) -> f64;
         let count = 4_000_000_u64;
-        let beyond = |draw: fn(Luck) -> f64, x: f64| {
+        let beyond = |draw: Draw, x: f64| {
             (0..count).filter(|&n| draw(Luck(n).derive(1)).abs() > x).count() as f64
         };
-        let checks: [(fn(Luck) -> f64, f64, f64); 4] = [
-            (exponential, 7.0, math::exp(-7.0)),
+        let checks = [
+            (exponential as Draw, 7.0, math::exp(-7.0)),
             (exponential, 9.0, math::exp(-9.0)),
             (normal, 3.5, 2.0 * math::normal_cdf(-3.5)),
             (normal, 4.0, 2.0 * math::normal_cdf(-4.0)),

@@ -118,7 +118,7 @@ pub struct Op {
 /// Stands for no path at all.
 const NO_PATH: PathId = PathId(u32::MAX);
 
-/// Units in which the last wait is kept, for decorrelated jitter only: 66 us, up to 78 h in 32 bits.
+/// Units in which the last wait is kept, for decorrelated jitter only: 66 us, 78 h in 32 bits.
 const WAIT_UNIT_NS: u64 = 1 << 16;
 
 impl Op {
@@ -401,7 +401,8 @@ impl Exact {
         admitted
     }
 
-    /// The site answers the attempt under way, which its client waits for, at `now`; the answer reaches the client one delay later, unless
+    /// The site answers the attempt under way, which its client waits for, at `now`; the answer
+    /// reaches the client one delay later, unless
     /// the path is gone or the client has stopped waiting by then.
     pub(super) fn answer(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
         let op = &self.ops[key.index];
