@@ -5,6 +5,7 @@
 //! array. A pooled station is somewhat better than many instances behind a random balancer and
 //! equal to them behind an ideal one.
 
+use crate::kernel::stream::Luck;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{Scenario, ServiceId, SiteId};
 
@@ -119,6 +120,18 @@ impl Services {
     #[inline]
     pub fn at(&self, service: ServiceId, site: SiteId, draw: f64) -> Option<StationId> {
         let first = self.first[service.index() * self.sites + site.index()]?;
+        Some(StationId(first.0 + self.partition(service, draw)))
+    }
+
+    /// The station of a service at a site for a mailbox: where there is one partition, its luck is
+    /// not asked.
+    #[inline]
+    pub fn station_of(&self, service: ServiceId, site: SiteId, place: Luck) -> Option<StationId> {
+        let first = self.first[service.index() * self.sites + site.index()]?;
+        if self.partitions[service.index()] == 1 {
+            return Some(first);
+        }
+        let draw = place.uniform(super::steering::tag::PARTITION);
         Some(StationId(first.0 + self.partition(service, draw)))
     }
 

@@ -122,7 +122,9 @@ fn mmc() {
 }
 
 /// A family of its own, so that its intervals stay narrow: at utilisation .99 a queue forgets so
-/// slowly that a tenth of the mean wait would take a hundred million requests.
+/// slowly that a tenth of the mean wait would take a hundred million requests. Each run spans 60
+/// relaxation times: the mean of fewer is so skewed that twenty of them make too narrow an interval
+/// when they miss the rare long queues.
 #[test]
 fn mmc_of_a_thousand_servers_at_99_percent() {
     let mut family = Family::new("M/M/c");
@@ -130,7 +132,7 @@ fn mmc_of_a_thousand_servers_at_99_percent() {
         let (c, rho) = (row.number("servers"), row.number("rho"));
         if rho >= 0.99 {
             let warmup = 15.0 * relaxation_time(rho, c);
-            expect_mmc(&mut family, &row, warmup, 800.0, 0.35);
+            expect_mmc(&mut family, &row, warmup, 2_400.0, 0.35);
         }
     }
     family.judge();
