@@ -108,7 +108,8 @@ impl Family {
                 100.0 * half / c.expected.abs()
             );
             println!("{line}");
-            if (c.estimate - c.expected).abs() > half {
+            let gap = crate::gap(&format!("{} {}", self.name, c.label)) * c.expected.abs();
+            if (c.estimate - c.expected).abs() > half + gap {
                 failures.push(line);
             } else if half > c.precision * c.expected.abs() {
                 failures.push(format!("{line}: wider than {} %", 100.0 * c.precision));
