@@ -26,6 +26,18 @@ mod seen;
 #[path = "theory/statistics.rs"]
 mod statistics;
 
+// What applies to `exact` alone; the rest of `markov` is run by tests/theory_flow.rs, too.
+
+#[test]
+fn mm1() {
+    markov::mm1();
+}
+
+#[test]
+fn erlang_b_whatever_the_service_law() {
+    markov::erlang_b_whatever_the_service_law();
+}
+
 /// What these tests run.
 const FIDELITY: blackstart::scenario::model::Fidelity =
     blackstart::scenario::model::Fidelity::Exact;

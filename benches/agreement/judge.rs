@@ -10,10 +10,13 @@
 //!   each scenario knows of it. A bias too small to be seen in any scenario is seen here; more than
 //!   the bound, by three standard errors, is a failure.
 //!
+//! Where there was no outage (never under the threshold for a minute), what users felt is not judged:
+//! two parts in a hundred of next to nothing is nothing that a verdict could rest on.
+//!
 //! Where outcomes are of two kinds only their counts are compared (Fisher's exact test, in
 //! `measure::agreement`).
 
-use super::Case;
+use super::{Case, Kind};
 use blackstart::measure::agreement::{Comparison, Finding, Quantity};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::BTreeMap;
@@ -24,6 +27,21 @@ const LEVEL: f64 = 0.001;
 const DECIDED: f64 = 2.0;
 /// Standard errors by which a bias over all scenarios must be over the bound.
 const BIASED: f64 = 3.0;
+
+/// Figures of an outage: not judged where there was none.
+const OF_AN_OUTAGE: [&str; 5] = [
+    "lost mailbox-minutes",
+    "mailboxes affected",
+    "felt downtime, mean",
+    "sessions lost",
+    "demands suppressed",
+];
+
+/// Whether a row of a case is judged by its mean.
+fn is_judged(case: &Case, row: &Comparison) -> bool {
+    let harmless = case.kind == Kind::Unharmed && OF_AN_OUTAGE.contains(&row.name.as_str());
+    row.finding != Finding::Bimodal && !harmless
+}
 
 /// One figure over all scenarios.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +95,7 @@ pub fn judge(cases: &[Case]) -> Judgement {
 
 impl Figure {
     fn add(&mut self, case: &Case, row: &Comparison, comparisons: usize) {
-        if row.finding == Finding::Bimodal {
+        if !is_judged(case, row) {
             return;
         }
         self.compared += 1;

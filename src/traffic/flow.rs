@@ -37,6 +37,7 @@ mod tracers;
 pub use missing::missing;
 
 use crate::control::change::Change;
+use crate::kernel::defect::planted;
 use crate::kernel::slab::{Key, Slab};
 use crate::kernel::stream::{RootSeed, Stream};
 use crate::kernel::time::{SimDuration, SimTime};
@@ -293,6 +294,9 @@ impl Flow {
 
     fn step(&mut self, step: Step, scene: &mut Scene) {
         self.cost.steps += 1;
+        if planted("flow-luck-of-a-step") {
+            self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
+        }
         self.sweep(step, scene);
         self.send(step, scene);
         self.admit(step, scene);

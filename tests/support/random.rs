@@ -92,7 +92,7 @@ pub fn recipes(sort: Sort) -> impl Strategy<Value = Recipe> {
         service_s: service.2,
         limit: queue.0,
         discipline: queue.1,
-        dropped: anything && queue.2,
+        dropped: queue.2,
         holds: queue.3,
         timeout_s: policy.0,
         attempts: policy.1,

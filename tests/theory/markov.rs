@@ -42,8 +42,7 @@ pub fn relaxation_time(rho: f64, servers: f64) -> f64 {
     1.0 + 1.0 / (servers * (1.0 - rho.sqrt()).powi(2))
 }
 
-#[test]
-fn mm1() {
+pub fn mm1() {
     let mut family = Family::new("M/M/1");
     for row in rows("mm1") {
         let rho = row.number("rho");
@@ -194,8 +193,7 @@ fn laws() -> [(&'static str, Distribution); 4] {
     ]
 }
 
-#[test]
-fn erlang_b_whatever_the_service_law() {
+pub fn erlang_b_whatever_the_service_law() {
     let mut family = Family::new("Erlang B");
     for row in rows("erlang_b") {
         let (servers, load) = (row.count("servers"), row.number("offered_load_erlangs"));

@@ -201,9 +201,8 @@ fn binomial_of_rarer(stream: &mut Stream, n: u64, p: f64) -> u64 {
             return k as u64;
         }
         let hat = v * alpha / (a / (edge * edge) + b);
-        let at_mode = *ln_mode_pmf.get_or_insert_with(|| {
-            ln_binomial_pmf(((n_real + 1.0) * p).floor(), n_real, p)
-        });
+        let at_mode = *ln_mode_pmf
+            .get_or_insert_with(|| ln_binomial_pmf(((n_real + 1.0) * p).floor(), n_real, p));
         if math::ln(hat) <= ln_binomial_pmf(k, n_real, p) - at_mode {
             return k as u64;
         }

@@ -1,8 +1,6 @@
 //! What a scenario uses that `flow` cannot do.
 
-use crate::scenario::model::{
-    Discipline, Jitter, Load, Retry, Scenario, Service, Timeout,
-};
+use crate::scenario::model::{Discipline, Jitter, Load, Retry, Scenario, Service, Timeout};
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
 ///

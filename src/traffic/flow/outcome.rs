@@ -9,6 +9,7 @@ use super::cohort::{Kind, Lane, LaneKey, Row, WAYS};
 use super::connect::opening_s;
 use super::crowds::Owner;
 use super::{Flow, ProbeResult, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
@@ -149,11 +150,8 @@ impl Flow {
             let here = hypergeometric(&mut self.draws, way.open, others, left);
             left -= here;
             way.open -= here;
-            *back = if carried > 1.0 - 1e-9 {
-                here
-            } else {
-                binomial(&mut self.draws, here, carried)
-            };
+            *back =
+                if carried > 1.0 - 1e-9 { here } else { binomial(&mut self.draws, here, carried) };
             lane.lost += here - *back;
         }
         back
@@ -268,7 +266,13 @@ impl Flow {
                     let here = hypergeometric(&mut self.draws, answered, others, left);
                     left -= here;
                     let attempt_s = answered_s / answered as f64;
-                    self.demands_served(program_index, lane.key, row, (here, before_s, attempt_s), scene);
+                    self.demands_served(
+                        program_index,
+                        lane.key,
+                        row,
+                        (here, before_s, attempt_s),
+                        scene,
+                    );
                 }
             }
         }
@@ -294,8 +298,6 @@ impl Flow {
         if program.timeout != u64::MAX {
             in_time = program.total.cdf(program.timeout as f64 / 1e9 - attempt_s).max(1e-6);
         }
-        let planted = crate::kernel::defect::planted("flow-mean-birth-time");
-        let before_s = if planted { before_s / 2.0 } else { before_s };
         let base_s = before_s + attempt_s;
         let class_index = lane.class as usize;
         let good_within = self.plan.classes[class_index].good_within.as_secs_f64();
@@ -404,7 +406,7 @@ impl Flow {
             class: lane.class,
             attempt: attempt as u16,
             bin: match lane.from {
-                _ if !demanded => 0,
+                _ if !demanded || planted("flow-mean-birth-time") => 0,
                 // The age of the oldest message is a measure: those of one time stay together.
                 None => (row.intended_s / good_s) as u16,
                 Some(_) => bin_of(at.as_secs_f64() - row.intended_s, good_s),

@@ -25,7 +25,8 @@ impl Parts {
             (f64::from(partition) / all, f64::from(partition + 1) / all)
         };
         let marked: Vec<(f64, f64)> = named.iter().map(interval).collect();
-        let mut ends: Vec<f64> = marked.iter().flat_map(|&(a, b)| [a, b]).chain([0.0, 1.0]).collect();
+        let mut ends: Vec<f64> =
+            marked.iter().flat_map(|&(a, b)| [a, b]).chain([0.0, 1.0]).collect();
         ends.sort_unstable_by(f64::total_cmp);
         ends.dedup();
         let inside = |&(a, b): &(f64, f64)| marked.iter().any(|&(c, d)| c <= a && b <= d);

@@ -390,8 +390,7 @@ impl Flow {
                 let key = pool.key;
                 let kind = if key.demanded { Kind::Demanded } else { Kind::Induced };
                 let class = &self.plan.classes[key.class as usize];
-                let lane =
-                    self.lane(crowd, key.class, kind, class.connects || key.reconnect);
+                let lane = self.lane(crowd, key.class, kind, class.connects || key.reconnect);
                 let row = Row { attempt: key.attempt + 1, intended_s, alive, count: n };
                 if class.signs_in {
                     due[kind.number()].push((lane, row));

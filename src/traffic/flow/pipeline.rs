@@ -43,7 +43,8 @@ impl Flow {
         let shares: Vec<f64> = self.parts.shares().collect();
         for (part, share) in shares.into_iter().enumerate() {
             let last = part + 1 == self.parts.count();
-            let here = if last { left } else { binomial(&mut self.draws, left, share / share_left) };
+            let here =
+                if last { left } else { binomial(&mut self.draws, left, share / share_left) };
             (left, share_left) = (left - here, share_left - share);
             let lane = self.lane(first + part as u32, class, Kind::Demanded, false);
             self.sends(lane, site, Row::first(at, here), scene);

@@ -84,8 +84,14 @@ impl Programs {
     pub(super) fn new(plan: &Plan, world: &World, parts: &Parts) -> Programs {
         let laws = plan.services.iter().map(|s| Law::new(&s.service_time, 1.0)).collect();
         let (sites, count) = (world.sites, parts.count());
-        let mut programs =
-            Programs { all: Vec::new(), laws, holds_s: Vec::new(), patience: Vec::new(), sites, parts: count };
+        let mut programs = Programs {
+            all: Vec::new(),
+            laws,
+            holds_s: Vec::new(),
+            patience: Vec::new(),
+            sites,
+            parts: count,
+        };
         let operations = plan.classes.iter().map(|class| class.operation.index() + 1).max();
         for operation in 0..operations.unwrap_or(0) {
             for site in 0..sites {
@@ -155,18 +161,7 @@ impl Programs {
         let slow = vec![1.0; visits.len()];
         let good_within = class.map_or(u64::MAX, |class| class.good_within.0);
         let feeds = class.and_then(|class| class.feeds);
-        Program {
-            operation,
-            site,
-            visits,
-            holds,
-            timeout,
-            good_within,
-            feeds,
-            total,
-            spread,
-            slow,
-        }
+        Program { operation, site, visits, holds, timeout, good_within, feeds, total, spread, slow }
     }
 
     fn total(&self, visits: &[Visit], slow: &[f64]) -> Law {

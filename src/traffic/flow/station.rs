@@ -8,6 +8,7 @@
 
 use super::program::Step;
 use super::{Flow, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::measure::recorder::StationCell;
@@ -381,13 +382,7 @@ impl Flow {
         scene.world.isolations.iter().any(cuts)
     }
 
-    fn arrive_at(
-        &mut self,
-        mut token: Token,
-        step: Step,
-        scene: &mut Scene,
-        moved: &mut Moved,
-    ) {
+    fn arrive_at(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
         if self.is_isolated(&token, scene) {
             moved.push((token, Left::CallFailed));
             return;
@@ -404,6 +399,7 @@ impl Flow {
         }
         let free = u64::from(station.slots).saturating_sub(line.busy);
         let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
+        let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
         if at_once > 0 {
             self.start(index, Token { count: at_once, ..token }, step, scene, moved);
             token.count -= at_once;
@@ -444,7 +440,9 @@ impl Flow {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         let law = &self.programs.laws[visit.law as usize];
         let dt = step.seconds();
-        let stays = law.there(0.0, dt, visit.cost * station.slow) / dt;
+        let free = planted("flow-stale-work-free") && token.cohort.is_none();
+        let factor = if free { 1e-9 } else { visit.cost * station.slow };
+        let stays = law.there(0.0, dt, factor) / dt;
         let stay =
             if station.hung { token.count } else { binomial(&mut self.draws, token.count, stays) };
         let left = token.count - stay;

@@ -81,9 +81,7 @@ impl Flow {
                 for site in 0..scene.world.sites {
                     let id = SiteId(site as u32);
                     let share = match target {
-                        Target::Broken(of) if of == number => {
-                            1.0 - Flow::carried(from, id, scene)
-                        }
+                        Target::Broken(of) if of == number => 1.0 - Flow::carried(from, id, scene),
                         Target::Moved(of) if of == name => {
                             let answer = cell.authoritative(&scene.world.steering[name.index()]);
                             f64::from(u8::from(answer != id))
