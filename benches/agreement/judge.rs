@@ -2,17 +2,17 @@
 //!
 //! Three readings, each with its own rate of false alarms:
 //!
-//! - **beyond doubt**: a figure of one scenario is outside its bound by more than Student's t allows
-//!   at 99.9 %, all comparisons of the study together (Bonferroni). One such is a failure, but for
-//!   the [`DEBTS`].
+//! - **beyond doubt**: a figure of one scenario is outside its bound by more than Student's t
+//!   allows at 99.9 %, all comparisons of the study together (Bonferroni). One such is a failure,
+//!   but for the [`DEBTS`].
 //! - **missed**, outside by two standard errors (as `blackstart verify` says): how many that many
 //!   comparisons of equal means would give is worked out and shown beside the count.
-//! - **over all scenarios**: the mean difference of a figure in parts of its bound, weighted by what
-//!   each scenario knows of it. A bias too small to be seen in any scenario is seen here; more than
-//!   the bound, by three standard errors, is a failure.
+//! - **over all scenarios**: the mean difference of a figure in parts of its bound, weighted by
+//!   what each scenario knows of it. A bias too small to be seen in any scenario is seen here;
+//!   more than the bound, by three standard errors, is a failure.
 //!
-//! Where there was no outage (never under the threshold for a minute), what users felt is not judged:
-//! two parts in a hundred of next to nothing is nothing that a verdict could rest on.
+//! Where there was no outage (never under the threshold for a minute), what users felt is not
+//! judged: two parts in a hundred of next to nothing is nothing that a verdict could rest on.
 //!
 //! Where outcomes are of two kinds only their counts are compared (Fisher's exact test, in
 //! `measure::agreement`).

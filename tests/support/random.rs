@@ -1,8 +1,8 @@
 //! Small random scenarios: topology, services with calls, policies, faults, runbook.
 //!
-//! A [`Recipe`] is drawn, then built: [`Sort::Anything`] reaches into every corner of the model with
-//! a handful of servers; [`Sort::InCounts`] keeps to what counts can do, at stations of 20 servers
-//! or more, for runs long enough to collapse and to recover in.
+//! A [`Recipe`] is drawn, then built: [`Sort::Anything`] reaches into every corner of the model
+//! with a handful of servers; [`Sort::InCounts`] keeps to what counts can do, at stations of 20
+//! servers or more, for runs long enough to collapse and to recover in.
 
 #![allow(dead_code, reason = "each target uses its own part")]
 
@@ -78,7 +78,7 @@ pub fn recipes(sort: Sort) -> impl Strategy<Value = Recipe> {
     let fault = (0_u8..14, at, lasts, 0.05..1.0, any::<bool>());
     let fault = fault.prop_map(move |(kind, at, lasts, share, flaps)| {
         // Of ten minutes' faults one in four flaps, not every other.
-        (kind, at, lasts, share, flaps && (anything || (at * 8.0) as u64 % 2 == 0))
+        (kind, at, lasts, share, flaps && (anything || ((at * 8.0) as u64).is_multiple_of(2)))
     });
     let faults = proptest::collection::vec(fault, if anything { 0..4 } else { 1..4 });
     let steps = proptest::collection::vec((0_u8..7, of(5.0..100.0, 90.0..400.0)), 0..4);

@@ -27,9 +27,9 @@ fn all(outcome: &Outcome) -> &LatencyRow {
 
 #[test]
 pub(super) fn who_waited_long_and_who_waited_short_are_told_apart() {
-    // Nothing works from 20 s to 50 s, then there is room for all; everybody tries again within 5 s,
-    // after 5/3 s on average from the repair on. Who asked t before the repair waits t and a little
-    // more: of those who wait for over 3 s, a sixth or so are served within 8 s.
+    // Nothing works from 20 s to 50 s, then there is room for all; everybody tries again within 5
+    // s, after 5/3 s on average from the repair on. Who asked t before the repair waits t and a
+    // little more: of those who wait for over 3 s, a sixth or so are served within 8 s.
     let retry =
         Retry { attempts: None, backoff: Backoff::Constant(seconds(5.0)), jitter: Jitter::Full };
     let kind = FaultKind::Erroring { service: ServiceId(0), site: None, share: 1.0 };
