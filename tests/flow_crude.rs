@@ -16,6 +16,8 @@ mod cliff;
 mod latency;
 #[path = "flow_crude/spread.rs"]
 mod spread;
+#[path = "flow_crude/steering.rs"]
+mod steering;
 #[path = "flow_crude/tipping.rs"]
 mod tipping;
 
