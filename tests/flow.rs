@@ -62,8 +62,9 @@ fn first_steps_agree_over_seeds() {
 
 #[test]
 fn lync_agrees() {
-    let exact = run("lync-2014-06-23", Fidelity::Exact, Options::default()).trials.remove(0);
-    let flow = run("lync-2014-06-23", Fidelity::Flow, Options::default()).trials.remove(0);
+    let at_1_500 = || Options { scale: Some(500), ..Options::default() };
+    let exact = run("lync-2014-06-23", Fidelity::Exact, at_1_500()).trials.remove(0);
+    let flow = run("lync-2014-06-23", Fidelity::Flow, at_1_500()).trials.remove(0);
     let window_s = flow.series.window_s;
     let crossing = |o: &Outcome| {
         let low = |value: &Option<f64>| value.is_some_and(|value| value < 0.9);

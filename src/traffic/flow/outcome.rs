@@ -26,8 +26,6 @@ pub(super) enum Failure {
 
 /// Age bins within `good_within`, and for each doubling above it.
 const BINS: (f64, f64) = (4.0, 2.0);
-/// Lanes of so few rows are looked through in every beat.
-const FEW_ROWS: usize = 4;
 
 /// The bin of an age, for operations that are good within `good_s`.
 fn bin_of(age_s: f64, good_s: f64) -> u16 {
@@ -102,8 +100,8 @@ impl Flow {
         }
         let never = self.programs.all[program as usize].timeout == u64::MAX;
         let done = self.clock >= closes && lanes.iter().all(|lane| lane.standing() == 0);
-        for lane in &mut lanes {
-            if done || never || lane.rows.len() <= FEW_ROWS {
+        if done || never {
+            for lane in &mut lanes {
                 self.resolve(program, sent, lane, scene);
             }
         }
@@ -419,7 +417,7 @@ impl Flow {
         self.cost.cells_updated += 1;
         let (clock, beat) = (self.clock, self.beat);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let place = pools.iter().position(|pool| pool.key == key).unwrap_or_else(|| {
+        let place = pools.iter().rposition(|pool| pool.key == key).unwrap_or_else(|| {
             pools.push(Pool::new(key, range.1, clock, beat));
             pools.len() - 1
         });

@@ -77,11 +77,11 @@ fn binomial_counts_follow_the_reference() {
 /// How the normal law with a term for skewness differs from the exact one, at the least variance
 /// that it is used for.
 #[test]
-fn large_binomials_are_within_two_in_ten_thousand_of_the_exact_law() {
+fn large_binomials_are_within_six_in_ten_thousand_of_the_exact_law() {
     let normal = reference::Normal::new(0.0, 1.0).unwrap();
-    for (n, p) in [(2_310_u64, 0.5), (8_000, 0.08), (58_200, 0.01), (5_770_000, 0.0001)] {
+    for (n, p) in [(602_u64, 0.5), (2_050, 0.08), (15_200, 0.01), (1_510_000, 0.0001)] {
         let (mean, variance) = (n as f64 * p, n as f64 * p * (1.0 - p));
-        assert!(variance > NORMAL_FROM_VARIANCE && variance < 600.0);
+        assert!(variance > NORMAL_FROM_VARIANCE && variance < 152.0);
         let (spread, skew) = (variance.sqrt(), (1.0 - 2.0 * p) / 6.0);
         let exact = reference::Binomial::new(p, n).unwrap();
         let mut below = 0.0;
@@ -92,7 +92,7 @@ fn large_binomials_are_within_two_in_ten_thousand_of_the_exact_law() {
             let root = (spread * spread + 4.0 * skew * off).max(0.0).sqrt();
             let z = 2.0 * off / (spread + root);
             let difference = (normal.cdf(z) - below).abs();
-            assert!(difference < 2e-4, "{k} of {n}, {p}: {difference}");
+            assert!(difference < 6e-4, "{k} of {n}, {p}: {difference}");
         }
     }
 }
