@@ -1,7 +1,7 @@
 //! The study as Markdown.
 
 use super::judge::Judgement;
-use super::{AGAIN, Case, Kind, SEED, WHOLE};
+use super::{AGAIN, Case, Kind, SEED};
 use blackstart::measure::agreement::{Comparison, Finding, Quantity};
 
 /// Every figure of one scenario.
@@ -32,7 +32,8 @@ pub fn print(cases: &[Case], judgement: &Judgement, digest: &str) {
     println!("# Agreement of both fidelities on {} random scenarios\n", cases.len());
     println!("Made by `cargo bench --bench agreement`; what is asked and how is in");
     println!("`benches/agreement.rs`, what is made of it in `benches/agreement/judge.rs`.");
-    println!("Scenarios are drawn from seed {SEED}, {} seeds each; those with a figure", WHOLE.1);
+    let seeds = cases.iter().map(|case| case.seeds).min().unwrap_or(0);
+    println!("Scenarios are drawn from seed {SEED}, {seeds} seeds each; those with a figure");
     println!("missed, or with outcomes of two kinds, ran {AGAIN} others, and only these count.");
     println!("Digest of all runs: {digest}.\n");
     let of = |kind: Kind| cases.iter().filter(|case| case.kind == kind).count();

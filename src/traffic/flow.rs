@@ -32,11 +32,13 @@ mod program;
 mod signing;
 mod station;
 mod sweeps;
+mod token;
 mod tracers;
 
 pub use missing::missing;
 
 use crate::control::change::Change;
+use crate::kernel::defect::planted;
 use crate::kernel::slab::{Key, Slab};
 use crate::kernel::stream::{RootSeed, Stream};
 use crate::kernel::time::{SimDuration, SimTime};
@@ -56,8 +58,9 @@ use parts::Parts;
 use people::Source;
 use pipeline::Mail;
 use program::{Programs, Step};
-use station::{Line, Moved, Token};
+use station::{Line, Moved};
 use std::collections::VecDeque;
+use token::Token;
 use tracers::{At, Tracer};
 
 /// Steps where no station is near its limit [ns].
@@ -292,6 +295,9 @@ impl Flow {
 
     fn step(&mut self, step: Step, scene: &mut Scene) {
         self.cost.steps += 1;
+        if planted("flow-luck-of-a-step") {
+            self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
+        }
         self.sweep(step, scene);
         self.send(step, scene);
         self.admit(step, scene);

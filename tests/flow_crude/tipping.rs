@@ -37,8 +37,8 @@ fn passes(outcome: &Outcome, wait_s: f64) -> f64 {
 }
 
 /// While all servers that are left are busy and nobody has timed out, births and deaths do not
-/// depend on the state: E N(t) = N(0) + (lambda - 500 mu) t, with the variance of two Poisson counts.
-/// A timeout comes 1 s after its sending at the soonest.
+/// depend on the state: E N(t) = N(0) + (lambda - 500 mu) t, with the variance of two Poisson
+/// counts. A timeout comes 1 s after its sending at the soonest.
 #[test]
 fn the_first_second_after_half_the_servers_is_the_linear_process() {
     let outcomes = runs(&halved(), Fidelity::Flow, 20);

@@ -1,8 +1,8 @@
 //! Small random scenarios: topology, services with calls, policies, faults, runbook.
 //!
-//! A [`Recipe`] is drawn, then built: [`Sort::Anything`] reaches into every corner of the model with
-//! a handful of servers; [`Sort::InCounts`] keeps to what counts can do, at stations of 20 servers
-//! or more, for runs long enough to collapse and to recover in.
+//! A [`Recipe`] is drawn, then built: [`Sort::Anything`] reaches into every corner of the model
+//! with a handful of servers; [`Sort::InCounts`] keeps to what counts can do, at stations of 20
+//! servers or more, for runs long enough to collapse and to recover in.
 
 #![allow(dead_code, reason = "each target uses its own part")]
 
@@ -92,7 +92,7 @@ pub fn recipes(sort: Sort) -> impl Strategy<Value = Recipe> {
         service_s: service.2,
         limit: queue.0,
         discipline: queue.1,
-        dropped: anything && queue.2,
+        dropped: queue.2,
         holds: queue.3,
         timeout_s: policy.0,
         attempts: policy.1,

@@ -144,7 +144,8 @@ impl Comparisons {
             assert!(half.is_finite(), "{what}: {found} +- {half}");
             println!("{what}: {found:.5} +- {half:.5}, theory {expected:.5}");
             // Rounding is no difference where every observation is the same.
-            if (found - expected).abs() > half + slack + 1e-9 * expected.abs() {
+            let gap = (crate::gap(what) + 1e-9) * expected.abs();
+            if (found - expected).abs() > half + slack + gap {
                 failures.push(format!("{what}: {found} +- {half}, theory {expected}"));
             }
         }

@@ -57,8 +57,8 @@ pub fn poisson(stream: &mut Stream, mean: f64) -> u64 {
 ///
 /// By inversion where the rarer outcome has a mean below 10, by the transformed rejection method
 /// BTRS up to a variance of 150, and above it by the normal law with the same mean, variance and
-/// skewness, rounded: its cumulative probability is then off by less than 0.06 %, and one draw takes
-/// one random number. A probability outside 0 to 1 counts as the nearer end.
+/// skewness, rounded: its cumulative probability is then off by less than 0.06 %, and one draw
+/// takes one random number. A probability outside 0 to 1 counts as the nearer end.
 ///
 /// # Source
 /// W. Hörmann, "The generation of binomial random variates", Journal of Statistical Computation and

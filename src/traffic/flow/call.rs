@@ -1,9 +1,11 @@
 //! From visit to visit: what a request does when one has ended.
 
 use super::program::Step;
-use super::station::{Left, Moved, Token};
+use super::station::{Left, Moved};
+use super::token::Token;
 use super::{Flow, Scene};
 use crate::control::change::Loss;
+use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 
@@ -58,7 +60,7 @@ impl Flow {
         }
         let live = || good.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
         if drops && !live() {
-            self.finish(good, true, scene);
+            self.finish_past_entry(good, scene);
         } else {
             self.next_visit(good, step, scene, moved);
         }
@@ -100,11 +102,16 @@ impl Flow {
             visit += 1;
         }
         if left > 0 {
-            // Past the entry, even where none of its calls was made: a slot that is not held while
-            // calling has been given back.
-            let last = visit as u8 - 1;
-            self.finish(Token { count: left, visit: last, ..token }, true, scene);
+            self.finish_past_entry(Token { count: left, ..token }, scene);
         }
+    }
+
+    /// A request ends that is past its entry, even where it has made none of its calls: a slot that
+    /// is not held while calling has been given back.
+    fn finish_past_entry(&mut self, token: Token, scene: &mut Scene) {
+        let last = self.programs.all[token.program as usize].visits.len() as u8 - 1;
+        let visit = if planted("flow-slot-given-back-twice") { 0 } else { last };
+        self.finish(Token { visit, ..token }, true, scene);
     }
 
     /// A call has failed: it is made again, or its request goes on without it, or fails.

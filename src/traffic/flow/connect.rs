@@ -2,7 +2,7 @@
 
 use super::cohort::{Lane, WAYS};
 use super::program::Step;
-use super::station::Token;
+use super::token::Token;
 use super::{Flow, Scene};
 use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
@@ -80,6 +80,7 @@ impl Flow {
         let cohort = self.cohorts.get_mut(key).expect("the caller has it");
         let program = cohort.program;
         let site = self.programs.all[program as usize].site;
+        let timeout_s = self.programs.all[program as usize].timeout as f64 / 1e9;
         let of = &mut cohort.lanes[lane];
         let Some(from) = of.key.from else {
             of.arrive(0, n, 0.0);
@@ -124,9 +125,17 @@ impl Flow {
             }
             let late = binomial(&mut self.draws, through, 1.0 - arrived * arrived);
             let network_s = ways_s + opening_s(2 * tries);
-            of.arrive(2 * tries, through - late, network_s);
-            of.arrive(2 * tries + 1, late, network_s + RETRANSMISSION_S);
-            through_all += through;
+            let parts = [(0, through - late, 0.0), (1, late, RETRANSMISSION_S)];
+            for (place, n, more_s) in parts {
+                let network_s = network_s + more_s;
+                // Whose client gives up before it gets there does not get there.
+                if network_s - view.delay.as_secs_f64() < timeout_s {
+                    of.arrive(2 * tries + place, n, network_s);
+                    through_all += n;
+                } else {
+                    of.pending += n;
+                }
+            }
         }
         cohort.open += through_all;
         paths.clear();

@@ -10,6 +10,7 @@
 
 use super::backoff::Pool;
 use super::parts::Parts;
+use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
@@ -197,8 +198,7 @@ impl Cell {
                 SimTime(now.0.saturating_sub(since))
             }
         };
-        let planted = crate::kernel::defect::planted("flow-epoch-off-by-one");
-        let asked = if planted { SimTime(asked.0 / 2) } else { asked };
+        let asked = if planted("flow-epoch-off-by-one") { SimTime(asked.0 / 2) } else { asked };
         name.answered_at(self.middle(), asked)
     }
 

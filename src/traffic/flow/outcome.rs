@@ -1,14 +1,15 @@
 //! How attempts and operations end: answered, refused, timed out, tried again, given up.
 //!
 //! What has ended within a beat is looked at when the beat is over: first which lanes it belonged
-//! to, then, for what failed, which of their rows. Which rows were answered is drawn when a lane has
-//! done with its answers: until then nothing depends on it but latencies.
+//! to, then, for what failed, which of their rows. Which rows were answered is drawn when a lane
+//! has done with its answers: until then nothing depends on it but latencies.
 
 use super::backoff::{Pool, PoolKey};
 use super::cohort::{Kind, Lane, LaneKey, Row, WAYS};
 use super::connect::opening_s;
 use super::crowds::Owner;
 use super::{Flow, ProbeResult, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
@@ -295,8 +296,6 @@ impl Flow {
         if program.timeout != u64::MAX {
             in_time = program.total.cdf(program.timeout as f64 / 1e9 - attempt_s).max(1e-6);
         }
-        let planted = crate::kernel::defect::planted("flow-mean-birth-time");
-        let before_s = if planted { before_s / 2.0 } else { before_s };
         let base_s = before_s + attempt_s;
         let class_index = lane.class as usize;
         let good_within = self.plan.classes[class_index].good_within.as_secs_f64();
@@ -404,7 +403,7 @@ impl Flow {
             class: lane.class,
             attempt: attempt as u16,
             bin: match lane.from {
-                _ if !demanded => 0,
+                _ if !demanded || planted("flow-mean-birth-time") => 0,
                 // The age of the oldest message is a measure: those of one time stay together.
                 None => (row.intended_s / good_s) as u16,
                 Some(_) => bin_of(at.as_secs_f64() - row.intended_s, good_s),

@@ -51,7 +51,11 @@ impl Flow {
         if self.clock.is_multiple_of(CELL) {
             self.second(self.clock, scene);
         }
-        self.programs.follow(scene.world);
+        if !self.programs.are_of(scene.world) {
+            // What was answered so far was answered by the laws as they were.
+            self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
+            self.programs.follow(scene.world);
+        }
         self.follow_names(self.clock, scene);
         self.put_retries(scene);
         let second_left = CELL - self.clock % CELL;

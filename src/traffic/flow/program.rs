@@ -50,6 +50,21 @@ pub(super) struct Program {
     slow: Vec<f64>,
 }
 
+impl Visit {
+    /// Mean slowness of the stations that it goes to.
+    fn slow(&self, world: &World) -> f64 {
+        let slow = |&(at, share): &(u32, f64)| share * world.services.stations[at as usize].slow;
+        self.stations.iter().map(slow).sum()
+    }
+}
+
+impl Program {
+    fn is_of(&self, world: &World) -> bool {
+        let visits = self.visits.iter().zip(&self.slow);
+        visits.into_iter().all(|(visit, &was)| (visit.slow(world) - was).abs() < 1e-9)
+    }
+}
+
 /// All programs.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
@@ -167,19 +182,10 @@ impl Programs {
     pub(super) fn follow(&mut self, world: &World) {
         for index in 0..self.all.len() {
             let program = &self.all[index];
-            let slow = |visit: &Visit| {
-                let slow =
-                    |&(at, share): &(u32, f64)| share * world.services.stations[at as usize].slow;
-                visit.stations.iter().map(slow).sum::<f64>()
-            };
-            if program
-                .visits
-                .iter()
-                .zip(&program.slow)
-                .all(|(v, &was)| (slow(v) - was).abs() < 1e-9)
-            {
+            if program.is_of(world) {
                 continue;
             }
+            let slow = |visit: &Visit| visit.slow(world);
             let slow: Vec<f64> = program.visits.iter().map(slow).collect();
             let total = self.total(&program.visits, &slow);
             let program = &mut self.all[index];
@@ -187,6 +193,11 @@ impl Programs {
             (program.total, program.slow) = (total, slow);
             self.find_holds(world.services.stations.len());
         }
+    }
+
+    /// Whether the laws are those of the stations' present slowness.
+    pub(super) fn are_of(&self, world: &World) -> bool {
+        self.all.iter().all(|program| program.is_of(world))
     }
 
     fn find_holds(&mut self, stations: usize) {

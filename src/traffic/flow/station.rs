@@ -7,97 +7,14 @@
 //! length of step (Little's law), and a hop costs no step.
 
 use super::program::Step;
+use super::token::{LOOK_BACK, Token, put_together};
 use super::{Flow, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::measure::recorder::StationCell;
 use crate::world::state::Isolation;
 use std::collections::VecDeque;
-
-/// Requests alike.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
-    /// Whose they are; `None`: nobody's.
-    pub cohort: Option<Key>,
-    pub program: u16,
-    /// Where it stands, and where its requests have entered.
-    pub station: u16,
-    pub entry: u16,
-    pub visit: u8,
-    /// Attempts of the present call.
-    pub tries: u8,
-    /// Its caller has given this call up: it ends with its visit.
-    pub orphan: bool,
-    /// Starts (arrivals, while they wait) are even over `start..start + width` [ns].
-    pub start: u64,
-    pub width: u64,
-    /// How long after its start its call is given up [ns].
-    pub slack: u64,
-    /// All that its requests have waited for but work: at queues, for calls given up [ns].
-    pub waited: u64,
-    pub count: u64,
-    /// Share of starts that is still there, each weighted by its interval [s]; negative: not known.
-    pub there: f64,
-}
-
-impl Token {
-    /// Requests of a cohort that have reached their site.
-    pub(super) fn new(cohort: Key, program: u16, count: u64) -> Token {
-        Token {
-            cohort: Some(cohort),
-            program,
-            station: 0,
-            entry: 0,
-            visit: 0,
-            tries: 0,
-            orphan: false,
-            start: 0,
-            width: 0,
-            slack: u64::MAX,
-            waited: 0,
-            count,
-            there: -1.0,
-        }
-    }
-
-    /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
-    fn given_up_by(&self, to: u64) -> bool {
-        let due = self.start.saturating_add(self.width / 2).saturating_add(self.slack);
-        self.slack != u64::MAX && !self.orphan && due <= to
-    }
-
-    /// Whether its requests were begun just before those of `next`, so long before `now` that it
-    /// no longer matters when exactly.
-    fn precedes(&self, next: &Token, now: u64) -> bool {
-        let key = |t: &Token| (t.cohort, t.program, t.visit, t.tries, t.orphan, t.entry);
-        let end = next.start + next.width;
-        self.start + self.width == next.start
-            && key(self) == key(next)
-            && (end - self.start) * AGED <= now.saturating_sub(end)
-            && self.there >= 0.0
-            && next.there >= 0.0
-    }
-
-    /// Whether another's requests can be added to it.
-    fn is_like(&self, other: &Token) -> bool {
-        (self.cohort, self.program, self.visit, self.tries, self.orphan, self.entry)
-            == (other.cohort, other.program, other.visit, other.tries, other.orphan, other.entry)
-            && (self.start, self.width) == (other.start, other.width)
-    }
-
-    fn absorb(&mut self, other: &Token) {
-        let all = (self.count + other.count) as f64;
-        let mean = |a: u64, b: u64| {
-            let (a, b) = (a as f64 * self.count as f64, b as f64 * other.count as f64);
-            ((a + b) / all) as u64
-        };
-        self.waited = mean(self.waited, other.waited);
-        if self.slack != u64::MAX {
-            self.slack = mean(self.slack, other.slack);
-        }
-        self.count += other.count;
-    }
-}
 
 /// What traffic keeps of one station.
 #[derive(Clone, Debug, Default)]
@@ -135,11 +52,6 @@ pub(super) enum Left {
 
 /// Requests whose visit has ended, one way or the other.
 pub(super) type Moved = Vec<(Token, Left)>;
-
-/// Requests at the end of a list that are looked through for such to be added to.
-const LOOK_BACK: usize = 24;
-/// Tokens are put together once they are so many times as old as their starts are apart.
-const AGED: u64 = 2;
 
 impl Flow {
     /// One step of all stations, after the clients' requests have been put to `arriving`.
@@ -398,6 +310,7 @@ impl Flow {
         }
         let free = u64::from(station.slots).saturating_sub(line.busy);
         let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
+        let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
         if at_once > 0 {
             self.start(index, Token { count: at_once, ..token }, step, scene, moved);
             token.count -= at_once;
@@ -438,7 +351,9 @@ impl Flow {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         let law = &self.programs.laws[visit.law as usize];
         let dt = step.seconds();
-        let stays = law.there(0.0, dt, visit.cost * station.slow) / dt;
+        let free = planted("flow-stale-work-free") && token.cohort.is_none();
+        let factor = if free { 1e-9 } else { visit.cost * station.slow };
+        let stays = law.there(0.0, dt, factor) / dt;
         let stay =
             if station.hung { token.count } else { binomial(&mut self.draws, token.count, stays) };
         let left = token.count - stay;
@@ -528,28 +443,4 @@ impl Flow {
 /// Number of stations that a token's visit may be made at.
 fn visit_places(programs: &super::program::Programs, token: &Token) -> usize {
     programs.all[token.program as usize].visits[token.visit as usize].stations.len()
-}
-
-/// Forgets empty tokens, and puts such together as are old enough for it.
-fn put_together(serving: &mut Vec<Token>, now: u64) {
-    let mut kept = 0;
-    for index in 0..serving.len() {
-        let token = serving[index];
-        if token.count == 0 {
-            continue;
-        }
-        let before = serving[..kept].iter_mut().rev().take(LOOK_BACK);
-        match before.into_iter().find(|other| other.precedes(&token, now)) {
-            Some(other) => {
-                other.absorb(&token);
-                other.width += token.width;
-                other.there += token.there;
-            }
-            None => {
-                serving[kept] = token;
-                kept += 1;
-            }
-        }
-    }
-    serving.truncate(kept);
 }

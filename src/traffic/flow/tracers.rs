@@ -10,6 +10,7 @@
 use super::Flow;
 use super::cohort::{LaneKey, Row};
 use super::crowds::{Cell, Crowd, Owner};
+use crate::kernel::defect::planted;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
@@ -149,7 +150,7 @@ impl Crowd {
     ) {
         let lists = &mut self.cells[cell].tracers;
         let here = lists[from.place()].len() as u64;
-        if here == 0 || n == 0 {
+        if here == 0 || n == 0 || planted("flow-tracers-outside") {
             return;
         }
         let moved = binomial(draws, here, n as f64 / of.max(1) as f64);

@@ -87,7 +87,8 @@ fn large_binomials_are_within_six_in_ten_thousand_of_the_exact_law() {
         let mut below = 0.0;
         for k in 0..(mean + 8.0 * spread) as u64 {
             below += exact.pmf(k);
-            // The root near (k + 1/2 - mean) / spread of mean + spread z + skew (z^2 - 1) = k + 1/2.
+            // The root near (k + 1/2 - mean) / spread of
+            // mean + spread z + skew (z^2 - 1) = k + 1/2.
             let off = k as f64 + 0.5 - mean + skew;
             let root = (spread * spread + 4.0 * skew * off).max(0.0).sqrt();
             let z = 2.0 * off / (spread + root);
