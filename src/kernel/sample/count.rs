@@ -82,8 +82,8 @@ pub fn binomial(stream: &mut Stream, n: u64, p: f64) -> u64 {
 /// Hypergeometric variable: how many of `n` drawn without replacement from `good + bad` are good.
 ///
 /// One by one where few are drawn or few are good, by inversion outwards from the mode up to a
-/// variance of 150, and above it by the normal law of the same mean, variance and skewness, rounded,
-/// as [`binomial`]. More than there are cannot be drawn: `n` counts as `good + bad` then.
+/// variance of 150, and above it by the normal law of the same mean, variance and skewness,
+/// rounded, as [`binomial`]. More than there are cannot be drawn: `n` counts as `good + bad` then.
 ///
 /// # Source
 /// Johnson, Kemp, Kotz, "Univariate discrete distributions" (3rd ed., 2005), chapter 6: symmetry,
