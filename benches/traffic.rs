@@ -79,7 +79,7 @@ impl Case {
             overrides.push(set("clock.warmup", "2m"));
         }
         let variant = self.variant.map(str::to_owned);
-        let options = Options { overrides, variant, ..Options::default() };
+        let options = Options { overrides, variant, scale: Some(500), ..Options::default() };
         match scenario::load(&file, &options) {
             Ok(loaded) => loaded.scenario,
             Err(problems) => panic!("{}: {problems}", self.name),

@@ -173,7 +173,7 @@ impl Trial {
 
     /// At `start`: what was gathered for the open window so far was warm-up.
     fn forget_warm_up(&mut self) {
-        self.traffic.close_window(self.now, &self.world, &mut Vec::new());
+        self.traffic.close_window(self.now, &self.world, &self.recorder, &mut Vec::new());
         self.world.network.take_window(&mut Vec::new(), &mut Vec::new());
         self.control.forget_probes();
         for latency in &mut self.recorder.window_latency {
@@ -187,7 +187,7 @@ impl Trial {
         let standing = self.traffic.check_ledgers(&self.recorder);
         standing.map_err(|imbalance| RunError::Ledger { at, imbalance })?;
         self.windows_balanced += 1;
-        self.traffic.close_window(at, &self.world, &mut self.log.stations);
+        self.traffic.close_window(at, &self.world, &self.recorder, &mut self.log.stations);
         let mut boxes: Vec<MiddleboxWindow> = Vec::new();
         let mut links: Vec<LinkWindow> = Vec::new();
         self.world.network.take_window(&mut boxes, &mut links);

@@ -105,8 +105,17 @@ impl Traffic {
     }
 
     /// Closes the window that ends at `now`: hands the stations' counts out and resets them.
-    pub fn close_window(&mut self, now: SimTime, world: &World, out: &mut Vec<StationCell>) {
-        either!(self, it => it.close_window(now, world, out));
+    pub fn close_window(
+        &mut self,
+        now: SimTime,
+        world: &World,
+        recorder: &Recorder,
+        out: &mut Vec<StationCell>,
+    ) {
+        match self {
+            Traffic::Exact(exact) => exact.close_window(now, world, recorder, out),
+            Traffic::Flow(flow) => flow.close_window(now, world, out),
+        }
     }
 
     /// Sessions of a client at each site, and its users present.

@@ -62,8 +62,9 @@ fn first_steps_agree_over_seeds() {
 
 #[test]
 fn lync_agrees() {
-    let exact = run("lync-2014-06-23", Fidelity::Exact, Options::default()).trials.remove(0);
-    let flow = run("lync-2014-06-23", Fidelity::Flow, Options::default()).trials.remove(0);
+    let at_1_500 = || Options { scale: Some(500), ..Options::default() };
+    let exact = run("lync-2014-06-23", Fidelity::Exact, at_1_500()).trials.remove(0);
+    let flow = run("lync-2014-06-23", Fidelity::Flow, at_1_500()).trials.remove(0);
     let window_s = flow.series.window_s;
     let crossing = |o: &Outcome| {
         let low = |value: &Option<f64>| value.is_some_and(|value| value < 0.9);
@@ -112,11 +113,15 @@ fn lync_agrees() {
         let other = flow.latency.iter().find(is_same).expect("the same rows");
         for q in [0.5, 0.99] {
             let at = |row: &LatencyRow| row.quantiles.iter().find(|(at, _)| *at == q).unwrap().1;
+            // A 99th percentile of n of these times is known to 2.1 / sqrt(n): room for two
+            // standard errors of the difference (lognormal, sigma 0.57: sqrt(q (1 - q)) / density
+            // there).
+            let noise = if q > 0.5 { 6.0 / (row.count as f64).sqrt() } else { 0.0 };
             assert_near(
                 &format!("{:?} {} at {q}", row.region, row.operation),
                 at(row),
                 at(other),
-                0.03,
+                0.03 + noise,
             );
         }
     }

@@ -1,8 +1,10 @@
-//! What holds in every run of `exact`: books, clock, luck, shares; and each noun of the model by
-//! one directed scenario whose effect is asserted.
+//! What holds in every run: books, clock, luck, shares; and each noun of the model by one directed
+//! scenario whose effect is asserted.
 
 #[path = "support/model.rs"]
 mod model;
+#[path = "support/random.rs"]
+mod random_scenario;
 
 #[path = "properties/faults.rs"]
 mod faults;

@@ -5,6 +5,8 @@
 #[path = "support/model.rs"]
 mod model;
 
+#[path = "theory/attempts.rs"]
+mod attempts;
 #[path = "theory/general.rs"]
 mod general;
 #[path = "theory/impatience.rs"]
@@ -23,3 +25,29 @@ mod retries;
 mod seen;
 #[path = "theory/statistics.rs"]
 mod statistics;
+
+// What applies to `exact` alone; the rest of `markov` is run by tests/theory_flow.rs, too.
+
+#[test]
+fn mm1() {
+    markov::mm1();
+}
+
+#[test]
+fn erlang_b_whatever_the_service_law() {
+    markov::erlang_b_whatever_the_service_law();
+}
+
+/// What these tests run.
+const FIDELITY: blackstart::scenario::model::Fidelity =
+    blackstart::scenario::model::Fidelity::Exact;
+
+/// Whether a column of a table is compared at a station of so many servers: all are.
+fn applies(_servers: u64, _column: &str) -> bool {
+    true
+}
+
+/// By what part a figure may be off because of a stated approximation: there is none.
+fn gap(_what: &str) -> f64 {
+    0.0
+}

@@ -7,32 +7,39 @@
 //! events (few events, or one single time), or spread over the levels below it. Slots keep
 //! insertion order, so equal times need no sequence number while they wait.
 //!
-//! Events pushed into the stretch of time that is already due wait in a small heap beside the run.
-//! That stretch is at most one slot of level `WIDEST_DUE_LEVEL`, 17 ms, so a storm that starts in
-//! a quiet calendar cannot turn the heap into the whole queue.
+//! Events pushed into the stretch of time that is already due are put into the run at their place,
+//! or, once it is long, into a heap beside it. That stretch is some 48 events long, and at most
+//! 285 ms, so a storm that starts in a quiet calendar cannot turn the heap into the whole queue.
 //!
-//! **Cost.** A pop and a push took 39, 46 and 85 ns at a thousand, a hundred thousand and ten
-//! million pending events where the heap of `std` took 64, 230 and 2,400 (one shared core of
-//! x86-64, records of 16 bytes); no allocation in steady state; 24 bytes an event of 16, 16 bytes
-//! of one of 8. **Validation.** Against an ordered map under random interleavings
+//! **Cost.** See `benches/README.md`; no allocation in steady state; 24 bytes an event of 16, 16
+//! bytes of one of 8. **Validation.** Against an ordered map under random interleavings
 //! (`calendar/tests.rs`).
 
 mod chunk;
+mod run;
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::kernel::time::SimTime;
 use chunk::{ChunkList, ChunkPool, Waiting};
+use run::Run;
 
 const LEVEL_COUNT: usize = 8;
 const SLOT_COUNT: usize = 256;
 
 /// Slots with at most this many events are sorted instead of spread over the level below.
-const SORTED_COUNT_MAX: u32 = 64;
+const SORTED_COUNT_MAX: u32 = 128;
+
+/// Slots are taken together until so many events are due: to put an event into a run costs less
+/// than to keep it in a slot and sort it later.
+const DUE_COUNT_MIN: usize = 48;
 
 /// Highest level whose slots may be sorted as they are: 2^24 ns = 17 ms wide.
 const WIDEST_DUE_LEVEL: usize = 3;
+
+/// Longest stretch of time over which slots are taken together [ns]: 268 ms.
+const JOINED_SPAN: u64 = 1 << 28;
 
 /// Queue of events, the earliest first; equal times in the order of insertion.
 ///
@@ -51,12 +58,12 @@ const WIDEST_DUE_LEVEL: usize = 3;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Calendar<E: Copy> {
-    /// Sorted events from `due_next` on; the earlier ones have been popped.
-    due: Vec<Due<E>>,
-    due_next: usize,
-    /// Events pushed at or before `cursor`, which the wheel can hold no more.
-    late: BinaryHeap<Due<E>>,
-    /// Insertion numbers of `due` and `late`; only their order counts.
+    /// Events at or before `cursor`, which the wheel can hold no more.
+    due: Run<E>,
+    /// More of these, for which `due` was too long or began too late. While there are any, all
+    /// others come here too, so of equal times those in `due` are earlier.
+    late: BinaryHeap<Late<E>>,
+    /// Insertion numbers of `late`; only their order counts.
     next_order: u64,
     /// Every event in the wheel is later than this once `due` has been filled.
     cursor: u64,
@@ -76,7 +83,7 @@ struct Wheel<E: Copy> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Due<E: Copy> {
+struct Late<E: Copy> {
     time: u64,
     order: u64,
     event: E,
@@ -92,8 +99,7 @@ impl<E: Copy> Calendar<E> {
     /// Calendar without events, at time zero.
     pub fn new() -> Calendar<E> {
         Calendar {
-            due: Vec::with_capacity(SORTED_COUNT_MAX as usize),
-            due_next: 0,
+            due: Run::new(),
             late: BinaryHeap::new(),
             next_order: 0,
             cursor: 0,
@@ -120,11 +126,16 @@ impl<E: Copy> Calendar<E> {
         self.pending_count += 1;
         if time.0 > self.cursor {
             self.wheel.insert(self.cursor, Waiting { time: time.0, event });
-        } else {
-            let order = self.next_order;
-            self.next_order += 1;
-            self.late.push(Due { time: time.0, order, event });
+        } else if !self.late.is_empty() || !self.due.insert(time.0, event) {
+            self.push_late(time.0, event);
         }
+    }
+
+    #[cold]
+    fn push_late(&mut self, time: u64, event: E) {
+        let order = self.next_order;
+        self.next_order += 1;
+        self.late.push(Late { time, order, event });
     }
 
     /// Takes the earliest event.
@@ -136,31 +147,44 @@ impl<E: Copy> Calendar<E> {
     /// Takes the earliest event if its time is at most `limit`; else changes nothing.
     #[inline]
     pub fn pop_until(&mut self, limit: SimTime) -> Option<(SimTime, E)> {
-        if self.due_next == self.due.len() && self.late.is_empty() && !self.refill(limit.0) {
+        if !self.late.is_empty() {
+            return self.pop_late(limit);
+        }
+        let earliest = match self.due.earliest() {
+            Some(earliest) => earliest,
+            None if self.refill(limit.0) => self.due.earliest()?,
+            None => return None,
+        };
+        if earliest > limit.0 {
             return None;
         }
-        let due = self.due.get(self.due_next);
-        let from_late = match (due, self.late.peek()) {
-            (Some(due), Some(late)) => late > due,
-            (due, _) => due.is_none(),
-        };
-        let earliest = if from_late { self.late.peek() } else { due };
-        let earliest = *earliest.filter(|earliest| earliest.time <= limit.0)?;
-        if from_late {
-            self.late.pop();
-        } else {
-            self.due_next += 1;
+        self.pending_count -= 1;
+        self.due.pop().map(|event| (SimTime(earliest), event))
+    }
+
+    /// As [`Calendar::pop_until`] while there are late events.
+    #[cold]
+    fn pop_late(&mut self, limit: SimTime) -> Option<(SimTime, E)> {
+        let late = *self.late.peek()?;
+        if let Some(due) = self.due.earliest().filter(|&due| due <= late.time) {
+            if due > limit.0 {
+                return None;
+            }
+            self.pending_count -= 1;
+            return self.due.pop().map(|event| (SimTime(due), event));
+        }
+        if late.time > limit.0 {
+            return None;
         }
         self.pending_count -= 1;
-        Some((SimTime(earliest.time), earliest.event))
+        self.late.pop();
+        Some((SimTime(late.time), late.event))
     }
 
     /// Time of the earliest event [ns since t = 0].
     #[inline]
     pub fn peek_time(&self) -> Option<SimTime> {
-        let due = self.due.get(self.due_next).map(|due| due.time);
-        let late = self.late.peek().map(|late| late.time);
-        let earliest = match (due, late) {
+        let earliest = match (self.due.earliest(), self.late.peek().map(|late| late.time)) {
             (Some(due), Some(late)) => Some(due.min(late)),
             (due, late) => due.or(late),
         };
@@ -170,40 +194,43 @@ impl<E: Copy> Calendar<E> {
     /// Makes the earliest slot due if it holds an event at or before `limit`.
     ///
     /// The limit keeps the cursor from running ahead of the caller's clock: what is pushed behind
-    /// the cursor goes to the heap, which is dearer.
+    /// the cursor goes into the run or the heap, which is dearer.
     #[inline(never)]
     fn refill(&mut self, limit: u64) -> bool {
-        self.due.clear();
-        self.due_next = 0;
-        loop {
-            let Some(slot) = self.wheel.first_slot().filter(|slot| slot.earliest <= limit) else {
-                return false;
-            };
+        let mut base = None;
+        while let Some(slot) = self.wheel.first_slot().filter(|slot| slot.earliest <= limit) {
+            let joins = |base| slot.level <= WIDEST_DUE_LEVEL && slot.earliest - base < JOINED_SPAN;
+            if !base.is_none_or(joins) {
+                break;
+            }
             let list = self.wheel.remove_slot(&slot);
             let few = list.count() <= SORTED_COUNT_MAX && slot.level <= WIDEST_DUE_LEVEL;
             if few || list.count() == 1 || slot.level == 0 {
-                self.make_due(list, slot.level);
-                return true;
+                if base.is_none() {
+                    base = Some(slot.earliest);
+                    self.due.begin(slot.earliest);
+                }
+                self.make_due(list);
+                if slot.level > WIDEST_DUE_LEVEL || self.due.len() >= DUE_COUNT_MIN {
+                    break;
+                }
+                continue;
             }
             // Times in the slot agree with `earliest` in all bytes above its level, and are not
             // before it.
             self.cursor = slot.earliest;
             self.wheel.spread(slot.earliest, list);
         }
+        self.due.sort();
+        base.is_some()
     }
 
-    fn make_due(&mut self, list: ChunkList, level: usize) {
-        let due = &mut self.due;
-        let next_order = &mut self.next_order;
-        self.wheel.pool.drain(list, |waiting| {
-            due.push(Due { time: waiting.time, order: *next_order, event: waiting.event });
-            *next_order += 1;
+    fn make_due(&mut self, list: ChunkList) {
+        let Calendar { due, wheel, cursor, .. } = self;
+        wheel.pool.drain(list, |waiting| {
+            due.add(waiting.time, waiting.event);
+            *cursor = waiting.time.max(*cursor);
         });
-        // A slot of level 0 is one single time, in order of insertion already.
-        if level > 0 {
-            due.sort_unstable_by_key(|due| (due.time, due.order));
-        }
-        self.cursor = due[due.len() - 1].time;
     }
 }
 
@@ -252,7 +279,7 @@ impl<E: Copy> Wheel<E> {
     fn remove_slot(&mut self, slot: &FirstSlot) -> ChunkList {
         let words = &mut self.occupied[slot.level];
         words[slot.number / 64] &= !(1 << (slot.number % 64));
-        if words.iter().all(|&word| word == 0) {
+        if *words == [0; SLOT_COUNT / 64] {
             self.occupied_levels &= !(1 << slot.level);
         }
         std::mem::replace(&mut self.slots[slot.level * SLOT_COUNT + slot.number], ChunkList::EMPTY)
@@ -270,28 +297,28 @@ impl<E: Copy> Wheel<E> {
 }
 
 // `BinaryHeap` gives the greatest first, so the earlier event is the greater one.
-impl<E: Copy> Ord for Due<E> {
+impl<E: Copy> Ord for Late<E> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         (other.time, other.order).cmp(&(self.time, self.order))
     }
 }
 
-impl<E: Copy> PartialOrd for Due<E> {
+impl<E: Copy> PartialOrd for Late<E> {
     #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<E: Copy> PartialEq for Due<E> {
+impl<E: Copy> PartialEq for Late<E> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl<E: Copy> Eq for Due<E> {}
+impl<E: Copy> Eq for Late<E> {}
 
 #[cfg(test)]
 mod tests;

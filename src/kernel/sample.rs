@@ -4,7 +4,9 @@
 //! law and any two of its mean, median and quantiles; [`Distribution::fit`] finds the parameters.
 //! **Model.** Laws of non-negative times in seconds. A sample is the inverse of the law at one
 //! uniform number, so that the same [`Luck`] gives a slower draw wherever the law is slower; the
-//! gamma law, whose inverse is dear, uses rejection from a stream of its own. **Why our own.** The
+//! gamma law, whose inverse is dear, uses rejection from a stream of its own. For the work of each
+//! request there is a quicker way to the same laws ([`Distribution::sample_quickly`]), which keeps
+//! that order only between laws of one kind that differ in their scale. **Why our own.** The
 //! samplers of `rand_distr` call the platform's logarithm as soon as any crate turns on
 //! `num-traits/std`, and digests then differ between machines; it serves as the reference in the
 //! tests, with `statrs`.
@@ -15,6 +17,7 @@ mod fit;
 mod gamma;
 #[cfg(test)]
 mod tests;
+mod ziggurat;
 
 use serde::Serialize;
 
@@ -24,6 +27,7 @@ use crate::kernel::stream::Luck;
 pub use count::{binomial, hypergeometric, ln_binomial_pmf, ln_poisson_pmf, poisson};
 pub use empirical::{EmpiricalError, EmpiricalTable};
 pub use fit::{DistributionKind, FitError, Moment};
+pub use ziggurat::exponential;
 
 /// Law of a non-negative time [s].
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -185,6 +189,20 @@ impl Distribution {
                 minimum * math::pow(luck.open_uniform(0), -1.0 / shape)
             }
             Distribution::Empirical(table) => table.quantile(1.0 - luck.open_uniform(0)),
+        }
+    }
+}
+
+impl Distribution {
+    /// A time that this luck draws [s], of the same law as [`Distribution::sample`] and in a
+    /// fraction of its time for exponential and lognormal laws, which it draws by the ziggurat.
+    #[inline]
+    pub fn sample_quickly(&self, luck: Luck) -> f64 {
+        match self {
+            Distribution::Exponential { mean } => ziggurat::exponential(luck) * mean,
+            Distribution::Lognormal { mu, sigma } => math::exp(mu + sigma * ziggurat::normal(luck)),
+            Distribution::Constant { value } => *value,
+            law => law.sample(luck),
         }
     }
 }

@@ -20,6 +20,26 @@ pub struct Key {
     pub generation: NonZeroU32,
 }
 
+/// Name of a record in half the size of a [`Key`], for whoever alone decides when that record goes:
+/// it is never asked for a record that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held(NonZeroU32);
+
+impl Held {
+    /// The record of this key, held from now on.
+    #[inline]
+    pub fn of(key: Key) -> Held {
+        // `NO_PLACE` is no index, so this does not overflow.
+        Held(NonZeroU32::MIN.saturating_add(key.index))
+    }
+
+    /// Its place in the array.
+    #[inline]
+    pub fn index(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
 /// Dense array of records with a free list and generations; up to 2^32 - 1 records.
 #[derive(Clone, Debug)]
 pub struct Slab<T> {
@@ -47,6 +67,9 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// What one record takes [byte].
+    pub const PLACE_SIZE: usize = size_of::<Place<T>>();
+
     /// Empty slab without memory.
     pub fn new() -> Slab<T> {
         Slab::with_capacity(0)

@@ -32,22 +32,46 @@ const DERIVE_INCREMENT: u64 = 0xbb67_ae85_84ca_a73b;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct RootSeed(pub u64);
 
+/// Words that a stream draws at once: four blocks of ChaCha, which is what its vector code makes.
+const DRAWN_AT_ONCE: usize = 32;
+
 /// Sequence of random numbers with a name.
 #[derive(Clone, Debug)]
 pub struct Stream {
     generator: ChaCha8Rng,
+    drawn: [u64; DRAWN_AT_ONCE],
+    next: usize,
 }
 
 impl Stream {
     /// The stream of this name under this seed, from its beginning.
     pub fn named(seed: RootSeed, name: &str) -> Stream {
-        Stream { generator: ChaCha8Rng::from_seed(key_of(seed, name)) }
+        Stream {
+            generator: ChaCha8Rng::from_seed(key_of(seed, name)),
+            drawn: [0; DRAWN_AT_ONCE],
+            next: DRAWN_AT_ONCE,
+        }
     }
 
     /// Next 64 random bits.
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
-        self.generator.next_u64()
+        if self.next >= DRAWN_AT_ONCE {
+            self.draw();
+        }
+        let word = self.drawn[self.next];
+        self.next += 1;
+        word
+    }
+
+    #[inline(never)]
+    fn draw(&mut self) {
+        let mut bytes = [0; 8 * DRAWN_AT_ONCE];
+        self.generator.fill_bytes(&mut bytes);
+        for (word, bytes) in self.drawn.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        self.next = 0;
     }
 
     /// Next number in [0, 1), a multiple of 2^-53.

@@ -84,14 +84,29 @@ impl SimDuration {
     /// The duration times `factor`, to the nearest nanosecond; a negative or NaN factor gives zero.
     #[inline]
     pub fn mul_f64(self, factor: f64) -> SimDuration {
-        SimDuration((self.0 as f64 * factor).round() as u64)
+        SimDuration(whole(self.0 as f64 * factor))
     }
 }
 
-// `as` saturates: negative and NaN become 0, too large becomes u64::MAX.
+// To the nearest, halves away from zero, as `f64::round` gives, but in a few instructions: below
+// 2^52 the difference to the whole part is exact, above it there is no fraction. `as` saturates:
+// negative and NaN become 0, too large becomes `u64::MAX`.
+#[inline]
+fn whole(value: f64) -> u64 {
+    const NO_FRACTION: f64 = (1_u64 << 52) as f64;
+    if value < NO_FRACTION {
+        // A signed whole number is one instruction away, an unsigned one is not.
+        let down = value.max(0.0) as i64;
+        let rest = value - down as f64;
+        (down + i64::from(rest >= 0.5)) as u64
+    } else {
+        value as u64
+    }
+}
+
 #[inline]
 fn nanos_from_secs(seconds: f64) -> u64 {
-    (seconds * NANOS_PER_SEC as f64).round() as u64
+    whole(seconds * NANOS_PER_SEC as f64)
 }
 
 impl Add<SimDuration> for SimTime {
@@ -226,6 +241,20 @@ mod tests {
         assert_eq!(SimDuration::from_secs_f64(f64::NAN), SimDuration::ZERO);
         assert_eq!(SimTime::from_secs_f64(f64::INFINITY), SimTime::MAX);
         assert_eq!(SimTime::from_secs(90).as_secs_f64(), 90.0);
+    }
+
+    #[test]
+    fn whole_numbers_are_those_of_round() {
+        for base in [0.0, 1.0, 2.0, 1e9, 4_503_599_627_370_495.0, 9e15, 1e19, -1.0, -3e9] {
+            for step in 0..200_u32 {
+                let value = base + f64::from(step) * 0.125;
+                assert_eq!(whole(value), value.round() as u64, "{value}");
+            }
+        }
+        let edge = 0.499_999_999_999_999_94;
+        assert_eq!(whole(edge), 0);
+        assert_eq!(whole(f64::NAN), 0);
+        assert_eq!(whole(f64::INFINITY), u64::MAX);
     }
 
     #[test]

@@ -249,7 +249,7 @@ fn collapse(exact: &[Outcome], flow: &[Outcome]) -> Comparison {
 /// # Source
 /// R. A. Fisher, "On the interpretation of chi-squared from contingency tables", 1922: the
 /// hypergeometric law of one count given the sum of both.
-fn fisher(trials: usize, a: usize, b: usize) -> f64 {
+pub fn fisher(trials: usize, a: usize, b: usize) -> f64 {
     let sum = a + b;
     let weight = |first: usize| choose(trials, first) * choose(trials, sum - first);
     let possible = sum.saturating_sub(trials)..=sum.min(trials);

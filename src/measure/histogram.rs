@@ -26,6 +26,18 @@ pub struct Histogram {
     max_ns: u64,
 }
 
+/// The bin that a value belongs to, in any histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bin(usize);
+
+impl Bin {
+    /// The bin of this value.
+    #[inline]
+    pub fn of(value: SimDuration) -> Bin {
+        Bin(bin_of(value.0))
+    }
+}
+
 impl Default for Histogram {
     fn default() -> Histogram {
         Histogram::new()
@@ -41,7 +53,17 @@ impl Histogram {
     /// Adds one value.
     #[inline]
     pub fn record(&mut self, value: SimDuration) {
-        self.record_n(value, 1);
+        self.record_in(Bin::of(value), value);
+    }
+
+    /// Adds one value whose bin is known, for one that is recorded in several histograms.
+    #[inline]
+    pub fn record_in(&mut self, bin: Bin, value: SimDuration) {
+        let place = &mut self.counts[bin.0];
+        *place = place.saturating_add(1);
+        self.count += 1;
+        self.sum_us += value.0 / 1_000;
+        self.max_ns = self.max_ns.max(value.0);
     }
 
     /// Adds a value `n` times.

@@ -18,8 +18,9 @@ pub struct Readings<'a> {
     pub acting_steps: &'a [String],
     /// Sessions over users present at each window's end [share], if there are sessions.
     pub sessions: &'a [Option<f64>],
-    /// Messages in all pipelines at each window's end [count]; empty without pipelines.
-    pub backlog: &'a [f64],
+    /// By how much the oldest message of any pipeline is older than promised at each window's end
+    /// [s]; 0 where none is, empty without pipelines.
+    pub overdue_s: &'a [f64],
     /// Whether the steering was at its first shares at each window's end.
     pub steering_home: &'a [bool],
     /// Length of a window [s].
@@ -32,7 +33,8 @@ const SESSIONS_BACK: f64 = 0.99;
 /// The incident's clock.
 ///
 /// Mitigated is the first minute after the lowest one that is half-way back to the threshold.
-/// A backlog is drained when it is back at or under its level before impact (at least 1 message).
+/// A backlog is drained when no message is older than promised (than it was before impact, where
+/// that was more): so what the incident has left is gone, whatever the load of the hour.
 pub fn incident(readings: &Readings) -> Incident {
     let first = |kind: &str| {
         let found = readings.timeline.iter().find(|moment| moment.kind == kind);
@@ -64,12 +66,12 @@ pub fn incident(readings: &Readings) -> Incident {
     let sessions = readings.sessions.to_vec();
     let sessions_back =
         Box::new(move |w: usize| sessions[w].is_none_or(|share| share >= SESSIONS_BACK));
-    let backlog = readings.backlog.to_vec();
+    let overdue_s = readings.overdue_s.to_vec();
     let impact_window = (impact_s.or(fault_s).unwrap_or(0.0) / readings.window_s) as usize;
-    let usual = backlog[..impact_window.min(backlog.len())].iter().copied().fold(1.0, f64::max);
+    let usual = overdue_s[..impact_window.min(overdue_s.len())].iter().copied().fold(0.0, f64::max);
     let began_s = impact_s.or(fault_s);
-    let never_grew = !backlog.is_empty() && backlog.iter().all(|&messages| messages <= usual);
-    let drained = Box::new(move |w: usize| backlog[w] <= usual);
+    let never_grew = !overdue_s.is_empty() && overdue_s.iter().all(|&by_s| by_s <= usual);
+    let drained = Box::new(move |w: usize| overdue_s[w] <= usual);
     let home = readings.steering_home.to_vec();
     Incident {
         threshold: readings.threshold,
@@ -93,7 +95,8 @@ pub fn incident(readings: &Readings) -> Incident {
             .map(seconds),
         relapses_s: found.relapses.iter().map(|&minute| seconds(minute)).collect(),
         sessions_back_s: after_impact(sessions_back, readings.sessions.len()),
-        drained_s: after_impact(drained, readings.backlog.len()).or(began_s.filter(|_| never_grew)),
+        drained_s: after_impact(drained, readings.overdue_s.len())
+            .or(began_s.filter(|_| never_grew)),
         failed_back_s: after_impact(
             Box::new(move |w: usize| home[w]),
             readings.steering_home.len(),
@@ -129,7 +132,7 @@ mod tests {
             (0..60).map(|m| Some(if (10..30).contains(&m) { 0.2 } else { 1.0 })).collect();
         let sessions: Vec<Option<f64>> =
             (0..60).map(|m| Some(if (12..40).contains(&m) { 0.5 } else { 1.0 })).collect();
-        let backlog: Vec<f64> =
+        let overdue_s: Vec<f64> =
             (0..60).map(|m| if (11..50).contains(&m) { 9.0 } else { 0.0 }).collect();
         let home: Vec<bool> = (0..60).map(|m| !(20..55).contains(&m)).collect();
         let timeline = [
@@ -147,7 +150,7 @@ mod tests {
             timeline: &timeline,
             acting_steps: &["shift".into()],
             sessions: &sessions,
-            backlog: &backlog,
+            overdue_s: &overdue_s,
             steering_home: &home,
             window_s: 60.0,
         });

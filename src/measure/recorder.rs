@@ -4,7 +4,7 @@
 //! availability), attempts and answers in the window in which they happen (that is what alarms
 //! see). Nothing before `start` is counted in windows; the ledgers count from t = 0.
 
-use super::histogram::Histogram;
+use super::histogram::{Bin, Histogram};
 use crate::kernel::time::{SimDuration, SimTime};
 
 /// Counts of one class in one window.
@@ -102,6 +102,9 @@ pub struct Recorder {
     start: SimTime,
     window: SimDuration,
     windows: usize,
+    /// The window that was asked for last: its ends and its number. Nearly always it is asked for
+    /// again, and a comparison is cheaper than a division.
+    latest: (SimTime, SimTime, usize),
     slice: SimDuration,
     slices: usize,
     /// [class][window].
@@ -144,6 +147,7 @@ impl Recorder {
             start: SimTime::ZERO + clock.warmup,
             window: clock.window,
             windows,
+            latest: (SimTime::ZERO, SimTime::ZERO, 0),
             slice,
             slices,
             cells: vec![Cell::default(); classes * windows],
@@ -179,8 +183,18 @@ impl Recorder {
     /// The counts of a class in the window of `at`, to be added to.
     #[inline]
     pub fn cell(&mut self, class: usize, at: SimTime) -> Option<&mut Cell> {
+        if !(self.latest.0 <= at && at < self.latest.1) {
+            self.look_up(at)?;
+        }
+        Some(&mut self.cells[class * self.windows + self.latest.2])
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, at: SimTime) -> Option<()> {
         let window = self.window_of(at)?;
-        Some(&mut self.cells[class * self.windows + window])
+        let start = self.start + self.window * window as u64;
+        self.latest = (start, start + self.window, window);
+        Some(())
     }
 
     /// The counts of a class in a window.
@@ -192,7 +206,8 @@ impl Recorder {
     #[inline]
     pub fn served(&mut self, class: usize, intended: SimTime, at: SimTime, good: bool) {
         let latency = at - intended;
-        self.window_latency[class].record(latency);
+        let bin = Bin::of(latency);
+        self.window_latency[class].record_in(bin, latency);
         if let Some(cell) = self.cell(class, intended) {
             if good {
                 cell.good += 1;
@@ -201,23 +216,28 @@ impl Recorder {
             }
             let slice = ((intended.0 - self.start.0) / self.slice.0) as usize;
             let place = &mut self.latency[class * self.slices + slice];
-            place.get_or_insert_with(Default::default).record(latency);
+            place.get_or_insert_with(Default::default).record_in(bin, latency);
         }
     }
 
-    /// So many demands were answered correctly, this long after their intended start: latency
-    /// alone, the counts of the window are the caller's.
+    /// The slice of the latency tables of an intended start; `None` outside the windows.
+    pub fn slice_of(&self, intended: SimTime) -> Option<u32> {
+        self.window_of(intended)?;
+        Some(((intended.0 - self.start.0) / self.slice.0) as u32)
+    }
+
+    /// So many demands of a slice (`None`: of none) were answered correctly, this long after their
+    /// intended start: latency alone, the counts of the window are the caller's.
     pub fn record_latency(
         &mut self,
         class: usize,
-        intended: SimTime,
+        slice: Option<u32>,
         latency: SimDuration,
         n: u64,
     ) {
         self.window_latency[class].record_n(latency, n);
-        if self.window_of(intended).is_some() {
-            let slice = ((intended.0 - self.start.0) / self.slice.0) as usize;
-            let place = &mut self.latency[class * self.slices + slice];
+        if let Some(slice) = slice {
+            let place = &mut self.latency[class * self.slices + slice as usize];
             place.get_or_insert_with(Default::default).record_n(latency, n);
         }
     }

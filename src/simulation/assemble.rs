@@ -145,8 +145,14 @@ fn clock(scenario: &Scenario, trial: &Trial, series: &Series, timeline: &[Moment
         (present > 0.0).then(|| 1.0 - out / present)
     });
     let windows = if series.pipelines.is_empty() { 0 } else { series.windows };
-    let backlog = (0..windows)
-        .map(|window| series.pipelines.iter().map(|row| row.backlog[window]).sum::<f64>());
+    let overdue = (0..windows).map(|window| {
+        let rows = series.pipelines.iter().zip(&scenario.pipelines);
+        let overdue = rows.map(|(row, pipeline)| {
+            let good = scenario.operations[pipeline.delivery.index()].good_within;
+            row.oldest_s[window].unwrap_or(0.0) - good.as_secs_f64()
+        });
+        overdue.fold(0.0, f64::max)
+    });
     let home = (0..series.windows).map(|window| {
         let home_of = |(row, name): (&SteeringSeries, &crate::scenario::model::Steering)| {
             let shares = row.shares.iter().enumerate();
@@ -164,7 +170,7 @@ fn clock(scenario: &Scenario, trial: &Trial, series: &Series, timeline: &[Moment
         timeline,
         acting_steps: &acting,
         sessions: &sessions.collect::<Vec<_>>(),
-        backlog: &backlog.collect::<Vec<_>>(),
+        overdue_s: &overdue.collect::<Vec<_>>(),
         steering_home: &home.collect::<Vec<_>>(),
         window_s: series.window_s,
     })

@@ -7,6 +7,7 @@
 //! is noticed, as is a defect whose place in the code has gone.
 
 mod client_checks;
+mod flow_checks;
 mod ledger_checks;
 mod ledger_fuzz;
 mod outage_checks;
@@ -181,6 +182,41 @@ const DEFECTS: &[Defect] = &[
         "bounce-unnoticed",
         "a bounced message is in no account",
         ledger_checks::every_message_is_delivered_bounced_or_queued
+    ),
+    defect!(
+        "flow-mean-birth-time",
+        "in counts, all retries of an attempt have one age",
+        flow_checks::who_waited_long_and_who_waited_short_are_told_apart
+    ),
+    defect!(
+        "flow-no-queue-state",
+        "in counts, a stationary station without a queue everywhere",
+        flow_checks::a_queue_is_a_state_that_grows_and_drains
+    ),
+    defect!(
+        "flow-luck-of-a-step",
+        "in counts, a step consumes the luck of the arrivals",
+        flow_checks::the_length_of_steps_leaves_every_arrival_as_it_was
+    ),
+    defect!(
+        "flow-tracers-outside",
+        "in counts, tracers do not move with the members they stand for",
+        flow_checks::tracers_feel_what_the_counts_say
+    ),
+    defect!(
+        "flow-stale-work-free",
+        "in counts, work for callers that have gone costs nothing",
+        flow_checks::work_for_nobody_is_done_at_full_cost_in_counts
+    ),
+    defect!(
+        "flow-epoch-off-by-one",
+        "in counts, resolvers hold the answer of another epoch",
+        flow_checks::half_a_ttl_after_a_shift_half_are_sent_to_the_old_site
+    ),
+    defect!(
+        "flow-slot-given-back-twice",
+        "in counts, a slot that is not held while calling is given back again",
+        flow_checks::a_released_slot_is_given_back_once
     ),
 ];
 

@@ -17,6 +17,7 @@ pub mod client;
 pub mod demand;
 mod ending;
 pub mod ledger;
+mod line;
 mod loss;
 mod ops;
 pub mod pipeline;
@@ -35,9 +36,10 @@ use crate::traffic::books::Operations;
 use crate::traffic::plan::Plan;
 use crate::traffic::{ProbeResult, Scene};
 use crate::world::World;
+use line::Line;
 use ops::Ops;
 use session::Mailboxes;
-use station::{Job, Line};
+use station::Job;
 use std::collections::VecDeque;
 
 /// Events of the calendar; 16 bytes with their tag.
@@ -117,6 +119,10 @@ pub struct Exact {
     /// Retries and re-sign-ins are off: the fork that asks whether a state is metastable.
     relieved: bool,
     jobs_made: u64,
+    /// How often paths have changed: a path found before is still the right one while this stands.
+    paths_changes: u16,
+    /// Until when requests have been moved.
+    clock: SimTime,
     /// Work done so far.
     pub cost: Cost,
 }
@@ -125,7 +131,7 @@ impl Exact {
     /// Traffic at t = 0: stations empty, sessions signed in by the presence curves.
     pub fn new(scenario: &Scenario, world: &mut World, seed: RootSeed) -> Exact {
         let plan = Plan::new(scenario, &world.population);
-        let lines = world.services.stations.iter().map(|_| Line::new()).collect();
+        let lines = world.services.stations.iter().map(Line::new).collect();
         let timeouts = vec![TimeoutQueue::default(); plan.timeout_lengths.len()];
         let caches = vec![vec![1.0; scenario.sites.len()]; plan.caches.len()];
         let mut traffic = Exact {
@@ -145,6 +151,8 @@ impl Exact {
             probes_sent: 0,
             relieved: false,
             jobs_made: 0,
+            paths_changes: 0,
+            clock: SimTime::ZERO,
             cost: Cost::default(),
             plan,
         };
@@ -158,21 +166,34 @@ impl Exact {
     pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
         // Nothing is before t = 0, where control may act (a fault from the beginning, a probe).
         let Some(limit) = until.0.checked_sub(1).map(SimTime) else { return };
+        self.follow_control(scene.world, self.clock);
+        self.clock = until;
         while let Some((now, event)) = self.calendar.pop_until(limit) {
             self.cost.events += 1;
             self.handle(now, event, scene);
         }
     }
 
+    /// Takes over what control has made of the stations: it acts between two advances only.
+    pub(super) fn follow_control(&mut self, world: &World, now: SimTime) {
+        for (line, station) in self.lines.iter_mut().zip(&world.services.stations) {
+            line.follow(station, now);
+        }
+    }
+
     /// Takes what control has changed in the world.
     pub fn apply(&mut self, change: Change, now: SimTime, scene: &mut Scene) {
+        self.follow_control(scene.world, now);
         match change {
             Change::Slots(station) => self.slots_changed(station.index(), now, scene),
             Change::WorkLost { station, share, how } => {
                 self.work_lost(station.index(), share, how, now, scene);
             }
             Change::Unhung(station) => self.unhung(station.index(), now, scene),
-            Change::Paths => self.paths_changed(now, scene),
+            Change::Paths => {
+                self.paths_changes = self.paths_changes.wrapping_add(1);
+                self.paths_changed(now, scene);
+            }
             Change::SessionsLost { client, site, share } => {
                 self.sessions_lost(client, site, share, now, scene);
             }
@@ -233,26 +254,34 @@ impl Exact {
     /// Lets all due waiters time out, passes over those who no longer wait, and arms the queue for
     /// the first who still does.
     fn timeouts_due(&mut self, queue: u16, now: SimTime, scene: &mut Scene) {
-        loop {
-            let Some(&(due, waiter)) = self.timeouts[queue as usize].waiting.front() else {
-                self.timeouts[queue as usize].armed = false;
-                return;
-            };
+        while let Some(waiter) = self.next_timed_out(queue, now) {
+            match waiter {
+                Waiter::Op(op, attempt) => self.timed_out(op, attempt, now, scene),
+                Waiter::Call(job, call) => self.call_ended(job, call, false, now, scene),
+            }
+        }
+    }
+
+    /// Takes the first who still waits out of a queue, if its time is over; else arms the queue.
+    fn next_timed_out(&mut self, queue: u16, now: SimTime) -> Option<Waiter> {
+        let line = &mut self.timeouts[queue as usize];
+        while let Some(&(due, waiter)) = line.waiting.front() {
             let waits = match waiter {
-                Waiter::Op(op, attempt) => self.op_waits(op, attempt),
-                Waiter::Call(job, call) => self.call_waits(job, call),
+                Waiter::Op(op, attempt) => self.ops.waits(op, attempt),
+                Waiter::Call(job, call) => {
+                    self.jobs.get(job).is_some_and(|job| job.waits_for(call))
+                }
             };
             if waits && due > now {
                 self.calendar.push(due, Event::TimeoutQueue { queue });
-                return;
+                return None;
             }
-            self.timeouts[queue as usize].waiting.pop_front();
+            line.waiting.pop_front();
             if waits {
-                match waiter {
-                    Waiter::Op(op, attempt) => self.timed_out(op, attempt, now, scene),
-                    Waiter::Call(job, call) => self.call_ended(job, call, false, now, scene),
-                }
+                return Some(waiter);
             }
         }
+        line.armed = false;
+        None
     }
 }

@@ -18,22 +18,27 @@
 mod backoff;
 mod books;
 mod call;
-mod cells;
 mod cohort;
 mod connect;
+mod crowds;
 mod latency;
 mod law;
 mod missing;
 mod outcome;
+mod parts;
 mod people;
+mod pipeline;
 mod program;
+mod signing;
 mod station;
 mod sweeps;
+mod token;
 mod tracers;
 
 pub use missing::missing;
 
 use crate::control::change::Change;
+use crate::kernel::defect::planted;
 use crate::kernel::slab::{Key, Slab};
 use crate::kernel::stream::{RootSeed, Stream};
 use crate::kernel::time::{SimDuration, SimTime};
@@ -43,16 +48,19 @@ use crate::traffic::books::Operations;
 use crate::traffic::plan::Plan;
 use crate::traffic::{ProbeResult, Scene};
 use crate::world::World;
-use crate::world::network::AttachmentId;
+use crate::world::network::PathId;
 use crate::world::population::ClassKind;
-use cells::Cell;
-use cohort::{Cohort, Kind, Row};
-use connect::{SYN_WAITS, Sending};
+use cohort::{Cohort, Kind, LaneKey, NOBODY, Row};
+use connect::{SYN_WAITS, Syn};
+use crowds::{Crowd, Owner};
 use latency::Latencies;
-use people::{CELL, Source};
+use parts::Parts;
+use people::Source;
+use pipeline::Mail;
 use program::{Programs, Step};
-use station::{Line, Moved, Token};
+use station::{Line, Moved};
 use std::collections::VecDeque;
+use token::Token;
 use tracers::{At, Tracer};
 
 /// Steps where no station is near its limit [ns].
@@ -62,7 +70,7 @@ const NEAR: (u64, u64) = (10_000_000, 100_000_000);
 /// The same, as a part of the time that a request holds a slot.
 const OF_HOLD: f64 = 0.5;
 /// Free slots, in roots of the busy ones, under which a station is near its limit.
-const NEAR_ROOTS: f64 = 4.0;
+const NEAR_ROOTS: f64 = 3.0;
 /// A step is at most this part of any timeout.
 const OF_TIMEOUT: u64 = 10;
 
@@ -70,30 +78,36 @@ const OF_TIMEOUT: u64 = 10;
 #[derive(Clone, Debug)]
 pub struct Flow {
     plan: Plan,
+    parts: Parts,
     programs: Programs,
     /// All draws but those of the demands.
     draws: Stream,
     sources: Vec<Source>,
     clock: u64,
-    cells: Vec<Cell>,
-    /// [group]: its cells that have members.
-    whole: Vec<Vec<u32>>,
+    /// Length of a beat [ns], and up to where the last one that was begun reaches.
+    beat: u64,
+    begun: u64,
+    crowds: Vec<Crowd>,
+    /// [group]: its crowds, from the first to before the last.
+    crowds_of: Vec<(u32, u32)>,
     /// [group]: its first class.
     first_class: Vec<usize>,
     sign_in_class: Vec<Option<u16>>,
     /// [group]: users present, and those who come within this second.
     present: Vec<u32>,
     coming: Vec<u64>,
-    /// [name]: epochs that the cells follow; and when cells can be put together again.
+    /// [pipeline].
+    mail: Vec<Mail>,
+    /// [name]: epochs that the cells follow; and whether the last one still spreads.
     epochs: Vec<usize>,
-    joins: Vec<(u64, usize)>,
+    spreading: Vec<bool>,
     sweeps: Vec<sweeps::Sweep>,
     sweeping: Vec<u32>,
     /// [attachment][site]: since when some path between them has carried nothing.
     broken_since: Vec<Option<SimTime>>,
-    /// [group][attachment][site]: logarithm of what is left of the first sessions.
-    survivals: Vec<f64>,
     tracers: Vec<Tracer>,
+    /// [tracer]: its crowd.
+    homes: Vec<u32>,
     /// [group]: its first tracer, and how many of them are present.
     tracers_of: Vec<(u32, u32)>,
     lines: Vec<Line>,
@@ -101,35 +115,33 @@ pub struct Flow {
     /// [program]: cohort that takes in what is sent; cohorts in order of their timeouts.
     fresh: Vec<Option<Key>>,
     expiring: Vec<VecDeque<(u64, Key)>>,
-    spare_rows: Vec<Vec<Row>>,
-    /// [tries]: lost SYNs by when they are sent again: (due, cohort, row, from).
-    syn: [VecDeque<(u64, Key, u32, AttachmentId)>; SYN_WAITS.len()],
+    /// Cohorts of which something has ended in this beat.
+    touched: Vec<Key>,
+    /// [tries]: lost SYNs in the order in which they are sent again.
+    syn: [VecDeque<Syn>; SYN_WAITS.len()],
     /// Calls that are made again, and that will turn out to have failed: (due, requests).
     recalls: Vec<(u64, Token)>,
     failing: Vec<(u64, Token)>,
-    /// Demands that come back after a sign-in: (cell, class, site, count).
-    unparked: Vec<(u32, u16, SiteId, u64)>,
     /// [throttle]: tokens, filled until, in force since.
     buckets: Vec<(f64, SimTime, SimTime)>,
     operations: Vec<Operations>,
     latencies: Latencies,
     relieved: bool,
-    /// Retries in this second, and how many of one pool are sent in one step.
-    retried: u64,
-    together: u64,
     /// Probes answered since control last looked.
     pub probe_results: Vec<ProbeResult>,
     /// Work done so far.
     pub cost: Cost,
-    // Lists of one step, kept for their memory.
-    reached: Vec<(Key, u64)>,
+    // Lists of one step or beat, kept for their memory.
+    spare: Vec<Cohort>,
+    spare_rows: Vec<Vec<Row>>,
+    paths: Vec<(PathId, f64)>,
+    reached: Vec<(u16, Key, u64)>,
     arriving: Vec<Token>,
     orphans: Vec<Token>,
     moved: Moved,
-    outcomes: Vec<(Key, bool, u64, u64)>,
-    refused: Vec<Row>,
     drawn: Vec<Row>,
-    dealt: Vec<(u32, u64)>,
+    resolved: Vec<Row>,
+    dealt: Vec<u64>,
 }
 
 impl Flow {
@@ -137,6 +149,7 @@ impl Flow {
     pub fn new(scenario: &Scenario, world: &mut World, seed: RootSeed) -> Flow {
         let plan = Plan::new(scenario, &world.population);
         let mut draws = Stream::named(seed, "flow");
+        let parts = Parts::new(scenario);
         let groups = world.population.groups.len();
         let is_of = |group: usize, kind: ClassKind| kind == ClassKind::Group(group as u32);
         let classes_of = |group: usize| plan.classes.iter().filter(move |c| is_of(group, c.kind));
@@ -148,9 +161,17 @@ impl Flow {
             let found = plan.classes.iter().position(|c| c.signs_in && is_of(group, c.kind));
             found.map(|class| class as u16)
         };
-        let mut cells = cells::initial(world, &parked, &mut draws);
-        let tracers = tracers::deal(&mut cells, &world.population, &mut draws);
-        let programs = Programs::new(&plan, world);
+        let mut crowds = crowds::initial(world, &parts, &parked, &mut draws);
+        let (tracers, homes) = tracers::deal(&mut crowds, &world.population, &mut draws);
+        let crowds_of = (0..groups).map(|group| {
+            let mine = |crowd: &Crowd| crowd.owner == Owner::Group(group as u32);
+            let first = crowds.iter().position(mine).unwrap_or(0);
+            (first as u32, (first + crowds.iter().filter(|crowd| mine(crowd)).count()) as u32)
+        });
+        let crowds_of = crowds_of.collect();
+        let mail = add_messages(&mut crowds, &plan, &parts, scenario.pipelines.len());
+        let programs = Programs::new(&plan, world, &parts);
+        let timeouts = programs.all.iter().map(|program| program.timeout);
         let source = |index: usize| Source {
             stream: Stream::named(seed, &format!("flow/arrivals/{index}")),
             left: 0,
@@ -158,82 +179,92 @@ impl Flow {
         let mut flow = Flow {
             sources: (0..plan.classes.len()).map(source).collect(),
             clock: 0,
-            whole: vec![Vec::new(); groups],
+            beat: people::beat_of(&plan, timeouts),
+            begun: 0,
+            crowds,
+            crowds_of,
             first_class: (0..groups).map(first_class).collect(),
             sign_in_class: (0..groups).map(sign_in).collect(),
             present: vec![0; groups],
             coming: vec![0; groups],
+            mail,
             epochs: world.steering.iter().map(|name| name.epochs()).collect(),
-            joins: Vec::new(),
+            spreading: vec![false; world.steering.len()],
             sweeps: Vec::new(),
             sweeping: Vec::new(),
             broken_since: vec![None; world.attachments * world.sites],
-            survivals: vec![0.0; groups * world.attachments * world.sites],
-            tracers: vec![Tracer::default(); tracers.iter().sum::<u32>() as usize],
+            tracers: vec![Tracer::default(); homes.len()],
+            homes,
             tracers_of: tracers::firsts(&tracers),
             lines: vec![Line::default(); world.services.stations.len()],
             cohorts: Slab::new(),
             fresh: vec![None; programs.all.len()],
             expiring: vec![VecDeque::new(); programs.all.len()],
-            spare_rows: Vec::new(),
+            touched: Vec::new(),
             syn: Default::default(),
             recalls: Vec::new(),
             failing: Vec::new(),
-            unparked: Vec::new(),
             buckets: Vec::new(),
             operations: vec![Operations::default(); plan.classes.len()],
             latencies: Latencies::default(),
             relieved: false,
-            retried: 0,
-            together: 0,
             probe_results: Vec::new(),
             cost: Cost::default(),
+            spare: Vec::new(),
+            spare_rows: Vec::new(),
+            paths: Vec::new(),
             reached: Vec::new(),
             arriving: Vec::new(),
             orphans: Vec::new(),
             moved: Vec::new(),
-            outcomes: Vec::new(),
-            refused: Vec::new(),
             drawn: Vec::new(),
+            resolved: Vec::new(),
             dealt: Vec::new(),
             plan,
+            parts,
             programs,
             draws,
-            cells,
         };
-        flow.list_cells();
+        let cells: usize = flow.crowds.iter().map(|crowd| crowd.cells.len()).sum();
+        flow.cost.groups_peak = cells as u64;
         flow.sign_in_initially(world);
         flow
     }
 
     /// The users present at t = 0 are signed in where their name sends them.
     fn sign_in_initially(&mut self, world: &mut World) {
-        for group in 0..self.whole.len() {
+        for group in 0..self.crowds_of.len() {
             let of = &world.population.groups[group];
             let present = world.population.present(of, SimTime::ZERO);
-            let name = world.steering_of_client[of.client.index()].index();
             self.present[group] = present;
             let sessions = of.sessions;
             let share = f64::from(present) / f64::from(of.count.max(1));
             self.tracers_follow(group, share);
             let mut left = u64::from(present);
-            let members = |cell: &u32| self.cells[*cell as usize].members;
-            let mut others: u64 = self.whole[group].iter().map(members).sum();
-            for &cell in &self.whole[group] {
-                let cell = &mut self.cells[cell as usize];
-                others -= cell.members;
-                let draws = &mut self.draws;
-                let here = crate::kernel::sample::hypergeometric(draws, cell.members, others, left);
-                left -= here;
-                cell.present = here;
-                let mut site = SiteId(0);
-                if sessions {
-                    site = cell.answer(&world.steering[name], SimTime::ZERO);
-                    cell.signed[site.index()] += here;
-                    world.network.sessions_opened(site, here);
+            let (first, end) = self.crowds_of[group];
+            let crowds = &mut self.crowds[first as usize..end as usize];
+            let mut others: u64 = crowds.iter().map(|crowd| crowd.members).sum();
+            for crowd in crowds {
+                for cell in &mut crowd.cells {
+                    others -= cell.members;
+                    let draws = &mut self.draws;
+                    let here =
+                        crate::kernel::sample::hypergeometric(draws, cell.members, others, left);
+                    left -= here;
+                    cell.present = here;
+                    crowd.present += here;
+                    let mut site = SiteId(0);
+                    if sessions {
+                        site = cell.answered;
+                        cell.signed[site.index()] += here;
+                        crowd.signed[site.index()] += here;
+                        world.network.sessions_opened(site, here);
+                    }
+                    let came = std::mem::take(&mut cell.tracers[At::Out.place()]);
+                    crowd.traced[At::Out.place()] -= came.len() as u32;
+                    crowd.traced[At::Session(site).place()] += came.len() as u32;
+                    cell.tracers[At::Session(site).place()].extend(came);
                 }
-                let came = std::mem::take(&mut cell.tracers[At::Out.place()]);
-                cell.tracers[At::Session(site).place()].extend(came);
             }
         }
     }
@@ -241,18 +272,20 @@ impl Flow {
     /// Moves all requests on until `until`.
     pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
         while self.clock < until.0 {
-            if self.clock.is_multiple_of(CELL) {
-                self.second(self.clock, scene);
+            let end = (self.clock / self.beat + 1) * self.beat;
+            if self.begun < end {
+                self.begun = end;
+                self.begin_beat(scene);
             }
-            self.follow_names(self.clock, scene);
-            self.programs.follow(scene.world);
             // Up to the next stop in steps of one length, at most a quarter longer than asked for.
-            let stop = ((self.clock / CELL + 1) * CELL).min(until.0);
-            let left = stop - self.clock;
+            let left = end.min(until.0) - self.clock;
             let steps = (4 * left / self.length(scene)).div_ceil(5).max(1);
             let to = self.clock + left.div_ceil(steps);
             self.step(Step { from: self.clock, to }, scene);
             self.clock = to;
+            if to == end {
+                self.settle(scene);
+            }
         }
         let before = SimTime(until.0.saturating_sub(1));
         if scene.recorder.window_of(until) != scene.recorder.window_of(before) {
@@ -262,36 +295,35 @@ impl Flow {
 
     fn step(&mut self, step: Step, scene: &mut Scene) {
         self.cost.steps += 1;
+        if planted("flow-luck-of-a-step") {
+            self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
+        }
         self.sweep(step, scene);
-        self.send_all(step, scene);
+        self.send(step, scene);
         self.admit(step, scene);
         self.serve(step, scene);
-        self.settle(step, scene);
         self.cost.operations_peak = self.cost.operations_peak.max(self.cohorts.len() as u64);
     }
 
     /// Length of the next step [ns].
     fn length(&self, scene: &Scene) -> u64 {
-        let mut length = QUIET;
-        for program in &self.programs.all {
-            length = length.min((program.timeout / OF_TIMEOUT).max(NEAR.1));
-        }
+        let mut length = self.beat;
         for (index, line) in self.lines.iter().enumerate() {
             let station = &scene.world.services.stations[index];
             let hold_s = self.programs.holds_s[index];
             let slots = f64::from(station.slots);
             let busy = line.busy as f64;
             let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
+            if station.hung {
+                continue;
+            }
             if line.waiting > 0 {
                 let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
                 let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);
                 length = length.min(if wait_s > 1.0 { full } else { near });
-                for program in &self.programs.all {
-                    for visit in program.visits.iter().filter(|v| v.station as usize == index) {
-                        if visit.timeout != u64::MAX && wait_s * 4e9 > visit.timeout as f64 {
-                            length = length.min((visit.timeout / OF_TIMEOUT).max(NEAR.0));
-                        }
-                    }
+                let patience = self.programs.patience[index];
+                if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
+                    length = length.min((patience / OF_TIMEOUT).max(NEAR.0));
                 }
             } else if busy > 0.0 && slots - busy < NEAR_ROOTS * busy.sqrt() {
                 length = length.min(near);
@@ -310,7 +342,7 @@ impl Flow {
             }
             Change::Paths => self.paths_changed(now, scene),
             Change::SessionsLost { client, site, share } => {
-                self.sessions_lost(client, site, share, now.0, scene);
+                self.sessions_lost(client, site, share, now, scene);
             }
             Change::DrainMoved { steering, over } => {
                 self.follow_names(now.0, scene);
@@ -332,33 +364,38 @@ impl Flow {
         let found = self.plan.classes.iter().position(|class| class.kind == ClassKind::Probe);
         let Some(class) = found else { return };
         let (from, site) = scene.world.probe_pairs[pair as usize];
-        let row = Row { opens: true, ..Row::first(0, class as u16, Kind::Probe(pair), now, 1) };
+        let (kind, from) = (Kind::Probe(pair), Some(from));
+        let lane = LaneKey { crowd: NOBODY, class: class as u16, kind, opens: true, from };
         self.operations[class].begun += 1;
-        self.send(Sending { row, site, from }, Step { from: now.0, to: now.0 + 2 }, scene);
+        self.sends(lane, site, Row::first(now, 1), scene);
     }
 
     /// Takes the sustaining load away from a state, for the question whether it is metastable: no
     /// retry from here on, and whoever is signed out is signed in at once, without a request.
     pub fn relieve(&mut self, _now: SimTime, scene: &mut Scene) {
         self.relieved = true;
-        for index in 0..self.cells.len() {
-            let cell = &mut self.cells[index];
-            let group = &scene.world.population.groups[cell.group as usize];
-            if !cell.is_whole() || !group.sessions {
+        for crowd in &mut self.crowds {
+            let Owner::Group(number) = crowd.owner else { continue };
+            let group = &scene.world.population.groups[number as usize];
+            if !group.sessions {
                 continue;
             }
             let name = scene.world.steering_of_client[group.client.index()].index();
-            let site = cell.authoritative(&scene.world.steering[name]);
-            let out = cell.present - cell.sessions();
-            tracers::go(cell, (At::Out, At::Session(site)), out, out, &mut self.draws);
-            cell.signed[site.index()] += out;
-            scene.world.network.sessions_opened(site, out);
-            // Sign-ins that are under way come back to nobody.
-            for kind in 0..2 {
-                cell.leaving[kind] += std::mem::take(&mut cell.signing[kind]);
+            for cell in 0..crowd.cells.len() {
+                let here = &mut crowd.cells[cell];
+                let site = here.authoritative(&scene.world.steering[name]);
+                let out = here.present - here.sessions();
+                here.signed[site.index()] += out;
+                crowd.signed[site.index()] += out;
+                scene.world.network.sessions_opened(site, out);
+                // Sign-ins that are under way come back to nobody.
+                for kind in 0..2 {
+                    here.leaving[kind] += std::mem::take(&mut here.signing[kind]);
+                }
+                crowd.trace(cell, (At::Out, At::Session(site)), (out, out), &mut self.draws);
             }
-            let first = self.first_class[cell.group as usize];
-            for (number, parked) in cell.parked.iter_mut().enumerate() {
+            let first = self.first_class[number as usize];
+            for (number, parked) in crowd.parked.iter_mut().enumerate() {
                 self.operations[first + number].ended += std::mem::take(parked);
             }
         }
@@ -373,9 +410,9 @@ impl Flow {
                 continue;
             }
             present += self.present[index];
-            for &cell in &self.whole[index] {
-                let signed = &self.cells[cell as usize].signed;
-                for (count, &here) in at.iter_mut().zip(signed) {
+            let (first, end) = self.crowds_of[index];
+            for crowd in &self.crowds[first as usize..end as usize] {
+                for (count, &here) in at.iter_mut().zip(&crowd.signed) {
                     *count += here as u32;
                 }
             }
@@ -388,11 +425,6 @@ impl Flow {
         &self.present
     }
 
-    /// Messages in a pipeline, and when the oldest was accepted: none (see [`missing`]).
-    pub fn backlog(&self, _pipeline: PipelineId) -> (u64, Option<SimTime>) {
-        (0, None)
-    }
-
     /// Longest felt downtime of every affected tracer [s], and whether it was still going on at
     /// `end` (censored).
     pub fn felt_downtime(&self, end: SimTime) -> impl Iterator<Item = (f64, bool)> + '_ {
@@ -403,4 +435,22 @@ impl Flow {
     pub fn tracers(&self) -> u64 {
         self.tracers.len() as u64
     }
+}
+
+/// Adds the crowds of the pipelines' messages, one a part; what is kept of each pipeline.
+fn add_messages(
+    crowds: &mut Vec<Crowd>,
+    plan: &Plan,
+    parts: &Parts,
+    pipelines: usize,
+) -> Vec<Mail> {
+    let mail = |index: usize| {
+        let id = PipelineId(index as u32);
+        let class = plan.classes.iter().position(|class| class.kind == ClassKind::Pipeline(id));
+        let crowd = crowds.len() as u32;
+        let of = (0..parts.count()).map(|part| Crowd::of_messages(id, part as u16));
+        crowds.extend(of);
+        Mail { class: class.unwrap_or(0) as u16, crowd, backlog: 0 }
+    };
+    (0..pipelines).map(mail).collect()
 }

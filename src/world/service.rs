@@ -5,6 +5,7 @@
 //! array. A pooled station is somewhat better than many instances behind a random balancer and
 //! equal to them behind an ideal one.
 
+use crate::kernel::stream::Luck;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{Scenario, ServiceId, SiteId};
 
@@ -122,11 +123,28 @@ impl Services {
         Some(StationId(first.0 + self.partition(service, draw)))
     }
 
+    /// The station of a service at a site for a mailbox: where there is one partition, its luck is
+    /// not asked.
+    #[inline]
+    pub fn station_of(&self, service: ServiceId, site: SiteId, place: Luck) -> Option<StationId> {
+        let first = self.first[service.index() * self.sites + site.index()]?;
+        if self.partitions[service.index()] == 1 {
+            return Some(first);
+        }
+        let draw = place.uniform(super::steering::tag::PARTITION);
+        Some(StationId(first.0 + self.partition(service, draw)))
+    }
+
     /// The partition of a service for a mailbox whose partition draw is `draw` (in 0..1).
     #[inline]
     pub fn partition(&self, service: ServiceId, draw: f64) -> u32 {
         let partitions = self.partitions[service.index()];
         if partitions == 1 { 0 } else { (draw * f64::from(partitions)) as u32 }
+    }
+
+    /// Number of partitions of a service.
+    pub fn partition_count(&self, service: ServiceId) -> u32 {
+        self.partitions[service.index()]
     }
 
     /// The site at which a request at `from` finds the service: its own, else the nearest.

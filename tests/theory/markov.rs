@@ -42,8 +42,7 @@ pub fn relaxation_time(rho: f64, servers: f64) -> f64 {
     1.0 + 1.0 / (servers * (1.0 - rho.sqrt()).powi(2))
 }
 
-#[test]
-fn mm1() {
+pub fn mm1() {
     let mut family = Family::new("M/M/1");
     for row in rows("mm1") {
         let rho = row.number("rho");
@@ -101,7 +100,9 @@ fn expect_mmc(family: &mut Family, row: &Row, warmup: f64, measured: f64, precis
         ("sojourn_p99", 0.15),
     ];
     family.expect(format!("c {servers} rho {rho} utilisation"), rho, &figures[0], 0.02);
-    for ((column, precision), samples) in checks.into_iter().zip(&figures[1..]) {
+    let compared = checks.into_iter().zip(&figures[1..]);
+    let compared = compared.filter(|((column, _), _)| crate::applies(servers, column));
+    for ((column, precision), samples) in compared {
         let label = format!("c {servers} rho {rho} {column}");
         family.expect_controlled(label, row.number(column), samples, &control, precision);
     }
@@ -112,7 +113,7 @@ fn mmc() {
     let mut family = Family::new("M/M/c");
     for row in rows("mmc_erlang_c") {
         let (c, rho) = (row.number("servers"), row.number("rho"));
-        if rho < 0.99 {
+        if rho < 0.99 && crate::applies(row.count("servers"), "utilisation") {
             let measured = planned_time(rho, c, row.number("erlang_c_prob_wait"), 0.06);
             let warmup = 20.0 * relaxation_time(rho, c);
             expect_mmc(&mut family, &row, warmup, measured, 0.15);
@@ -122,7 +123,9 @@ fn mmc() {
 }
 
 /// A family of its own, so that its intervals stay narrow: at utilisation .99 a queue forgets so
-/// slowly that a tenth of the mean wait would take a hundred million requests.
+/// slowly that a tenth of the mean wait would take a hundred million requests. Each run spans 60
+/// relaxation times: the mean of fewer is so skewed that twenty of them make too narrow an interval
+/// when they miss the rare long queues.
 #[test]
 fn mmc_of_a_thousand_servers_at_99_percent() {
     let mut family = Family::new("M/M/c");
@@ -130,7 +133,7 @@ fn mmc_of_a_thousand_servers_at_99_percent() {
         let (c, rho) = (row.number("servers"), row.number("rho"));
         if rho >= 0.99 {
             let warmup = 15.0 * relaxation_time(rho, c);
-            expect_mmc(&mut family, &row, warmup, 800.0, 0.35);
+            expect_mmc(&mut family, &row, warmup, 2_400.0, 0.35);
         }
     }
     family.judge();
@@ -141,6 +144,9 @@ fn mmck() {
     let mut family = Family::new("M/M/c/K");
     for row in rows("mmck") {
         let (servers, capacity) = (row.count("servers"), row.count("capacity_k"));
+        if !crate::applies(servers, "prob_blocked") {
+            continue;
+        }
         let (c, rho) = (servers as f64, row.number("rho"));
         let places = (capacity - servers) as f64;
         let measured = (1.5e5 / c).max(20.0 * places * places / c);
@@ -189,11 +195,13 @@ fn laws() -> [(&'static str, Distribution); 4] {
     ]
 }
 
-#[test]
-fn erlang_b_whatever_the_service_law() {
+pub fn erlang_b_whatever_the_service_law() {
     let mut family = Family::new("Erlang B");
     for row in rows("erlang_b") {
         let (servers, load) = (row.count("servers"), row.number("offered_load_erlangs"));
+        if !crate::applies(servers, "blocking_prob") {
+            continue;
+        }
         let c = servers as f64;
         for (name, law) in laws() {
             // Many servers of constant time that all begin at once stay in step for very long.

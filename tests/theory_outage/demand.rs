@@ -46,8 +46,7 @@ fn a_step() {
 
 /// The unit of time is the hour: 1000/h (1 + 0.8 sin(2 pi t / 24 h)), mean service 2 h. The curve
 /// is linear between points 5 minutes apart, off by 5e-5 of its amplitude at most.
-#[test]
-fn a_day() {
+pub fn a_day() {
     let points = (0..288).map(|point| {
         let second = f64::from(point) * 300.0;
         (second, 1.0 + 0.8 * sin(2.0 * std::f64::consts::PI * second / 86_400.0))

@@ -81,8 +81,7 @@ fn backlog_and_drain() {
 
 /// While all servers are down everybody in the system is waiting and leaves at rate theta; the
 /// drain is that of the fluid (the mean of a linear death process), to the instant of n = c.
-#[test]
-fn backlog_with_abandonment() {
+pub fn backlog_with_abandonment() {
     let table = Table::new(include_str!("../oracles/fluid_outage_abandonment.csv"));
     let mut comparisons = Comparisons::new();
     for (lambda, left, theta) in

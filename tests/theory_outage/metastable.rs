@@ -120,8 +120,7 @@ fn cached(load_per_s: f64) -> Model {
 
 /// The cache is lost: the database is offered ten times as much, its answers come too late to
 /// fill the cache, and so it stays ("advertised capacity" 3000, "hidden capacity" 300).
-#[test]
-fn a_lost_cache_cannot_refill() {
+pub fn a_lost_cache_cannot_refill() {
     let outcome = run(cached(2_400.0).build());
     let database = &outcome.series.stations[1].arrivals_per_s;
     let before = counted(&outcome, database, 0, 6) / 60.0;
@@ -133,8 +132,7 @@ fn a_lost_cache_cannot_refill() {
 }
 
 /// At a load that the database carries alone, the cache refills; so it does when load is shed.
-#[test]
-fn a_lost_cache_refills_at_hidden_capacity() {
+pub fn a_lost_cache_refills_at_hidden_capacity() {
     let low = run(cached(240.0).build());
     assert!(available(&low, 200.0, 2_600.0) > 0.99);
     assert!(!low.incident.metastable);

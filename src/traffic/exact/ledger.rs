@@ -71,11 +71,16 @@ impl Exact {
     }
 
     /// Closes the window: integrals up to `now`; hands the stations' counts out and resets them.
-    pub fn close_window(&mut self, now: SimTime, world: &World, out: &mut Vec<StationCell>) {
-        for (line, station) in self.lines.iter_mut().zip(&world.services.stations) {
-            line.integrate(station.slots, now);
-            out.push(std::mem::take(&mut line.window));
-        }
+    pub fn close_window(
+        &mut self,
+        now: SimTime,
+        world: &World,
+        recorder: &Recorder,
+        out: &mut Vec<StationCell>,
+    ) {
+        self.follow_control(world, now);
+        let lines = self.lines.iter_mut().zip(&recorder.stations);
+        out.extend(lines.map(|(line, totals)| line.close_window(totals, now)));
     }
 }
 

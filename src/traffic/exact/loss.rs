@@ -38,12 +38,12 @@ impl Exact {
         loop {
             let Some(job) = self.jobs.get(key) else { return };
             let (index, stage, child) = (job.station as usize, job.stage, job.child);
-            let service = scene.world.services.stations[index].service;
+            let service = self.lines[index].station.service;
             let drops = self.plan.services[service.index()].drops_abandoned;
             if drops && !planted("abandoned-work-kept") {
                 match stage {
                     Stage::Waiting => {
-                        self.unlink(key, now, scene);
+                        self.unlink(key, now);
                         self.take_out(key, Exit::Dropped, now, scene);
                     }
                     Stage::Calling | Stage::CallingOutside => self.finish(key, now, scene),
@@ -64,11 +64,11 @@ impl Exact {
             Exit::Dropped => totals.dropped += 1,
             Exit::Reset | Exit::Vanished => totals.crashed += 1,
         }
-        self.lines[index].window.refused += 1;
         // Nobody hears of what vanished, but a pipeline's messages are on disk: the delivery that
         // was under way is tried again after its backoff, when the site may be back.
         if exit != Exit::Vanished || self.is_delivery(job.caller) {
-            self.respond(job.caller, false, now, scene);
+            let site = self.lines[index].station.site;
+            self.respond(job.caller, false, Some(site), now, scene);
         }
         // What was lost no longer waits for its call.
         if let Some(child) = job.child {
@@ -106,11 +106,11 @@ impl Exact {
                     serving.map(|(key, job)| (drawn(job), key)).collect();
                 serving
                     .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.index.cmp(&b.1.index)));
-                let slots = scene.world.services.stations[index].slots;
+                let slots = self.lines[index].station.slots;
                 let excess = self.lines[index].busy.saturating_sub(slots) as usize;
                 for &(_, key) in serving.iter().take(excess) {
-                    self.free_slot(index, now, scene);
-                    let service = scene.world.services.stations[index].service;
+                    self.free_slot(index, now);
+                    let service = self.lines[index].station.service;
                     if self.plan.services[service.index()].drops_abandoned && !self.is_live(key) {
                         // Nobody waits for it, so it must not wait either.
                         self.take_out(key, Exit::Dropped, now, scene);
@@ -122,7 +122,7 @@ impl Exact {
                     if planted("requeued-work-starts-over") {
                         job.left = SimDuration::ZERO;
                     }
-                    self.enqueue(key, true, now, scene);
+                    self.enqueue(key, true, now);
                 }
                 return;
             }
@@ -137,9 +137,9 @@ impl Exact {
             // An earlier one's end can have taken this one along.
             let Some(job) = self.jobs.get(key) else { continue };
             if job.stage == Stage::Waiting {
-                self.unlink(key, now, scene);
+                self.unlink(key, now);
             } else {
-                self.leave(key, now, scene);
+                self.leave(key, now);
             }
             self.take_out(key, exit, now, scene);
         }

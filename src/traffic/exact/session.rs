@@ -6,7 +6,7 @@
 use super::client::{Flags, Op};
 use super::sweep::Running;
 use super::{Event, Exact};
-use crate::kernel::slab::Key;
+use crate::kernel::slab::Held;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{ClientId, SiteId};
 use crate::traffic::Scene;
@@ -19,16 +19,16 @@ const UNIT_NS: u64 = 10_000_000;
 enum Presence {
     Out,
     /// With the sign-in that is under way, once it has been sent.
-    SigningIn(Option<Key>),
+    SigningIn(Option<Held>),
     At(SiteId),
 }
 
-/// One mailbox; all that one demand reads of it lies together.
+/// One mailbox, in 24 bytes; all that one demand reads of it lies together.
 #[derive(Clone, Copy, Debug)]
 struct Mailbox {
     presence: Presence,
     /// First of its parked operations.
-    parked: Option<Key>,
+    parked: Option<Held>,
     /// In units + 1; 0: served.
     unserved_since: u32,
     last_served: u32,
@@ -87,11 +87,11 @@ impl Mailboxes {
         }
     }
 
-    pub(super) fn parked(&self, mailbox: u32) -> Option<Key> {
+    pub(super) fn parked(&self, mailbox: u32) -> Option<Held> {
         self.all[mailbox as usize].parked
     }
 
-    pub(super) fn set_parked(&mut self, mailbox: u32, key: Option<Key>) {
+    pub(super) fn set_parked(&mut self, mailbox: u32, key: Option<Held>) {
         self.all[mailbox as usize].parked = key;
     }
 
@@ -220,7 +220,7 @@ impl Exact {
         match self.mailboxes.all[mailbox as usize].presence {
             Presence::Out => {}
             Presence::SigningIn(sign_in) => {
-                if let Some(key) = sign_in {
+                if let Some(key) = sign_in.and_then(|held| self.ops.key_of(held)) {
                     self.cancel(key, now, scene);
                 }
             }
@@ -242,7 +242,8 @@ impl Exact {
         let key = self.begin(Op::new(class, mailbox, luck, now, flags), now, scene);
         // An attempt can have failed for good at once; then nothing is under way.
         if self.ops.contains(key) {
-            self.mailboxes.all[mailbox as usize].presence = Presence::SigningIn(Some(key));
+            self.mailboxes.all[mailbox as usize].presence =
+                Presence::SigningIn(Some(Held::of(key)));
         }
     }
 
@@ -341,7 +342,9 @@ impl Exact {
                     continue;
                 }
                 let presence = self.mailboxes.all[mailbox as usize].presence;
-                if let Presence::SigningIn(Some(key)) = presence {
+                if let Presence::SigningIn(Some(held)) = presence
+                    && let Some(key) = self.ops.key_of(held)
+                {
                     self.cancel(key, now, scene);
                 }
                 let luck = scene.world.population.luck(mailbox);

@@ -12,7 +12,6 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{ServiceId, SiteId};
 use crate::traffic::Scene;
 use crate::traffic::plan::DisciplinePlan;
-use crate::world::steering::tag;
 
 /// Tags of the draws of one job.
 pub(super) mod draw {
@@ -50,6 +49,13 @@ pub enum Stage {
     CallingOutside,
 }
 
+impl Stage {
+    #[inline]
+    fn holds_slot(self) -> bool {
+        matches!(self, Stage::Serving | Stage::Stuck | Stage::Calling)
+    }
+}
+
 /// One request at one station.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -78,86 +84,53 @@ pub struct Job {
     pub(super) failed: bool,
 }
 
-/// One waiting line.
-#[derive(Clone, Copy, Debug, Default)]
-struct List {
-    head: Option<Key>,
-    tail: Option<Key>,
-}
-
-/// What traffic keeps of one station.
-#[derive(Clone, Debug)]
-pub struct Line {
-    pub(super) busy: u32,
-    pub(super) waiting: u32,
-    /// Those who go first under priority, then the others.
-    lists: [List; 2],
-    /// When waits have been over CoDel's target since, plus its interval.
-    codel_drops_after: Option<SimTime>,
-    /// Until when the integrals below are kept.
-    integrated: SimTime,
-    /// Counts of the open window.
-    pub(super) window: crate::measure::recorder::StationCell,
-}
-
-impl Line {
-    pub(super) fn new() -> Line {
-        Line {
-            busy: 0,
-            waiting: 0,
-            lists: [List::default(); 2],
-            codel_drops_after: None,
-            integrated: SimTime::ZERO,
-            window: crate::measure::recorder::StationCell::default(),
-        }
-    }
-
-    /// Brings the time integrals up to `now`, before busy, waiting or `slots` change.
+impl Job {
+    /// Whether it still waits for this call of its own.
     #[inline]
-    pub(super) fn integrate(&mut self, slots: u32, now: SimTime) {
-        let elapsed = (now - self.integrated).as_secs_f64();
-        self.integrated = now;
-        self.window.slot_s += elapsed * f64::from(slots);
-        self.window.busy_s += elapsed * f64::from(self.busy);
-        self.window.queue_s += elapsed * f64::from(self.waiting);
+    pub(super) fn waits_for(&self, call: u32) -> bool {
+        self.call == call && matches!(self.stage, Stage::Calling | Stage::CallingOutside)
     }
+}
+
+/// A request on its way to a station.
+pub(super) struct Request {
+    pub(super) service: ServiceId,
+    pub(super) site: SiteId,
+    pub(super) caller: Caller,
+    pub(super) class: u16,
+    /// The luck of its mailbox, which places it in partitions and databases.
+    pub(super) place: Luck,
+    pub(super) luck: Luck,
 }
 
 impl Exact {
     /// A request arrives at a service of a site. `None` if it was turned away (and answered so).
-    #[allow(clippy::too_many_arguments)]
+    #[inline]
     pub(super) fn job_arrives(
         &mut self,
-        service: ServiceId,
-        site: SiteId,
-        caller: Caller,
-        class: u16,
-        place: Luck,
-        luck: Luck,
+        request: Request,
         now: SimTime,
         scene: &mut Scene,
     ) -> Option<Key> {
-        let draw = place.uniform(tag::PARTITION);
-        let Some(station) = scene.world.services.at(service, site, draw) else {
-            self.respond(caller, false, now, scene);
+        let Request { service, site, caller, class, place, luck } = request;
+        let Some(station) = scene.world.services.station_of(service, site, place) else {
+            self.respond(caller, false, None, now, scene);
             return None;
         };
         let index = station.index();
         self.cost.station_visits += 1;
-        let state = &scene.world.services.stations[index];
+        let totals = &mut scene.recorder.stations[index];
+        totals.arrived += 1;
         let line = &mut self.lines[index];
-        line.window.arrived += 1;
-        scene.recorder.stations[index].arrived += 1;
-        let limit = if planted("queue-without-limit") { u32::MAX } else { state.queue_limit };
-        let full = line.busy >= state.slots && line.waiting >= limit;
-        if !state.accepts || full {
-            line.window.refused += 1;
-            scene.recorder.stations[index].rejected += 1;
-            self.respond(caller, false, now, scene);
+        let has_slot = line.busy < line.station.slots;
+        let limit = line.station.queue_limit;
+        let full = !has_slot && line.waiting >= limit && !planted("queue-without-limit");
+        if !line.station.accepts || full {
+            totals.rejected += 1;
+            self.respond(caller, false, Some(site), now, scene);
             return None;
         }
-        let operation = self.plan.classes[class as usize].operation;
-        let calls = self.plan.calls_of(service, operation);
+        let calls = self.plan.calls_of(service, self.plan.classes[class as usize].operation);
         let key = self.jobs.insert(Job {
             caller,
             luck,
@@ -181,25 +154,22 @@ impl Exact {
         });
         self.jobs_made += 1;
         // A job that ends now has freed its slot before the queue is looked at: nobody overtakes.
-        let line = &mut self.lines[index];
-        if line.busy < state.slots && line.waiting == 0 {
+        if has_slot && line.waiting == 0 {
             // It waits not at all, which is under any target (RFC 8289: an empty queue ends it).
             line.codel_drops_after = None;
             self.start(key, now, scene);
         } else {
-            self.enqueue(key, false, now, scene);
+            self.enqueue(key, false, now);
         }
         Some(key)
     }
 
     /// Puts a job at the end of its line, or at its head.
-    pub(super) fn enqueue(&mut self, key: Key, at_head: bool, now: SimTime, scene: &Scene) {
+    pub(super) fn enqueue(&mut self, key: Key, at_head: bool, now: SimTime) {
         let index = self.jobs[key.index].station as usize;
-        let slots = scene.world.services.stations[index].slots;
-        let list = self.list_of(key, scene);
+        let list = self.list_of(key);
         let line = &mut self.lines[index];
-        line.integrate(slots, now);
-        line.waiting += 1;
+        line.queue_entered(now);
         let ends = &mut line.lists[list];
         let (head, tail) = (ends.head, ends.tail);
         let job = &mut self.jobs[key.index];
@@ -221,23 +191,21 @@ impl Exact {
         }
     }
 
-    fn list_of(&self, key: Key, scene: &Scene) -> usize {
+    fn list_of(&self, key: Key) -> usize {
         let job = &self.jobs[key.index];
-        let service = scene.world.services.stations[job.station as usize].service;
+        let service = self.lines[job.station as usize].station.service;
         let operation = self.plan.classes[job.class as usize].operation;
         let first = self.plan.services[service.index()].first[operation.index()];
         usize::from(!first || planted("priority-ignored"))
     }
 
     /// Takes a waiting job out of its line.
-    pub(super) fn unlink(&mut self, key: Key, now: SimTime, scene: &Scene) {
+    pub(super) fn unlink(&mut self, key: Key, now: SimTime) {
         let job = &self.jobs[key.index];
         let (prev, next, index) = (job.prev, job.next, job.station as usize);
-        let list = self.list_of(key, scene);
-        let slots = scene.world.services.stations[index].slots;
+        let list = self.list_of(key);
         let line = &mut self.lines[index];
-        line.integrate(slots, now);
-        line.waiting -= 1;
+        line.queue_left(now);
         match prev {
             Some(prev) => self.jobs[prev.index].next = next,
             None => line.lists[list].head = next,
@@ -249,26 +217,29 @@ impl Exact {
     }
 
     /// Gives a job a slot.
+    #[inline]
     fn start(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
-        let index = job.station as usize;
-        let station = &scene.world.services.stations[index];
-        let service = &self.plan.services[station.service.index()];
-        let class = &self.plan.classes[job.class as usize];
-        let waited = &mut scene.recorder.waits[index];
+        let line = &mut self.lines[job.station as usize];
         if job.left == SimDuration::ZERO {
-            waited.0 += (now - job.arrived).as_secs_f64();
+            let waited = &mut scene.recorder.waits[job.station as usize];
             waited.1 += 1;
-            let mut work = service.service_time.sample(job.luck.derive(draw::SERVICE));
-            if matches!(job.caller, Caller::Op(..)) {
-                work *= class.cost;
+            if now > job.arrived {
+                waited.0 += (now - job.arrived).as_secs_f64();
             }
-            work *= station.slow * warm_factor(service.warm_up, station.cold_since, now);
+            let station = &line.station;
+            let service = &self.plan.services[station.service.index()];
+            let mut work = service.service_time.sample_quickly(job.luck.derive(draw::SERVICE));
+            if matches!(job.caller, Caller::Op(..)) {
+                work *= self.plan.classes[job.class as usize].cost;
+            }
+            work *= station.slow;
+            if station.cold_since.is_some() {
+                work *= warm_factor(service.warm_up, station.cold_since, now);
+            }
             job.left = SimDuration::from_secs_f64(work);
         }
-        let line = &mut self.lines[index];
-        line.integrate(station.slots, now);
-        line.busy += 1;
+        line.slot_taken(now);
         job.stage = Stage::Serving;
         job.run += 1;
         job.ends = now + job.left;
@@ -276,14 +247,21 @@ impl Exact {
     }
 
     /// Fills free slots from the queue.
+    #[inline]
     pub(super) fn start_waiting(&mut self, index: usize, now: SimTime, scene: &mut Scene) {
+        let line = &self.lines[index];
+        if line.waiting > 0 && line.busy < line.station.slots {
+            self.fill_slots(index, now, scene);
+        }
+    }
+
+    fn fill_slots(&mut self, index: usize, now: SimTime, scene: &mut Scene) {
         loop {
-            let station = &scene.world.services.stations[index];
             let line = &self.lines[index];
-            if line.busy >= station.slots || line.waiting == 0 {
+            if line.busy >= line.station.slots || line.waiting == 0 {
                 return;
             }
-            let service = &self.plan.services[station.service.index()];
+            let service = &self.plan.services[line.station.service.index()];
             let mut discipline = service.discipline;
             if planted("fifo-as-lifo") {
                 discipline = DisciplinePlan::Lifo;
@@ -292,7 +270,7 @@ impl Exact {
             let list = if ahead.head.is_some() { ahead } else { behind };
             let next = if discipline == DisciplinePlan::Lifo { list.tail } else { list.head };
             let key = next.expect("somebody waits");
-            self.unlink(key, now, scene);
+            self.unlink(key, now);
             if let DisciplinePlan::Codel { target_ns, interval_ns } = discipline
                 && self.codel_rejects(index, key, target_ns, interval_ns, now)
             {
@@ -337,14 +315,15 @@ impl Exact {
             return;
         }
         let index = job.station as usize;
-        let station = &scene.world.services.stations[index];
-        if station.hung {
+        let line = &mut self.lines[index];
+        if line.station.hung {
             job.stage = Stage::Stuck;
             return;
         }
-        if station.error_share > 0.0 && job.luck.uniform(draw::ERROR) < station.error_share {
+        let share = line.station.error_share;
+        if share > 0.0 && job.luck.uniform(draw::ERROR) < share {
             job.failed = true;
-            self.lines[index].window.errors += 1;
+            line.errors += 1;
             self.finish(key, now, scene);
             return;
         }
@@ -352,53 +331,55 @@ impl Exact {
             self.finish(key, now, scene);
             return;
         }
-        let service = &self.plan.services[station.service.index()];
-        if service.drops_abandoned && !self.is_live(key) {
+        let service = &self.plan.services[line.station.service.index()];
+        let (drops, holds, caller) = (service.drops_abandoned, service.holds_slot, job.caller);
+        job.stage = if holds { Stage::Calling } else { Stage::CallingOutside };
+        if drops && !self.is_waited_for(caller) {
+            self.jobs[key.index].stage = Stage::Serving;
             self.finish(key, now, scene);
-        } else if service.holds_slot {
-            self.jobs[key.index].stage = Stage::Calling;
+        } else if holds {
             self.next_call(key, now, scene);
         } else {
-            self.jobs[key.index].stage = Stage::CallingOutside;
-            self.free_slot(index, now, scene);
+            self.free_slot(index, now);
             self.next_call(key, now, scene);
             self.start_waiting(index, now, scene);
         }
     }
 
-    pub(super) fn free_slot(&mut self, index: usize, now: SimTime, scene: &Scene) {
-        let slots = scene.world.services.stations[index].slots;
-        let line = &mut self.lines[index];
-        line.integrate(slots, now);
-        if !planted("slot-leak") || !self.jobs_made.is_multiple_of(8) {
-            line.busy -= 1;
+    #[inline]
+    pub(super) fn free_slot(&mut self, index: usize, now: SimTime) {
+        if planted("slot-leak") && self.jobs_made.is_multiple_of(8) {
+            return;
         }
+        self.lines[index].slot_freed(now);
     }
 
     /// A job is done, well or not: its slot is free and its caller answered.
     pub(super) fn finish(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
-        let live = self.is_live(key);
-        let index = self.jobs[key.index].station as usize;
+        let job = self.jobs.remove(key).expect("a job that finishes is in the slab");
+        let live = self.is_waited_for(job.caller);
+        let index = job.station as usize;
         let totals = &mut scene.recorder.stations[index];
-        let window = &mut self.lines[index].window;
         if live {
             totals.useful += 1;
-            window.useful += 1;
         } else {
             totals.stale += 1;
-            window.stale += 1;
         }
-        self.leave(key, now, scene);
-        let job = self.jobs.remove(key).expect("a job that finishes is in the slab");
-        self.respond(job.caller, !job.failed, now, scene);
+        if job.stage.holds_slot() {
+            self.free_slot(index, now);
+        }
+        if live || self.waits(job.caller) {
+            let site = self.lines[index].station.site;
+            self.respond_to(job.caller, !job.failed, Some(site), now, scene);
+        }
         self.start_waiting(index, now, scene);
     }
 
     /// Frees the slot of a job that has one.
-    pub(super) fn leave(&mut self, key: Key, now: SimTime, scene: &Scene) {
+    pub(super) fn leave(&mut self, key: Key, now: SimTime) {
         let job = &self.jobs[key.index];
-        if matches!(job.stage, Stage::Serving | Stage::Stuck | Stage::Calling) {
-            self.free_slot(job.station as usize, now, scene);
+        if job.stage.holds_slot() {
+            self.free_slot(job.station as usize, now);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The books of `flow`: at each window's end both ledgers are counted by walking the structures.
 
 use super::Flow;
-use super::cohort::Kind;
+use super::crowds::{Cell, Owner};
 use crate::kernel::time::SimTime;
 use crate::measure::recorder::{Recorder, StationCell};
 use crate::traffic::books::{Imbalance, Standing, check};
@@ -23,29 +23,25 @@ impl Flow {
             holding: vec![0; self.lines.len()],
         };
         let mut in_progress = vec![0_u64; self.operations.len()];
-        let mut under_way = [0_u64; 2];
+        let mut under_way = vec![[0_u64; 2]; self.crowds.len()];
         for (_, cohort) in self.cohorts.iter() {
             let mut open = 0;
-            let mut all = 0;
-            for row in &cohort.rows {
-                standing.outstanding[row.class as usize] += row.count;
-                in_progress[row.class as usize] += row.count;
-                all += row.count;
-                if row.reach == super::cohort::Reach::Open {
-                    open += row.count;
-                }
-                let probe = matches!(row.kind, Kind::Probe(_));
-                if self.plan.classes[row.class as usize].signs_in && !probe {
-                    under_way[row.kind.number()] += row.count;
+            for lane in &cohort.lanes {
+                let (class, stands) = (lane.key.class as usize, lane.standing());
+                standing.outstanding[class] += stands;
+                in_progress[class] += stands;
+                open += lane.open;
+                let rows: u64 = lane.rows.iter().map(|row| row.count).sum();
+                check("client", || "a lane (rows)".into(), stands + lane.answered(), rows)?;
+                let ways: u64 = lane.ways.iter().map(|way| way.open).sum();
+                check("client", || "a lane (ways)".into(), lane.open, ways)?;
+                if self.plan.classes[class].signs_in {
+                    under_way[lane.key.crowd as usize][lane.key.kind.number()] += stands;
                 }
             }
-            check("client", || "a cohort (open)".into(), cohort.open, open)?;
-            check("client", || "a cohort".into(), cohort.standing, all)?;
+            check("client", || "a cohort".into(), cohort.open, open)?;
         }
-        for &(_, class, _, count) in &self.unparked {
-            in_progress[class as usize] += count;
-        }
-        self.check_cells(&mut in_progress, under_way)?;
+        self.check_crowds(&mut in_progress, &under_way)?;
         self.check_stations(recorder, &mut standing)?;
         for (class, totals) in recorder.clients.iter().enumerate() {
             let gone = totals.answered + totals.timed_out + totals.refused + totals.lost;
@@ -59,29 +55,48 @@ impl Flow {
         Ok(standing)
     }
 
-    fn check_cells(&self, in_progress: &mut [u64], under_way: [u64; 2]) -> Result<(), Imbalance> {
-        let mut owed = [0; 2];
-        for (index, cell) in self.cells.iter().enumerate().filter(|(_, cell)| cell.is_whole()) {
-            let first = self.first_class[cell.group as usize];
-            for (number, &parked) in cell.parked.iter().enumerate() {
-                in_progress[first + number] += parked;
+    fn check_crowds(
+        &self,
+        in_progress: &mut [u64],
+        under_way: &[[u64; 2]],
+    ) -> Result<(), Imbalance> {
+        for (index, crowd) in self.crowds.iter().enumerate() {
+            let mut backing_off = [0; 2];
+            for pool in &crowd.pools {
+                let class = pool.key.class as usize;
+                in_progress[class] += pool.count;
+                if self.plan.classes[class].signs_in {
+                    backing_off[usize::from(pool.key.demanded)] += pool.count;
+                }
             }
-            let mut sign_ins = cell.under_way;
-            for pool in &cell.pools {
-                in_progress[pool.key.class as usize] += pool.count;
-                let signs_in = if pool.key.signs_in { pool.count } else { 0 };
-                sign_ins[usize::from(pool.key.demanded)] += signs_in;
+            let what = |what: &str| format!("crowd {index} ({what})");
+            if let Owner::Group(group) = crowd.owner {
+                let first = self.first_class[group as usize];
+                for (number, &parked) in crowd.parked.iter().enumerate() {
+                    in_progress[first + number] += parked;
+                }
             }
             for kind in 0..2 {
-                owed[kind] += cell.under_way[kind];
-                let what = || format!("cell {index} (sign-ins)");
-                check("client", what, cell.signing[kind] + cell.leaving[kind], sign_ins[kind])?;
+                let of = |cell: &Cell| cell.under_way[kind].iter().sum::<u64>();
+                let known: u64 = crowd.cells.iter().map(of).sum();
+                check("client", || what("sign-ins"), known, under_way[index][kind])?;
+                let known = crowd.cells.iter().map(|cell| cell.backing_off(kind)).sum::<u64>();
+                check("client", || what("retries"), known, backing_off[kind])?;
             }
-            let inside = cell.sessions() + cell.signing[0] + cell.signing[1];
-            check("client", || format!("cell {index}"), cell.present.max(inside), cell.present)?;
+            let present = crowd.cells.iter().map(|cell| cell.present).sum::<u64>();
+            check("client", || what("present"), crowd.present, present)?;
+            let sessions = crowd.cells.iter().map(Cell::sessions).sum::<u64>();
+            check("client", || what("sessions"), crowd.sessions(), sessions)?;
+            for cell in &crowd.cells {
+                let inside = cell.sessions() + cell.signing[0] + cell.signing[1];
+                check("client", || what("members"), cell.present.max(inside), cell.present)?;
+            }
         }
-        check("client", || "sign-ins again".into(), owed[0], under_way[0])?;
-        check("client", || "sign-ins under way".into(), owed[1], under_way[1])
+        for (index, mail) in self.mail.iter().enumerate() {
+            let stands = in_progress[mail.class as usize];
+            check("client", || format!("pipeline {index}"), mail.backlog, stands)?;
+        }
+        Ok(())
     }
 
     fn check_stations(
@@ -104,7 +119,7 @@ impl Flow {
         let recalled = self.recalls.iter().chain(&self.failing).map(|(_, token)| token);
         for token in in_lines.chain(recalled).filter(|token| token.visit > 0 && !token.orphan) {
             let program = &self.programs.all[token.program as usize];
-            let entry = program.visits[0].station as usize;
+            let entry = token.entry as usize;
             standing.holding[entry] += token.count;
             in_slots[entry] += if program.holds { token.count } else { 0 };
         }

@@ -1,13 +1,13 @@
 //! From visit to visit: what a request does when one has ended.
 
 use super::program::Step;
-use super::station::{Left, Moved, Token};
+use super::station::{Left, Moved};
+use super::token::Token;
 use super::{Flow, Scene};
 use crate::control::change::Loss;
+use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
-
-/// Outcomes that are looked through for one to be added to.
-const LOOK_BACK: usize = 32;
+use crate::kernel::slab::Key;
 
 impl Flow {
     /// What becomes of requests whose visit has ended.
@@ -20,7 +20,7 @@ impl Flow {
         moved: &mut Moved,
     ) {
         match left {
-            Left::Rejected => self.ended(&token, false),
+            Left::Rejected => self.end(&token, false),
             Left::CallFailed => self.call_failed(token, step, scene, moved),
             Left::Done => self.visit_done(token, step, scene, moved),
         }
@@ -29,9 +29,10 @@ impl Flow {
     /// A visit's work is done: well, or with the station's share of errors.
     fn visit_done(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let program = &self.programs.all[token.program as usize];
-        let index = program.visits[token.visit as usize].station as usize;
+        let index = token.station as usize;
         let holds = program.holds;
         let calls = program.visits.len() > 1;
+        let drops = program.visits[0].drops;
         let share = scene.world.services.stations[index].error_share;
         let failed = binomial(&mut self.draws, token.count, share);
         self.lines[index].window.errors += failed as u32;
@@ -54,7 +55,13 @@ impl Flow {
                 self.lines[index].busy -= good.count;
             }
         }
-        if good.count > 0 {
+        if good.count == 0 {
+            return;
+        }
+        let live = || good.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
+        if drops && !live() {
+            self.finish_past_entry(good, scene);
+        } else {
             self.next_visit(good, step, scene, moved);
         }
     }
@@ -95,8 +102,16 @@ impl Flow {
             visit += 1;
         }
         if left > 0 {
-            self.finish(Token { count: left, ..token }, true, scene);
+            self.finish_past_entry(Token { count: left, ..token }, scene);
         }
+    }
+
+    /// A request ends that is past its entry, even where it has made none of its calls: a slot that
+    /// is not held while calling has been given back.
+    fn finish_past_entry(&mut self, token: Token, scene: &mut Scene) {
+        let last = self.programs.all[token.program as usize].visits.len() as u8 - 1;
+        let visit = if planted("flow-slot-given-back-twice") { 0 } else { last };
+        self.finish(Token { visit, ..token }, true, scene);
     }
 
     /// A call has failed: it is made again, or its request goes on without it, or fails.
@@ -107,9 +122,9 @@ impl Flow {
         let tries = u32::from(token.tries);
         if call.retry.allows_after(tries) && !self.relieved {
             let (least, most) = call.retry.wait_range_ns(tries).unwrap_or_default();
-            let due = step.middle().0 + u64::midpoint(least, most);
-            let tries = token.tries.saturating_add(1);
-            self.recalls.push((due, Token { tries, ..token }));
+            let wait = u64::midpoint(least, most);
+            let (tries, waited) = (token.tries.saturating_add(1), token.waited + wait);
+            self.recalls.push((step.middle().0 + wait, Token { tries, waited, ..token }));
         } else if call.required {
             self.finish(token, false, scene);
         } else {
@@ -118,26 +133,34 @@ impl Flow {
     }
 
     /// A request ends at its entry, and its client is answered.
-    fn finish(&mut self, token: Token, ok: bool, scene: &mut Scene) {
-        let entry = self.programs.all[token.program as usize].visits[0].station as usize;
+    pub(super) fn finish(&mut self, token: Token, ok: bool, scene: &mut Scene) {
+        let entry = token.entry as usize;
         self.served(entry, &token, scene);
         if self.has_slot(&token) {
             self.lines[entry].busy -= token.count;
         }
-        self.ended(&token, ok);
+        self.end(&token, ok);
     }
 
     /// Puts down how requests have ended, for their clients.
-    fn ended(&mut self, token: &Token, ok: bool) {
-        let Some(cohort) = token.cohort else { return };
-        let last = self.outcomes.iter_mut().rev().take(LOOK_BACK);
-        match last.into_iter().find(|outcome| (outcome.0, outcome.1) == (cohort, ok)) {
-            Some((_, _, n, waited)) => {
-                let sum = *waited as f64 * *n as f64 + token.waited as f64 * token.count as f64;
-                *n += token.count;
-                *waited = (sum / *n as f64) as u64;
-            }
-            None => self.outcomes.push((cohort, ok, token.count, token.waited)),
+    fn end(&mut self, token: &Token, ok: bool) {
+        if let Some(cohort) = token.cohort {
+            self.ended(cohort, ok, token.count, token.waited);
+        }
+    }
+
+    /// Puts down how requests of a cohort have ended: looked at when the beat is over.
+    pub(super) fn ended(&mut self, key: Key, ok: bool, count: u64, waited: u64) {
+        let Some(cohort) = self.cohorts.get_mut(key) else { return };
+        if ok {
+            cohort.ok += count;
+            cohort.ok_waited_s += waited as f64 / 1e9 * count as f64;
+        } else {
+            cohort.bad += count;
+        }
+        if !cohort.touched {
+            cohort.touched = true;
+            self.touched.push(key);
         }
     }
 
@@ -156,14 +179,17 @@ impl Flow {
         }
         // What stands at the station itself, then what its requests have called.
         for line in 0..self.lines.len() {
-            let mut queue = std::mem::take(&mut self.lines[line].queue);
-            for token in &mut queue {
-                let lost = self.lose(token, line == index, index, share, how, now, scene);
+            let queue = std::mem::take(&mut self.lines[line].queue);
+            for mut token in queue {
+                let lost = self.lose(&mut token, line == index, index, share, how, now, scene);
                 if line == index {
                     self.lines[line].waiting -= lost;
                 }
+                // What is for nobody now keeps its place.
+                let kept = std::iter::once(token).chain(self.orphans.drain(..));
+                self.lines[line].queue.extend(kept);
             }
-            self.lines[line].queue = queue;
+            self.lines[line].look_again();
             let mut serving = std::mem::take(&mut self.lines[line].serving);
             for token in &mut serving {
                 let lost = self.lose(token, line == index, index, share, how, now, scene);
@@ -197,8 +223,7 @@ impl Flow {
         now: u64,
         scene: &mut Scene,
     ) -> u64 {
-        let entry = self.programs.all[token.program as usize].visits[0].station as usize;
-        let called = token.visit > 0 && entry == index && !token.orphan;
+        let called = token.visit > 0 && token.entry as usize == index && !token.orphan;
         if !here && !called {
             return 0;
         }
@@ -223,10 +248,17 @@ impl Flow {
                 let due = if how == Loss::Vanish { silent } else { now };
                 self.failing.push((due, lost));
             }
-        } else if how != Loss::Vanish {
-            self.ended(&lost, false);
+        } else if how != Loss::Vanish || self.is_delivery(token) {
+            self.end(&lost, false);
         }
         n
+    }
+
+    /// Whether requests are a pipeline's deliveries: its messages are on disk, so what vanished is
+    /// tried again after its backoff.
+    fn is_delivery(&self, token: &Token) -> bool {
+        let Some(cohort) = token.cohort.and_then(|key| self.cohorts.get(key)) else { return false };
+        cohort.lanes.first().is_some_and(|lane| lane.key.from.is_none())
     }
 
     /// Work that there is no slot for any more goes back to the head of the queue.
@@ -250,9 +282,9 @@ impl Flow {
                 };
                 let back = Token { count: n, start: now, width: 0, slack, ..*token };
                 line.queue.push_front(back);
-                line.passed = line.passed.wrapping_sub(1);
             }
         }
+        line.look_again();
         line.serving.retain(|token| token.count > 0);
     }
 }

@@ -1,12 +1,16 @@
-//! Attempts that were sent within one step: whose they are, and who of them still waits.
+//! Attempts that were sent within one beat: whose they are, and who of them still waits.
+//!
+//! A *cohort* is what the clients of one program send within a beat. Its *lanes* are the attempts
+//! that nothing in the network tells apart: of one crowd and kind, with a connection to open or
+//! without. A lane's *rows* say how often its attempts were made before and for which demands; they
+//! are looked at when attempts fail, and once more when the lane has done with its answers. So a
+//! step costs a few additions a lane, however many the rows.
 
 use super::Flow;
-use super::people::CELL;
-use super::program::Step;
 use crate::kernel::sample::hypergeometric;
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
-use crate::scenario::model::SiteId;
+use crate::world::network::AttachmentId;
 
 /// What an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,124 +30,216 @@ impl Kind {
     }
 }
 
-/// How far an attempt has come.
+/// No crowd: a probe's.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// What the attempts of a lane have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// It stands at a station, or has its answer under way.
-    Open,
-    /// Its connection has not been opened yet.
-    Pending,
-    /// Lost in the network; its client does not know.
-    Lost,
+pub(super) struct LaneKey {
+    pub crowd: u32,
+    pub class: u16,
+    pub kind: Kind,
+    /// They open connections.
+    pub opens: bool,
+    /// Where they enter the network; `None`: they are at their site already.
+    pub from: Option<AttachmentId>,
 }
 
-/// Attempts alike in everything that their clients know.
+/// Attempts of a lane alike in what their clients know.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    pub cell: u32,
-    pub class: u16,
     /// Its number, from 1.
     pub attempt: u16,
-    pub kind: Kind,
-    pub reach: Reach,
-    /// Where it was sent.
-    pub site: SiteId,
-    /// Logarithm of what was left of its cell's first sessions there when it was sent.
-    pub alive: f64,
-    /// It opens a connection.
-    pub opens: bool,
     /// Intended start [s].
     pub intended_s: f64,
-    /// Time in the network, lost packets and connections included [s].
-    pub network_s: f64,
-    /// Of that, the waits for lost SYNs: it has reached its site so much later [s].
-    pub opening_s: f64,
+    /// Logarithm of what was left of its crowd's first sessions at its site when it was sent.
+    pub alive: f64,
     pub count: u64,
 }
 
 impl Row {
-    /// First attempts of operations intended at `at`, not yet sent anywhere.
-    pub(super) fn first(cell: u32, class: u16, kind: Kind, at: SimTime, count: u64) -> Row {
-        Row {
-            cell,
-            class,
-            attempt: 1,
-            kind,
-            reach: Reach::Open,
-            site: SiteId(0),
-            alive: 0.0,
-            opens: false,
-            intended_s: at.as_secs_f64(),
-            network_s: 0.0,
-            opening_s: 0.0,
-            count,
-        }
+    /// First attempts of operations intended at `at`.
+    pub(super) fn first(at: SimTime, count: u64) -> Row {
+        Row { attempt: 1, intended_s: at.as_secs_f64(), alive: 0.0, count }
     }
 }
 
-/// A cohort takes in what is sent within this part of its timeout.
-const OF_TIMEOUT: u64 = 50;
+/// Tries of a connection, the first included; and with data lost on the way, or without.
+pub(super) const WAYS: usize = 8;
 
-/// Attempts of one program that were sent within one step, or a few short ones.
-#[derive(Clone, Debug)]
-pub(super) struct Cohort {
-    pub program: u16,
-    /// No attempt is taken in that is sent later [ns].
-    pub closes: u64,
-    /// Mean time of sending [ns].
-    pub sent: u64,
-    pub rows: Vec<Row>,
-    /// Sum of the open rows.
+/// Attempts of a lane that have met the same in the network.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Way {
+    /// At a station, or with their answer under way.
     pub open: u64,
-    /// Sum of all rows.
-    pub standing: u64,
+    /// Ever, and the sum of their times in the network [s].
+    pub sent: u64,
+    pub network_s: f64,
+    /// Answered since rows were last looked at, and the sum of their times but for work [s].
+    pub answered: u64,
+    pub answered_s: f64,
 }
 
-impl Flow {
-    /// The cohort of what is sent in this step by a program's clients.
-    pub(super) fn cohort_of(&mut self, program: usize, step: Step) -> Key {
-        if let Some(key) = self.fresh[program]
-            && self.cohorts.get(key).is_some_and(|cohort| step.to <= cohort.closes)
-        {
-            return key;
-        }
-        let timeout = self.programs.all[program].timeout;
-        let span = step.length().max(timeout / OF_TIMEOUT).min(CELL);
-        let rows = self.spare_rows.pop().unwrap_or_default();
-        let (sent, closes) = (step.from + span / 2, step.from + span);
-        let cohort = Cohort { program: program as u16, closes, sent, rows, open: 0, standing: 0 };
-        let key = self.cohorts.insert(cohort);
-        self.fresh[program] = Some(key);
-        self.expiring[program].push_back((sent.saturating_add(timeout), key));
-        key
+/// Attempts that nothing in the network tells apart.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    pub key: LaneKey,
+    pub rows: Vec<Row>,
+    /// To be sent within this beat.
+    pub unsent: u64,
+    /// Sum over the ways.
+    pub open: u64,
+    /// Their connection is not open yet, or their answer comes too late.
+    pub pending: u64,
+    /// Lost in the network; the client does not know.
+    pub lost: u64,
+    /// Refused since the last beat.
+    pub refused: u64,
+    pub ways: [Way; WAYS],
+}
+
+impl Lane {
+    /// Attempts that their clients wait for.
+    pub(super) fn standing(&self) -> u64 {
+        self.unsent + self.open + self.pending + self.lost + self.refused
     }
 
-    /// Takes `n` open attempts out of a cohort, drawn without regard to whose they are.
-    pub(super) fn draw_rows(&mut self, key: Key, n: u64, drawn: &mut Vec<Row>) {
-        let Some(cohort) = self.cohorts.get_mut(key) else { return };
-        let mut others = cohort.open;
-        let mut left = n.min(cohort.open);
-        cohort.open -= left;
-        cohort.standing -= left;
-        for row in cohort.rows.iter_mut().filter(|row| row.reach == Reach::Open) {
-            if left == 0 {
+    /// Attempts that were answered since rows were last looked at.
+    pub(super) fn answered(&self) -> u64 {
+        self.ways.iter().map(|way| way.answered).sum()
+    }
+
+    /// Takes `n` out of the rows, drawn without regard to which.
+    pub(super) fn draw_rows(
+        &mut self,
+        mut n: u64,
+        draws: &mut crate::kernel::stream::Stream,
+        mut each: impl FnMut(Row),
+    ) {
+        let mut others: u64 = self.rows.iter().map(|row| row.count).sum();
+        debug_assert!(n <= others, "more attempts than rows");
+        for row in &mut self.rows {
+            if n == 0 {
                 break;
             }
             others -= row.count;
-            let count = hypergeometric(&mut self.draws, row.count, others, left);
+            let count = hypergeometric(draws, row.count, others, n);
             if count > 0 {
                 row.count -= count;
-                left -= count;
-                drawn.push(Row { count, ..*row });
+                n -= count;
+                each(Row { count, ..*row });
             }
         }
+        self.rows.retain(|row| row.count > 0);
+    }
+
+    fn add(&mut self, row: Row) {
+        self.unsent += row.count;
+        // Demands of one beat are alike, and so are retries of pools that differ no more.
+        let alike = |other: &&mut Row| {
+            other.attempt == row.attempt
+                && (other.intended_s - row.intended_s).abs() < SAME_S
+                && (other.alive - row.alive).abs() < 1e-9
+        };
+        match self.rows.iter_mut().rev().take(LOOK_BACK).find(alike) {
+            Some(same) => {
+                let all = (same.count + row.count) as f64;
+                same.intended_s += (row.intended_s - same.intended_s) * row.count as f64 / all;
+                same.count += row.count;
+            }
+            None => self.rows.push(row),
+        }
+    }
+}
+
+/// Intended starts that differ by less are the same [s].
+const SAME_S: f64 = 1.0;
+/// Rows that are looked through for one alike.
+const LOOK_BACK: usize = 4;
+/// A cohort of what never times out takes in this part of the time in which an answer is good.
+const OF_GOOD: u64 = 64;
+
+/// Attempts of one program that were sent within a beat.
+#[derive(Clone, Debug)]
+pub(super) struct Cohort {
+    pub program: u16,
+    /// No attempt is taken in from here on [ns].
+    pub closes: u64,
+    /// Mean time of sending [ns].
+    pub sent: u64,
+    pub lanes: Vec<Lane>,
+    /// Sum over the lanes.
+    pub open: u64,
+    /// Answers since the last beat, and the sum of their waits at queues [s].
+    pub ok: u64,
+    pub ok_waited_s: f64,
+    /// Failures since the last beat.
+    pub bad: u64,
+    /// It is in [`Flow::touched`](super::Flow).
+    pub touched: bool,
+}
+
+impl Flow {
+    /// The cohort of what is sent now by a program's clients.
+    fn cohort_of(&mut self, program: usize) -> Key {
+        if let Some(key) = self.fresh[program]
+            && self.cohorts.get(key).is_some_and(|cohort| self.clock < cohort.closes)
+        {
+            return key;
+        }
+        let of = &self.programs.all[program];
+        let mut closes = (self.clock / self.beat + 1) * self.beat;
+        if of.timeout == u64::MAX {
+            closes = closes.max(self.clock + of.good_within / OF_GOOD);
+        }
+        let mut cohort = self.spare.pop().unwrap_or_else(|| Cohort {
+            program: 0,
+            closes: 0,
+            sent: 0,
+            lanes: Vec::new(),
+            open: 0,
+            ok: 0,
+            ok_waited_s: 0.0,
+            bad: 0,
+            touched: false,
+        });
+        (cohort.program, cohort.closes) = (program as u16, closes);
+        cohort.sent = u64::midpoint(self.clock, closes);
+        let due = cohort.sent.saturating_add(of.timeout);
+        let key = self.cohorts.insert(cohort);
+        self.fresh[program] = Some(key);
+        if due != u64::MAX {
+            self.expiring[program].push_back((due, key));
+        }
+        key
+    }
+
+    /// Puts attempts to those that are sent by a program's clients within this beat.
+    pub(super) fn put(&mut self, program: usize, lane: LaneKey, row: Row) {
+        let key = self.cohort_of(program);
+        let cohort = self.cohorts.get_mut(key).expect("made above");
+        self.cost.cells_updated += 1;
+        let found = cohort.lanes.iter_mut().find(|other| other.key == lane);
+        if let Some(found) = found {
+            found.add(row);
+            return;
+        }
+        let mut rows = self.spare_rows.pop().unwrap_or_default();
+        rows.clear();
+        let ways = [Way::default(); WAYS];
+        let mut new =
+            Lane { key: lane, rows, unsent: 0, open: 0, pending: 0, lost: 0, refused: 0, ways };
+        new.add(row);
+        cohort.lanes.push(new);
     }
 
     /// Forgets a cohort nobody waits for any more.
     pub(super) fn close_cohort(&mut self, key: Key) {
         if let Some(mut cohort) = self.cohorts.remove(key) {
-            cohort.rows.clear();
-            self.spare_rows.push(cohort.rows);
+            self.spare_rows.extend(cohort.lanes.drain(..).map(|lane| lane.rows));
+            (cohort.open, cohort.ok, cohort.ok_waited_s, cohort.bad) = (0, 0, 0.0, 0);
+            cohort.touched = false;
+            self.spare.push(cohort);
         }
     }
 }

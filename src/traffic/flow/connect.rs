@@ -1,8 +1,8 @@
 //! The network between clients and sites: what attempts meet on their way, in counts.
 
-use super::cohort::{Kind, Reach, Row};
+use super::cohort::{Lane, WAYS};
 use super::program::Step;
-use super::station::Token;
+use super::token::Token;
 use super::{Flow, Scene};
 use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
@@ -15,179 +15,182 @@ pub(super) const SYN_WAITS: [f64; 3] = [1.0, 2.0, 4.0];
 /// Retransmission timeout of lost data [s] (RFC 6298, section 2.4).
 const RETRANSMISSION_S: f64 = 1.0;
 
-/// What is sent: attempts alike, to one site.
+/// What a connection has waited for before its try number `way / 2` [s].
+pub(super) fn opening_s(way: usize) -> f64 {
+    SYN_WAITS[..way / 2].iter().sum()
+}
+
+/// Connections whose SYN was lost.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sending {
-    pub row: Row,
-    pub site: SiteId,
-    pub from: AttachmentId,
+pub(super) struct Syn {
+    due: u64,
+    cohort: Key,
+    lane: u16,
+    count: u64,
 }
 
 impl Flow {
-    /// Sends attempts: they join this step's cohort of their program.
-    pub(super) fn send(&mut self, sending: Sending, step: Step, scene: &mut Scene) {
-        let Sending { row, site, .. } = sending;
-        if row.count == 0 {
-            return;
+    /// Sends what this step has of what is sent within the beat, and lost SYNs that are due.
+    pub(super) fn send(&mut self, step: Step, scene: &mut Scene) {
+        let end = (step.from / self.beat + 1) * self.beat;
+        let share = step.length() as f64 / (end - step.from) as f64;
+        for program in 0..self.fresh.len() {
+            let Some(key) = self.fresh[program] else { continue };
+            let Some(lanes) = self.cohorts.get(key).map(|cohort| cohort.lanes.len()) else {
+                self.fresh[program] = None;
+                continue;
+            };
+            for lane in 0..lanes {
+                let of = &mut self.cohorts.get_mut(key).expect("looked up above").lanes[lane];
+                if of.unsent == 0 {
+                    continue;
+                }
+                let n = binomial(&mut self.draws, of.unsent, share);
+                of.unsent -= n;
+                self.connect((key, lane), n, 0, step, scene);
+            }
         }
-        let row = Row { site, alive: self.survival(&row, site), ..row };
-        let class = row.class as usize;
-        self.cost.attempts += row.count;
-        scene.recorder.clients[class].sent += row.count;
-        if let Some(cell) = scene.recorder.cell(class, step.middle()) {
-            cell.sent += row.count as u32;
-            cell.first += if row.attempt == 1 { row.count as u32 } else { 0 };
+        for tries in 0..SYN_WAITS.len() {
+            while let Some(&Syn { due, cohort, lane, count }) = self.syn[tries].front() {
+                if due > step.middle().0 {
+                    break;
+                }
+                self.syn[tries].pop_front();
+                if let Some(of) = self.cohorts.get_mut(cohort) {
+                    of.lanes[lane as usize].pending -= count;
+                    self.connect((cohort, lane as usize), count, tries + 1, step, scene);
+                }
+            }
         }
-        let program = self.programs.of(self.plan.classes[class].operation, site);
-        let key = self.cohort_of(program, step);
-        self.connect(key, row, sending.from, 0, step, scene);
     }
 
-    /// The cohort's attempts open their connections (try number `tries`), and go.
-    pub(super) fn connect(
+    /// Attempts of a lane open their connections (try number `tries`), and go.
+    fn connect(
         &mut self,
-        key: Key,
-        row: Row,
-        from: AttachmentId,
+        (key, lane): (Key, usize),
+        n: u64,
         tries: usize,
         step: Step,
         scene: &mut Scene,
     ) {
-        let cohort = self.cohorts.get(key).expect("the caller has it");
-        let site = self.programs.all[cohort.program as usize].site;
-        let bits = if tries == 0 { self.plan.classes[row.class as usize].bits } else { 0.0 };
-        let paths: Vec<(crate::world::network::PathId, f64)> =
-            scene.world.network.shares(from, site).collect();
-        let (mut left, mut share_left) = (row.count, 1.0);
-        for (path, share) in paths {
+        if n == 0 {
+            return;
+        }
+        self.cost.cells_updated += 1;
+        let cohort = self.cohorts.get_mut(key).expect("the caller has it");
+        let program = cohort.program;
+        let site = self.programs.all[program as usize].site;
+        let timeout_s = self.programs.all[program as usize].timeout as f64 / 1e9;
+        let of = &mut cohort.lanes[lane];
+        let Some(from) = of.key.from else {
+            of.arrive(0, n, 0.0);
+            cohort.open += n;
+            self.reached.push((program, key, n));
+            return;
+        };
+        let opens = of.key.opens;
+        let bits = if tries == 0 { self.plan.classes[of.key.class as usize].bits } else { 0.0 };
+        let mut paths = std::mem::take(&mut self.paths);
+        paths.extend(scene.world.network.shares(from, site));
+        let (mut left, mut share_left) = (n, 1.0);
+        let mut unopened = 0;
+        let mut through_all = 0;
+        for &(path, share) in &paths {
             let n = binomial(&mut self.draws, left, share / share_left);
             (left, share_left) = (left - n, share_left - share);
             if n == 0 {
                 continue;
             }
-            scene.world.network.offer_many(path, n, u32::from(row.opens), bits);
+            scene.world.network.offer_many(path, n, u32::from(opens), bits);
             let view = scene.world.network.view(path);
-            let part = Row { count: n, ..row };
             if !view.carries {
-                self.add_row(key, Row { reach: Reach::Lost, ..part });
+                of.lost += n;
                 continue;
             }
             let arrived = 1.0 - view.loss;
             let mut ways_s = 2.0 * view.delay.as_secs_f64();
             let mut through = n;
-            if row.opens {
+            if opens {
                 let refused = binomial(&mut self.draws, n, view.connection_refused);
-                if refused > 0 {
-                    self.refused.push(Row { count: refused, ..part });
-                }
+                of.refused += refused;
                 let lost = 1.0 - arrived * arrived * (1.0 - view.connection_loss);
                 let lost = binomial(&mut self.draws, n - refused, lost);
-                through = n - refused - lost;
-                if lost > 0 {
-                    self.lose_syn(key, Row { count: lost, ..part }, from, tries, step);
+                unopened += lost;
+                if refused > 0 && !cohort.touched {
+                    cohort.touched = true;
+                    self.touched.push(key);
                 }
+                through = n - refused - lost;
                 ways_s += 2.0 * view.delay.as_secs_f64() + view.connection_delay.as_secs_f64();
             }
             let late = binomial(&mut self.draws, through, 1.0 - arrived * arrived);
-            for (count, more_s) in [(through - late, 0.0), (late, RETRANSMISSION_S)] {
-                let network_s = row.network_s + ways_s + more_s;
-                if count > 0 {
-                    self.add_row(key, Row { count, network_s, reach: Reach::Open, ..part });
-                    self.reached.push((key, count));
+            let network_s = ways_s + opening_s(2 * tries);
+            let parts = [(0, through - late, 0.0), (1, late, RETRANSMISSION_S)];
+            for (place, n, more_s) in parts {
+                let network_s = network_s + more_s;
+                // Whose client gives up before it gets there does not get there.
+                if network_s - view.delay.as_secs_f64() < timeout_s {
+                    of.arrive(2 * tries + place, n, network_s);
+                    through_all += n;
+                } else {
+                    of.pending += n;
                 }
             }
         }
-    }
-
-    fn lose_syn(&mut self, key: Key, row: Row, from: AttachmentId, tries: usize, step: Step) {
+        cohort.open += through_all;
+        paths.clear();
+        self.paths = paths;
+        if through_all > 0 {
+            match self.reached.last_mut() {
+                Some((_, last, count)) if *last == key => *count += through_all,
+                _ => self.reached.push((program, key, through_all)),
+            }
+        }
+        if unopened == 0 {
+            return;
+        }
         match SYN_WAITS.get(tries) {
-            None => self.add_row(key, Row { reach: Reach::Lost, ..row }),
+            None => of.lost += unopened,
             Some(&wait) => {
-                let place = self.add_row_at(key, Row { reach: Reach::Pending, ..row });
+                of.pending += unopened;
                 let due = step.middle().0 + (wait * 1e9) as u64;
-                self.syn[tries].push_back((due, key, place, from));
+                let syn = Syn { due, cohort: key, lane: lane as u16, count: unopened };
+                self.syn[tries].push_back(syn);
             }
         }
-    }
-
-    /// Lost SYNs that are due are sent again.
-    pub(super) fn resend_syn(&mut self, step: Step, scene: &mut Scene) {
-        for (tries, wait) in SYN_WAITS.iter().enumerate() {
-            while let Some(&(due, key, place, from)) = self.syn[tries].front() {
-                if due > step.middle().0 {
-                    break;
-                }
-                self.syn[tries].pop_front();
-                let Some(cohort) = self.cohorts.get_mut(key) else { continue };
-                let row = &mut cohort.rows[place as usize];
-                let (network_s, opening_s) = (row.network_s + wait, row.opening_s + wait);
-                let again = Row { network_s, opening_s, ..*row };
-                cohort.standing -= row.count;
-                row.count = 0;
-                if again.count > 0 {
-                    self.connect(key, again, from, tries + 1, step, scene);
-                }
-            }
-        }
-    }
-
-    fn add_row(&mut self, key: Key, row: Row) {
-        self.add_row_at(key, row);
-    }
-
-    /// Adds attempts to a cohort; where they stand in it.
-    pub(super) fn add_row_at(&mut self, key: Key, row: Row) -> u32 {
-        let cohort = self.cohorts.get_mut(key).expect("the caller has it");
-        cohort.standing += row.count;
-        if row.reach == Reach::Open {
-            cohort.open += row.count;
-        }
-        self.cost.cells_updated += 1;
-        cohort.rows.push(row);
-        cohort.rows.len() as u32 - 1
     }
 
     /// What has reached its site in this step is admitted, or refused by a throttle.
     pub(super) fn admit(&mut self, step: Step, scene: &mut Scene) {
-        let reached = std::mem::take(&mut self.reached);
-        for &(key, count) in &reached {
-            let Some(cohort) = self.cohorts.get(key) else { continue };
-            let program_index = cohort.program;
+        let mut reached = std::mem::take(&mut self.reached);
+        for (program_index, key, count) in reached.drain(..) {
             let program = &self.programs.all[program_index as usize];
             let throttles = &scene.world.throttles;
             let found = throttles
                 .iter()
                 .position(|t| t.operation == program.operation && t.site == program.site);
-            let no_station = program.visits.is_empty();
-            let admitted = match found {
-                _ if no_station => 0,
-                None => count,
-                Some(index) => self.tokens(index, count, step, scene),
-            };
+            let feeds = program.feeds;
+            let mut admitted = if program.visits.is_empty() { 0 } else { count };
+            if let Some((pipeline, copies)) = feeds {
+                let limit = self.plan.pipeline_limits[pipeline.index()];
+                let room = limit.saturating_sub(self.mail[pipeline.index()].backlog);
+                admitted = admitted.min(room.div_ceil(u64::from(copies.max(1))));
+            }
+            if let Some(index) = found {
+                admitted = self.tokens(index, admitted, step, scene);
+            }
             if admitted < count {
-                self.outcomes.push((key, false, count - admitted, 0));
+                self.ended(key, false, count - admitted, 0);
             }
             if admitted == 0 {
                 continue;
             }
             match self.arriving.iter_mut().find(|token| token.cohort == Some(key)) {
                 Some(token) => token.count += admitted,
-                None => self.arriving.push(Token {
-                    cohort: Some(key),
-                    program: program_index,
-                    visit: 0,
-                    tries: 0,
-                    orphan: false,
-                    start: step.from,
-                    width: step.length(),
-                    slack: u64::MAX,
-                    waited: 0,
-                    count: admitted,
-                }),
+                None => self.arriving.push(Token::new(key, program_index, admitted)),
             }
         }
         self.reached = reached;
-        self.reached.clear();
     }
 
     /// Tokens that a throttle's bucket, which holds one second's worth, gives for `count` attempts.
@@ -213,12 +216,16 @@ impl Flow {
         let paths = network.shares(from, site);
         paths.filter(|&(path, _)| network.view(path).carries).map(|(_, share)| share).sum()
     }
+}
 
-    /// Where a row's attempts come from.
-    pub(super) fn attachment_of(&self, row: &Row, scene: &Scene) -> AttachmentId {
-        match row.kind {
-            Kind::Probe(pair) => scene.world.probe_pairs[pair as usize].0,
-            _ => AttachmentId(self.cells[row.cell as usize].attachment),
-        }
+impl Lane {
+    /// Attempts that have got through, after so long in the network, with the answer's way.
+    fn arrive(&mut self, way: usize, n: u64, network_s: f64) {
+        debug_assert!(way < WAYS);
+        let way = &mut self.ways[way];
+        way.open += n;
+        way.sent += n;
+        way.network_s += network_s * n as f64;
+        self.open += n;
     }
 }

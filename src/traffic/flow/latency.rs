@@ -4,7 +4,7 @@ use super::law::part_of;
 use super::program::Programs;
 use crate::kernel::math;
 use crate::kernel::stream::Stream;
-use crate::kernel::time::{SimDuration, SimTime};
+use crate::kernel::time::SimDuration;
 use crate::measure::recorder::Recorder;
 use std::collections::BTreeMap;
 
@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 const PER_E: f64 = 128.0;
 /// Added to that time so that no time at all has a bin [s].
 const FLOOR_S: f64 = 1e-3;
-/// Intended starts are kept in units of this [ns].
-const UNIT: u64 = 1_000_000_000;
 /// Answers up to this many are drawn one by one.
 const ONE_BY_ONE: u64 = 16;
 
@@ -22,7 +20,8 @@ const ONE_BY_ONE: u64 = 16;
 struct Like {
     class: u16,
     program: u16,
-    intended: u32,
+    /// Slice of the latency tables, by intended start.
+    slice: Option<u32>,
     before: i32,
     /// Share of the law that was waited for, in 1/65,536.
     in_time: u32,
@@ -41,7 +40,7 @@ impl Latencies {
         &mut self,
         class: u16,
         program: u16,
-        intended: SimTime,
+        slice: Option<u32>,
         before_s: f64,
         in_time: f64,
         n: u64,
@@ -49,7 +48,7 @@ impl Latencies {
         let like = Like {
             class,
             program,
-            intended: (intended.0 / UNIT) as u32,
+            slice,
             before: (math::ln(before_s + FLOOR_S) * PER_E).round() as i32,
             in_time: (in_time * 65_536.0).ceil() as u32,
         };
@@ -59,13 +58,12 @@ impl Latencies {
     /// Writes all answers into the tables.
     pub(super) fn spread(&mut self, programs: &Programs, draws: &mut Stream, to: &mut Recorder) {
         for (like, n) in std::mem::take(&mut self.answers) {
-            let intended = SimTime(u64::from(like.intended) * UNIT + UNIT / 2);
             let before_s = math::exp(f64::from(like.before) / PER_E) - FLOOR_S;
             let in_time = (f64::from(like.in_time) / 65_536.0).min(1.0);
             let spread = &programs.all[like.program as usize].spread;
             let mut record = |work_s: f64, n: u64| {
                 let latency = SimDuration::from_secs_f64((before_s + work_s).max(0.0));
-                to.record_latency(like.class as usize, intended, latency, n);
+                to.record_latency(like.class as usize, like.slice, latency, n);
             };
             if n <= ONE_BY_ONE {
                 for _ in 0..n {

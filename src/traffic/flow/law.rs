@@ -14,6 +14,8 @@ use crate::kernel::stream::{Luck, SmallStream};
 const STRATA: usize = 4_096;
 /// Quantiles averaged in one stratum, and in the last one.
 const WITHIN: (usize, usize) = (8, 4_096);
+/// Bits of a time's mantissa that tell its bin.
+const GUIDE_BITS: u64 = 6;
 /// Samples of a sum.
 const SUM: usize = 16_384;
 
@@ -24,6 +26,10 @@ pub(super) struct Law {
     points: Vec<f64>,
     /// Sums of the points from each on [s].
     beyond: Vec<f64>,
+    /// Where to look for a time: points up to the lower end of each of its bins, which are a
+    /// [`GUIDE_BITS`]th part of an octave wide; the first bin is that of the first point.
+    guide: Vec<u16>,
+    first_bin: u64,
 }
 
 impl Law {
@@ -56,7 +62,26 @@ impl Law {
         for index in (0..STRATA).rev() {
             beyond[index] = beyond[index + 1] + points[index];
         }
-        Law { points, beyond }
+        let first_bin = bin_of(points[0]);
+        let bins = bin_of(points[STRATA - 1]) - first_bin + 2;
+        let lower_end = |bin: u64| f64::from_bits((first_bin + bin) << (52 - GUIDE_BITS));
+        let below = |bin: u64| points.partition_point(|&point| point <= lower_end(bin)) as u16;
+        let guide = (0..bins).map(below).collect();
+        Law { points, beyond, guide, first_bin }
+    }
+
+    /// Number of points up to `x`.
+    #[inline]
+    fn up_to(&self, x: f64) -> usize {
+        if x < self.points[0] {
+            return 0;
+        }
+        let bin = (bin_of(x) - self.first_bin) as usize;
+        if bin + 1 >= self.guide.len() {
+            return STRATA;
+        }
+        let (from, to) = (self.guide[bin] as usize, self.guide[bin + 1] as usize);
+        from + self.points[from..to].partition_point(|&point| point <= x)
     }
 
     /// The law of a sum of independent times, each taken `factor` times and with its probability.
@@ -100,7 +125,7 @@ impl Law {
     /// E\[(X - age)+\] [s].
     #[inline]
     fn excess(&self, age: f64) -> f64 {
-        let first = self.points.partition_point(|&point| point <= age);
+        let first = self.up_to(age);
         (self.beyond[first] - (STRATA - first) as f64 * age) / STRATA as f64
     }
 
@@ -113,7 +138,7 @@ impl Law {
 
     /// Share of times up to `x` [s], linear between the points.
     pub(super) fn cdf(&self, x: f64) -> f64 {
-        let above = self.points.partition_point(|&point| point <= x);
+        let above = self.up_to(x);
         if above == 0 {
             // Below the first stratum's mean: half of it at the most.
             return if x > 0.0 { 0.5 / STRATA as f64 * (x / self.points[0]).min(1.0) } else { 0.0 };
@@ -142,6 +167,12 @@ impl Law {
         }
         spread
     }
+}
+
+/// The bin of a time: times that are not negative are ordered like their bits.
+#[inline]
+fn bin_of(x: f64) -> u64 {
+    x.to_bits() >> (52 - GUIDE_BITS)
 }
 
 fn shuffle(order: &mut [u32], stream: &mut SmallStream) {

@@ -1,8 +1,7 @@
 //! What a scenario uses that `flow` cannot do.
 
 use crate::scenario::model::{
-    AbandonedWork, Action, Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Service,
-    Step, Timeout,
+    Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Service, Timeout,
 };
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
@@ -18,9 +17,7 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
             service.sites.iter().all(|place| placed(place.site))
         };
         let found = [
-            (service.partitions > 1, of("partitions")),
             (service.queue.discipline != Discipline::Fifo, of("queue.discipline: not fifo")),
-            (service.abandoned_work == AbandonedWork::Dropped, of("abandoned_work: dropped")),
             (service.warm_up.is_some(), of("warm_up")),
             (service.calls.iter().any(|call| call.cache.is_some()), of("calls.cache")),
             (calls().any(|called| !called.calls.is_empty()), of("calls: of calls")),
@@ -33,23 +30,16 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
         let of = |what: &str| format!("operations.{}.{what}", operation.name);
         let found = [
             (is_decorrelated(&operation.retry), of("retry.jitter: decorrelated")),
-            (operation.deadline.is_some(), of("deadline")),
             (matches!(operation.timeout, Timeout::Patience(_)), of("timeout: drawn")),
             (matches!(operation.load, Load::Think(_)), of("think")),
-            (operation.feeds.is_some(), of("feeds")),
         ];
         missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
     }
-    let isolates = |step: &&Step| matches!(step.action, Some(Action::Isolate { .. }));
-    let cut = scenario.runbook.iter().filter(isolates);
-    missing.extend(cut.map(|step| format!("runbook.{}.do: isolate", step.name)));
     // Counts draw a path anew each time; here it is always the same flows that are lost.
     let silent = |fault: &&Fault| matches!(fault.kind, FaultKind::LinkSilent { .. });
     let silent = scenario.faults.iter().filter(silent);
     missing.extend(silent.map(|fault| format!("faults.{}.fault: link_silent", fault.name)));
     missing.extend(scenario.stores.iter().map(|store| format!("stores.{}", store.name)));
-    let pipelines = scenario.pipelines.iter();
-    missing.extend(pipelines.map(|pipeline| format!("pipelines.{}", pipeline.name)));
     missing
 }
 

@@ -1,303 +1,464 @@
 //! How attempts and operations end: answered, refused, timed out, tried again, given up.
+//!
+//! What has ended within a beat is looked at when the beat is over: first which lanes it belonged
+//! to, then, for what failed, which of their rows. Which rows were answered is drawn when a lane
+//! has done with its answers: until then nothing depends on it but latencies.
 
 use super::backoff::{Pool, PoolKey};
-use super::cohort::{Kind, Reach, Row};
-use super::program::Step;
-use super::tracers::{self, At};
+use super::cohort::{Kind, Lane, LaneKey, Row, WAYS};
+use super::connect::opening_s;
+use super::crowds::Owner;
 use super::{Flow, ProbeResult, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::math;
-use crate::kernel::sample::binomial;
+use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
+use crate::world::population::ClassKind;
 
 /// Why attempts ended without a correct answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     TimedOut,
     Refused,
-    Lost,
 }
 
 /// Age bins within `good_within`, and for each doubling above it.
 const BINS: (f64, f64) = (4.0, 2.0);
 
 /// The bin of an age, for operations that are good within `good_s`.
-fn bin_of(age_s: f64, good_s: f64) -> u8 {
+fn bin_of(age_s: f64, good_s: f64) -> u16 {
     let part = age_s.max(0.0) / good_s;
     let bin = if part < 1.0 {
         BINS.0 * part
     } else {
         BINS.0 + BINS.1 * math::ln(part) / std::f64::consts::LN_2
     };
-    bin.min(250.0) as u8
+    bin.min(250.0) as u16
 }
 
 impl Flow {
-    /// All that was answered, refused or given up in a step.
-    pub(super) fn settle(&mut self, step: Step, scene: &mut Scene) {
-        let mut drawn = std::mem::take(&mut self.drawn);
-        let mut outcomes = std::mem::take(&mut self.outcomes);
-        for (key, ok, n, waited) in outcomes.drain(..) {
-            self.draw_rows(key, n, &mut drawn);
-            for row in drawn.drain(..) {
-                if ok {
-                    self.answered(key, row, waited, step, scene);
-                } else {
-                    self.answer_failed(key, row, step, scene);
-                }
-            }
+    /// All that was answered, refused or given up in the beat that ends now.
+    pub(super) fn settle(&mut self, scene: &mut Scene) {
+        let at = SimTime(self.clock - 1);
+        let mut touched = std::mem::take(&mut self.touched);
+        for key in touched.drain(..) {
+            self.settle_cohort(key, at, scene);
         }
-        self.outcomes = outcomes;
-        let mut refused = std::mem::take(&mut self.refused);
-        for row in refused.drain(..) {
-            self.fail(row, Failure::Refused, step.middle(), step, scene);
-        }
-        self.refused = refused;
+        self.touched = touched;
         for program in 0..self.expiring.len() {
             while let Some(&(due, key)) = self.expiring[program].front() {
-                if due > step.to {
+                if due > self.clock {
                     break;
                 }
                 self.expiring[program].pop_front();
-                if let Some(cohort) = self.cohorts.get_mut(key) {
-                    drawn.extend(cohort.rows.drain(..).filter(|row| row.count > 0));
-                }
-                self.close_cohort(key);
-                for row in drawn.drain(..) {
-                    let lost = row.reach == Reach::Lost;
-                    let failure = if lost { Failure::Lost } else { Failure::TimedOut };
-                    self.fail(row, failure, SimTime(due), step, scene);
-                }
+                self.expire(key, SimTime(due), scene);
             }
         }
-        self.drawn = drawn;
     }
 
-    /// Answers find their way back, but those over a path that carries nothing now.
-    fn come_back(&mut self, key: Key, row: Row, scene: &Scene) -> u64 {
-        let Some(cohort) = self.cohorts.get(key) else { return row.count };
-        let site = self.programs.all[cohort.program as usize].site;
-        let carried = Flow::carried(self.attachment_of(&row, scene), site, scene);
-        let back = binomial(&mut self.draws, row.count, carried);
-        if back < row.count {
-            let lost = Row { count: row.count - back, reach: Reach::Lost, ..row };
-            self.add_row_at(key, lost);
+    /// The lanes of a cohort, taken out of it while they are worked on.
+    fn lanes_of(&mut self, key: Key) -> Option<(u16, u64, Vec<Lane>)> {
+        let cohort = self.cohorts.get_mut(key)?;
+        Some((cohort.program, cohort.sent, std::mem::take(&mut cohort.lanes)))
+    }
+
+    fn settle_cohort(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
+        let Some((program, sent, mut lanes)) = self.lanes_of(key) else { return };
+        let cohort = self.cohorts.get_mut(key).expect("found above");
+        cohort.touched = false;
+        let (ok, bad) = (std::mem::take(&mut cohort.ok), std::mem::take(&mut cohort.bad));
+        let waited_s = std::mem::take(&mut cohort.ok_waited_s) / ok.max(1) as f64;
+        let closes = cohort.closes;
+        let mut left = [ok, bad];
+        let mut open = std::mem::replace(&mut cohort.open, 0);
+        let mut open_now = 0;
+        for lane in &mut lanes {
+            open -= lane.open;
+            let good = hypergeometric(&mut self.draws, lane.open, open, left[0]);
+            let rest = (lane.open - good, open - (left[0] - good));
+            let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
+            left = [left[0] - good, left[1] - failed];
+            if good > 0 {
+                self.answered(program, lane, good, waited_s, at, scene);
+            }
+            if failed > 0 {
+                self.answer_failed(program, lane, failed, scene);
+            }
+            open_now += lane.open;
+            if lane.refused > 0 {
+                let mut rows = std::mem::take(&mut self.drawn);
+                let refused = std::mem::take(&mut lane.refused);
+                lane.draw_rows(refused, &mut self.draws, |row| rows.push(row));
+                scene.recorder.clients[lane.key.class as usize].refused += refused;
+                let site = self.programs.all[program as usize].site;
+                self.fail(lane.key, site, &mut rows, Failure::Refused, at, scene);
+                rows.clear();
+                self.drawn = rows;
+            }
+        }
+        let never = self.programs.all[program as usize].timeout == u64::MAX;
+        let done = self.clock >= closes && lanes.iter().all(|lane| lane.standing() == 0);
+        if done || never {
+            for lane in &mut lanes {
+                self.resolve(program, sent, lane, scene);
+            }
+        }
+        let cohort = self.cohorts.get_mut(key).expect("nothing closes it in between");
+        (cohort.lanes, cohort.open) = (lanes, open_now);
+        if done {
+            self.close_cohort(key);
+        }
+    }
+
+    /// Clients stop waiting for all that is left of a cohort.
+    fn expire(&mut self, key: Key, due: SimTime, scene: &mut Scene) {
+        let Some((program, sent, mut lanes)) = self.lanes_of(key) else { return };
+        let at = due.min(SimTime(self.clock - 1));
+        let site = self.programs.all[program as usize].site;
+        for lane in &mut lanes {
+            self.resolve(program, sent, lane, scene);
+            let standing = lane.standing();
+            let totals = &mut scene.recorder.clients[lane.key.class as usize];
+            totals.lost += lane.lost;
+            totals.timed_out += standing - lane.lost;
+            let mut rows = std::mem::take(&mut lane.rows);
+            debug_assert_eq!(rows.iter().map(|row| row.count).sum::<u64>(), standing);
+            self.fail(lane.key, site, &mut rows, Failure::TimedOut, at, scene);
+            lane.rows = rows;
+        }
+        self.cohorts.get_mut(key).expect("found above").lanes = lanes;
+        self.close_cohort(key);
+        self.abandon(key, program, self.clock, scene);
+    }
+
+    /// Of `n` attempts at a station, how many each way of the lane had; their answers find their
+    /// way back, but those over a path that carries nothing now.
+    fn come_back(&mut self, lane: &mut Lane, site: SiteId, n: u64, scene: &Scene) -> [u64; WAYS] {
+        let carried = lane.key.from.map_or(1.0, |from| Flow::carried(from, site, scene));
+        let (mut others, mut left) = (lane.open, n);
+        lane.open -= n;
+        let mut back = [0; WAYS];
+        for (way, back) in lane.ways.iter_mut().zip(&mut back) {
+            if way.open == 0 {
+                continue;
+            }
+            others -= way.open;
+            let here = hypergeometric(&mut self.draws, way.open, others, left);
+            left -= here;
+            way.open -= here;
+            *back =
+                if carried > 1.0 - 1e-9 { here } else { binomial(&mut self.draws, here, carried) };
+            lane.lost += here - *back;
         }
         back
     }
 
-    fn answer_failed(&mut self, key: Key, row: Row, step: Step, scene: &mut Scene) {
-        let count = self.come_back(key, row, scene);
-        self.fail(Row { count, ..row }, Failure::Refused, step.middle(), step, scene);
+    fn answer_failed(&mut self, program: u16, lane: &mut Lane, n: u64, scene: &Scene) {
+        let site = self.programs.all[program as usize].site;
+        let back = self.come_back(lane, site, n, scene);
+        lane.refused += back.iter().sum::<u64>();
     }
 
-    fn answered(&mut self, key: Key, row: Row, waited: u64, step: Step, scene: &mut Scene) {
-        let mut row = Row { count: self.come_back(key, row, scene), ..row };
-        let Some(cohort) = self.cohorts.get(key) else { return };
-        let (program_index, sent) = (cohort.program, cohort.sent);
+    /// Attempts of a lane were answered correctly, after waiting so long at queues.
+    fn answered(
+        &mut self,
+        program_index: u16,
+        lane: &mut Lane,
+        n: u64,
+        waited_s: f64,
+        at: SimTime,
+        scene: &mut Scene,
+    ) {
+        let site = self.programs.all[program_index as usize].site;
+        let back = self.come_back(lane, site, n, scene);
         let program = &self.programs.all[program_index as usize];
-        let attempt_s = row.network_s + waited as f64 / 1e9;
-        let mut in_time = 1.0;
-        if program.timeout != u64::MAX {
-            // Steps do not show the time in the network: some answers come too late for it.
-            let left_s = program.timeout as f64 / 1e9 - attempt_s;
-            let shown_s = left_s + row.network_s - row.opening_s;
-            in_time = program.total.cdf(left_s);
-            let share = in_time / program.total.cdf(shown_s).max(1e-6);
-            let count = binomial(&mut self.draws, row.count, share);
-            if count < row.count {
-                let late = Row { count: row.count - count, reach: Reach::Pending, ..row };
-                self.add_row_at(key, late);
-                row.count = count;
-            }
-            in_time = in_time.max(1e-6);
-        }
-        if row.count == 0 {
-            return;
-        }
-        let class_index = row.class as usize;
+        let class_index = lane.key.class as usize;
         let class = &self.plan.classes[class_index];
-        scene.recorder.clients[class_index].answered += row.count;
-        if let Some(cell) = scene.recorder.cell(class_index, step.middle()) {
-            cell.answered += row.count as u32;
-        }
-        self.operations[class_index].ended += row.count;
-        let program = &self.programs.all[program_index as usize];
-        let before_s =
-            if row.attempt == 1 { 0.0 } else { (sent as f64 / 1e9 - row.intended_s).max(0.0) };
-        let base_s = before_s + attempt_s;
-        let good = program.total.cdf(class.good_within.as_secs_f64() - base_s) / in_time;
-        let signs_in = class.signs_in;
-        let site = program.site;
-        match row.kind {
-            Kind::Probe(pair) => {
-                for _ in 0..row.count {
+        let mut all = 0;
+        for (index, mut count) in back.into_iter().enumerate() {
+            if count == 0 {
+                continue;
+            }
+            let way = &mut lane.ways[index];
+            let network_s = way.network_s / way.sent.max(1) as f64;
+            let attempt_s = network_s + waited_s;
+            if program.timeout != u64::MAX {
+                // Steps do not show the time in the network: some answers come too late for it.
+                let left_s = program.timeout as f64 / 1e9 - attempt_s;
+                let shown_s = left_s + network_s - opening_s(index);
+                let shown = program.total.cdf(shown_s);
+                let share = program.total.cdf(left_s) / shown.max(1e-6);
+                let in_time = binomial(&mut self.draws, count, share);
+                lane.pending += count - in_time;
+                count = in_time;
+            }
+            let way = &mut lane.ways[index];
+            way.answered += count;
+            way.answered_s += attempt_s * count as f64;
+            all += count;
+            if let Kind::Probe(pair) = lane.key.kind {
+                // One attempt: its answer is good or not by its own latency.
+                let good_s = class.good_within.as_secs_f64();
+                let good = program.total.cdf(good_s - attempt_s);
+                for _ in 0..count {
                     let ok = self.draws.bernoulli(good);
                     self.probe_results.push(ProbeResult { pair, ok });
                 }
             }
-            Kind::Induced => {}
-            Kind::Demanded => {
-                let intended = SimTime::from_secs_f64(row.intended_s);
-                let good = binomial(&mut self.draws, row.count, good.min(1.0));
-                if let Some(cell) = scene.recorder.cell(class_index, intended) {
-                    cell.good += good as u32;
-                    cell.late += (row.count - good) as u32;
-                }
-                self.latencies.add(row.class, program_index, intended, base_s, in_time, row.count);
-                self.told(row, good, intended, scene);
-            }
         }
-        if signs_in {
-            self.signed_in(row, site, scene);
+        if all == 0 {
+            return;
+        }
+        let feeds = program.feeds;
+        scene.recorder.clients[class_index].answered += all;
+        if let Some(cell) = scene.recorder.cell(class_index, at) {
+            cell.answered += all as u32;
+        }
+        self.operations[class_index].ended += all;
+        if let ClassKind::Pipeline(pipeline) = class.kind {
+            scene.recorder.pipelines[pipeline.index()].delivered += all;
+            self.mail[pipeline.index()].backlog -= all;
+        }
+        if class.signs_in {
+            self.signed_in(lane.key, site, all, scene);
+        }
+        if let Some((pipeline, copies)) = feeds {
+            self.accept(pipeline, all * u64::from(copies), site, at, scene);
         }
     }
 
-    /// Sign-ins were answered: sessions begin, and what was kept for them is sent.
-    fn signed_in(&mut self, row: Row, site: SiteId, scene: &mut Scene) {
-        let mut dealt = std::mem::take(&mut self.dealt);
-        let kind = row.kind.number();
-        self.deal(row.cell, row.count, Some(kind), &mut dealt);
-        for (cell, n) in dealt.drain(..) {
-            self.cells[cell as usize].under_way[kind] -= n;
-            let n = n - self.drop_leaving(cell, n, kind);
-            let here = &mut self.cells[cell as usize];
-            let out = here.present - here.sessions();
-            tracers::go(here, (At::Out, At::Session(site)), n, out, &mut self.draws);
-            here.signing[kind] -= n;
-            here.signed[site.index()] += n;
-            scene.world.network.sessions_opened(site, n);
-            let first = self.first_class[here.group as usize];
-            for (number, parked) in here.parked.iter_mut().enumerate() {
-                let sent = binomial(&mut self.draws, *parked, n as f64 / out.max(1) as f64);
-                if sent > 0 {
-                    *parked -= sent;
-                    scene.recorder.deferred.1 += sent;
-                    self.unparked.push((cell, (first + number) as u16, site, sent));
+    /// Which rows a lane's answers were, and how late they came.
+    fn resolve(&mut self, program_index: u16, sent: u64, lane: &mut Lane, scene: &mut Scene) {
+        let n = lane.answered();
+        if n == 0 {
+            return;
+        }
+        let ways = lane.ways.map(|way| (way.answered, way.answered_s));
+        for way in &mut lane.ways {
+            (way.answered, way.answered_s) = (0, 0.0);
+        }
+        let mut rows = std::mem::take(&mut self.resolved);
+        lane.draw_rows(n, &mut self.draws, |row| rows.push(row));
+        if lane.key.kind == Kind::Demanded {
+            for &row in &rows {
+                let before_s = if row.attempt == 1 {
+                    0.0
+                } else {
+                    (sent as f64 / 1e9 - row.intended_s).max(0.0)
+                };
+                // Of all that were answered, this row has its part of each way.
+                let (mut left, mut others) = (row.count, n);
+                for (answered, answered_s) in ways {
+                    if answered == 0 {
+                        continue;
+                    }
+                    others -= answered;
+                    let here = hypergeometric(&mut self.draws, answered, others, left);
+                    left -= here;
+                    let attempt_s = answered_s / answered as f64;
+                    self.demands_served(
+                        program_index,
+                        lane.key,
+                        row,
+                        (here, before_s, attempt_s),
+                        scene,
+                    );
                 }
             }
         }
-        self.dealt = dealt;
+        rows.clear();
+        self.resolved = rows;
+    }
+
+    /// Demands of a row were answered: `before_s` after their intended start and the attempt's time
+    /// but for work.
+    fn demands_served(
+        &mut self,
+        program_index: u16,
+        lane: LaneKey,
+        row: Row,
+        (count, before_s, attempt_s): (u64, f64, f64),
+        scene: &mut Scene,
+    ) {
+        if count == 0 {
+            return;
+        }
+        let program = &self.programs.all[program_index as usize];
+        let mut in_time = 1.0;
+        if program.timeout != u64::MAX {
+            in_time = program.total.cdf(program.timeout as f64 / 1e9 - attempt_s).max(1e-6);
+        }
+        let base_s = before_s + attempt_s;
+        let class_index = lane.class as usize;
+        let good_within = self.plan.classes[class_index].good_within.as_secs_f64();
+        let good = (program.total.cdf(good_within - base_s) / in_time).min(1.0);
+        let good = binomial(&mut self.draws, count, good);
+        let intended = SimTime::from_secs_f64(row.intended_s);
+        if let Some(cell) = scene.recorder.cell(class_index, intended) {
+            cell.good += good as u32;
+            cell.late += (count - good) as u32;
+        }
+        let slice = scene.recorder.slice_of(intended);
+        self.latencies.add(lane.class, program_index, slice, base_s, in_time, count);
+        let site = self.programs.all[program_index as usize].site;
+        self.told(lane, site, Row { count, ..row }, good, intended, scene);
     }
 
     /// Attempts failed at `at`: they are tried again later, or given up.
-    pub(super) fn fail(
+    fn fail(
         &mut self,
-        row: Row,
+        lane: LaneKey,
+        site: SiteId,
+        rows: &mut [Row],
         failure: Failure,
         at: SimTime,
-        step: Step,
         scene: &mut Scene,
     ) {
-        if row.count == 0 {
+        let n: u64 = rows.iter().map(|row| row.count).sum();
+        if n == 0 {
             return;
         }
-        let class_index = row.class as usize;
-        let totals = &mut scene.recorder.clients[class_index];
-        match failure {
-            Failure::TimedOut => totals.timed_out += row.count,
-            Failure::Refused => totals.refused += row.count,
-            Failure::Lost => totals.lost += row.count,
-        }
+        let class_index = lane.class as usize;
         if let Some(cell) = scene.recorder.cell(class_index, at) {
-            cell.unanswered += row.count as u32;
+            cell.unanswered += n as u32;
+        }
+        if let Kind::Probe(pair) = lane.kind {
+            self.operations[class_index].ended += n;
+            let failed = ProbeResult { pair, ok: false };
+            self.probe_results.extend(std::iter::repeat_n(failed, n as usize));
+            return;
         }
         let class = &self.plan.classes[class_index];
-        let probe = matches!(row.kind, Kind::Probe(_));
-        let again = class.retry.allows_after(u32::from(row.attempt)) && !self.relieved && !probe;
-        let mut dealt = std::mem::take(&mut self.dealt);
-        if probe {
-            dealt.push((row.cell, row.count));
-        } else {
-            let signs_in = self.plan.classes[class_index].signs_in;
-            let owed = signs_in.then_some(row.kind.number());
-            self.deal(row.cell, row.count, owed, &mut dealt);
+        let signs_in = class.signs_in;
+        if signs_in {
+            let gone = self.sign_ins_failed(lane, site, n);
+            self.take_out(lane, rows, gone, site, scene);
+            let spent = rows.iter().filter(|row| !self.tries_again(lane.class, row, at));
+            let spent = spent.map(|row| row.count).sum();
+            self.sign_ins_given_up(lane, spent);
         }
-        for (cell, count) in dealt.drain(..) {
-            let mut row = Row { cell, count, ..row };
-            if self.plan.classes[class_index].signs_in && !probe {
-                let kind = row.kind.number();
-                self.cells[cell as usize].under_way[kind] -= count;
-                let gone = self.drop_leaving(cell, count, kind);
-                self.cancelled(Row { count: gone, ..row }, scene);
-                row.count -= gone;
-                if !again {
-                    self.cells[cell as usize].signing[kind] -= row.count;
-                }
-            }
-            if again {
-                self.back_off(row, failure, at, step);
+        for row in rows.iter().filter(|row| row.count > 0) {
+            if self.tries_again(lane.class, row, at) {
+                self.back_off(lane, site, *row, failure, at);
             } else {
-                let out = (1.0 - self.survived(&row)) * (1.0 - self.in_session(cell));
-                self.end_failed(row, out, scene);
+                let crowd = &self.crowds[lane.crowd as usize];
+                let in_session = if crowd.cells.is_empty() { 1.0 } else { crowd.in_session() };
+                let out = (1.0 - self.survived(lane.crowd, site, row)) * (1.0 - in_session);
+                self.end_failed(lane, site, *row, out, scene);
             }
         }
-        self.dealt = dealt;
     }
 
-    fn back_off(&mut self, row: Row, failure: Failure, at: SimTime, step: Step) {
-        if row.count == 0 {
-            return;
+    /// Whether an attempt that failed at `at` is followed by another.
+    pub(super) fn tries_again(&self, class: u16, row: &Row, at: SimTime) -> bool {
+        let class = &self.plan.classes[class as usize];
+        let attempt = u32::from(row.attempt);
+        if self.relieved || !class.retry.allows_after(attempt) {
+            return false;
         }
-        let class = &self.plan.classes[row.class as usize];
+        if class.deadline_ns == u64::MAX {
+            return true;
+        }
+        let (least, most) = class.retry.wait_range_ns(attempt).unwrap_or_default();
+        let due_s = (at.0.saturating_add(u64::midpoint(least, most))) as f64 / 1e9;
+        due_s < row.intended_s + class.deadline_ns as f64 / 1e9
+    }
+
+    /// Takes `n` out of rows whose operations end because their users have gone.
+    pub(super) fn take_out(
+        &mut self,
+        lane: LaneKey,
+        rows: &mut [Row],
+        mut n: u64,
+        site: SiteId,
+        scene: &mut Scene,
+    ) {
+        let mut others: u64 = rows.iter().map(|row| row.count).sum();
+        for row in rows {
+            if n == 0 {
+                return;
+            }
+            others -= row.count;
+            let gone = hypergeometric(&mut self.draws, row.count, others, n);
+            row.count -= gone;
+            n -= gone;
+            self.cancelled(lane, site, Row { count: gone, ..*row }, scene);
+        }
+    }
+
+    fn back_off(&mut self, lane: LaneKey, site: SiteId, row: Row, failure: Failure, at: SimTime) {
+        let class = &self.plan.classes[lane.class as usize];
         let attempt = u32::from(row.attempt).min(class.retry.settled_attempt());
-        let demanded = row.kind == Kind::Demanded;
-        let age_s = at.as_secs_f64() - row.intended_s;
+        let demanded = lane.kind == Kind::Demanded;
+        let good_s = class.good_within.as_secs_f64();
         let key = PoolKey {
-            class: row.class,
-            signs_in: class.signs_in,
+            class: lane.class,
             attempt: attempt as u16,
-            bin: if demanded { bin_of(age_s, class.good_within.as_secs_f64()) } else { 0 },
+            bin: match lane.from {
+                _ if !demanded || planted("flow-mean-birth-time") => 0,
+                // The age of the oldest message is a measure: those of one time stay together.
+                None => (row.intended_s / good_s) as u16,
+                Some(_) => bin_of(at.as_secs_f64() - row.intended_s, good_s),
+            },
             demanded,
             reconnect: failure != Failure::Refused,
-            site: if class.sessions && !class.signs_in { row.site } else { SiteId(0) },
+            // Sign-ins are known to the cells by site.
+            site: if class.signs_in { SiteId(0) } else { site },
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
-        let pools = &mut self.cells[row.cell as usize].pools;
-        let place = pools.iter().position(|pool| pool.key == key).unwrap_or_else(|| {
-            pools.push(Pool::new(key, range.1, step.to, self.draws.next_u64()));
+        self.cost.cells_updated += 1;
+        let (clock, beat) = (self.clock, self.beat);
+        let pools = &mut self.crowds[lane.crowd as usize].pools;
+        let place = pools.iter().rposition(|pool| pool.key == key).unwrap_or_else(|| {
+            pools.push(Pool::new(key, range.1, clock, beat));
             pools.len() - 1
         });
         pools[place].add(row.count, at.0, range, [row.intended_s, row.alive]);
     }
 
     /// Operations end because their users have gone.
-    pub(super) fn cancelled(&mut self, row: Row, scene: &mut Scene) {
-        if row.count == 0 {
-            return;
+    fn cancelled(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
+        if row.count > 0 {
+            self.operations[lane.class as usize].ended += row.count;
+            self.not_served(lane, site, row, scene);
         }
-        self.operations[row.class as usize].ended += row.count;
-        self.not_served(row, scene);
     }
 
-    fn not_served(&mut self, row: Row, scene: &mut Scene) {
-        if row.kind == Kind::Demanded {
+    fn not_served(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
+        if lane.kind == Kind::Demanded {
             let intended = SimTime::from_secs_f64(row.intended_s);
-            if let Some(cell) = scene.recorder.cell(row.class as usize, intended) {
+            if let Some(cell) = scene.recorder.cell(lane.class as usize, intended) {
                 cell.failed += row.count as u32;
             }
-            self.told(row, 0, intended, scene);
+            self.told(lane, site, row, 0, intended, scene);
         }
     }
 
     /// Operations end without a correct answer; of their members, a share has no session now.
-    pub(super) fn end_failed(&mut self, row: Row, out: f64, scene: &mut Scene) {
+    pub(super) fn end_failed(
+        &mut self,
+        lane: LaneKey,
+        site: SiteId,
+        row: Row,
+        out: f64,
+        scene: &mut Scene,
+    ) {
         if row.count == 0 {
             return;
         }
-        self.operations[row.class as usize].ended += row.count;
-        if let Kind::Probe(pair) = row.kind {
-            for _ in 0..row.count {
-                self.probe_results.push(ProbeResult { pair, ok: false });
-            }
+        self.operations[lane.class as usize].ended += row.count;
+        self.not_served(lane, site, row, scene);
+        if let Owner::Pipeline(pipeline) = self.crowds[lane.crowd as usize].owner {
+            scene.recorder.pipelines[pipeline.index()].bounced += row.count;
+            self.mail[pipeline.index()].backlog -= row.count;
             return;
         }
-        self.not_served(row, scene);
-        let class = &self.plan.classes[row.class as usize];
-        if class.sessions && !class.signs_in && row.kind == Kind::Demanded {
+        let class = &self.plan.classes[lane.class as usize];
+        if class.sessions && !class.signs_in && lane.kind == Kind::Demanded {
             let out = binomial(&mut self.draws, row.count, out);
-            self.park(row.class as usize, row.cell, out, scene);
+            self.park(lane.class as usize, lane.crowd, out, scene);
         }
     }
 }

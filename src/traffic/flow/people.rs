@@ -1,27 +1,43 @@
 //! Where requests come from: demands, users who come and go, retries that are due.
+//!
+//! All of it is drawn once a *beat*, for the beat: whose the attempts are is settled at its
+//! beginning, what has become of them at its end, and the steps in between only move their numbers.
+//! A beat is a whole part of a second, short against every wait and timeout of a client.
 
-use super::cells::{self, Cell, Life};
-use super::cohort::{Kind, Row};
-use super::connect::Sending;
-use super::program::Step;
+use super::cohort::{Kind, LaneKey, NOBODY, Row};
+use super::crowds::{Cell, Owner};
 use super::tracers::At;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric, poisson};
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
-use crate::world::network::AttachmentId;
+use crate::traffic::plan::Plan;
 use crate::world::population::ClassKind;
 
 /// Rates are constant over a second [ns].
 pub(super) const CELL: u64 = 1_000_000_000;
 
-/// Retries of one pool that are sent in one step rather than one by one: so many, or this part of
-/// all retries of the last second. More would let bursts through a full middlebox, which turns away
-/// by what came in the tick before: at 1/100 a third more got in than there was room for.
-const TOGETHER: (u64, u64) = (1, 200);
+/// A beat is at most this part of a timeout, and of the mean wait before a retry.
+const OF_TIMEOUT: u64 = 15;
+const OF_WAIT: u64 = 2;
+/// Beats that a second may be divided into.
+const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
 
-/// The source of one class: Poisson counts on a fixed grid of seconds, whatever the steps are.
+/// Length of a beat [ns]: a whole part of a second.
+pub(super) fn beat_of(plan: &Plan, timeouts: impl Iterator<Item = u64>) -> u64 {
+    let waits = plan.classes.iter().filter(|class| class.retry.allows_after(1)).map(|class| {
+        let (least, most) = class.retry.wait_range_ns(1).unwrap_or_default();
+        u64::midpoint(least, most) / OF_WAIT
+    });
+    let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).min();
+    let longest = longest.unwrap_or(CELL);
+    let fits = BEATS.iter().map(|parts| CELL / parts).find(|&beat| beat <= longest);
+    fits.unwrap_or(CELL / BEATS[BEATS.len() - 1])
+}
+
+/// The source of one class: Poisson counts on a fixed grid of seconds, divided to beats and crowds
+/// by draws of its own: whatever happens in the world, they stay as they are.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub stream: Stream,
@@ -30,9 +46,42 @@ pub(super) struct Source {
 }
 
 impl Flow {
+    /// Begins a beat: whatever is sent within it is put to its cohorts.
+    pub(super) fn begin_beat(&mut self, scene: &mut Scene) {
+        if self.clock.is_multiple_of(CELL) {
+            self.second(self.clock, scene);
+        }
+        if !self.programs.are_of(scene.world) {
+            // What was answered so far was answered by the laws as they were.
+            self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
+            self.programs.follow(scene.world);
+        }
+        self.follow_names(self.clock, scene);
+        self.put_retries(scene);
+        let second_left = CELL - self.clock % CELL;
+        let share = self.beat as f64 / second_left as f64;
+        for class in 0..self.plan.classes.len() {
+            let source = &mut self.sources[class];
+            let n = binomial(&mut source.stream, source.left, share);
+            source.left -= n;
+            self.demand(class, n, scene);
+        }
+        for group in 0..self.coming.len() {
+            let n = binomial(&mut self.draws, self.coming[group], share);
+            self.coming[group] -= n;
+            if n > 0 {
+                self.users_come(group, n, scene);
+            }
+        }
+    }
+
+    /// The middle of the beat that has just begun.
+    fn middle(&self) -> SimTime {
+        SimTime(self.clock + self.beat / 2)
+    }
+
     /// Begins a second: presence, and the number of demands.
-    pub(super) fn second(&mut self, now: u64, scene: &mut Scene) {
-        self.together = (std::mem::take(&mut self.retried) / TOGETHER.1).max(TOGETHER.0);
+    fn second(&mut self, now: u64, scene: &mut Scene) {
         for group in 0..scene.world.population.groups.len() {
             let of = &scene.world.population.groups[group];
             if !of.sessions {
@@ -65,405 +114,364 @@ impl Flow {
         }
     }
 
-    /// Follows new answers of the names: cells are cut, or put together when all have them.
+    /// Follows new answers of the names: cells are cut, and put together as resolvers refresh.
     pub(super) fn follow_names(&mut self, now: u64, scene: &Scene) {
         let mut changed = false;
         for name in 0..scene.world.steering.len() {
             let state = &scene.world.steering[name];
-            if state.epochs() != self.epochs[name] {
-                self.epochs[name] = state.epochs();
-                cells::follow_epoch(&mut self.cells, scene.world, name, &mut self.draws);
-                for (share, period) in state.resolvers() {
-                    if share > 0.0 && period.0 > 0 {
-                        self.joins.push((state.latest().0 + period.0, name));
-                    }
+            let begins = state.epochs() != self.epochs[name];
+            if !begins && !self.spreading[name] {
+                continue;
+            }
+            self.epochs[name] = state.epochs();
+            self.spreading[name] = false;
+            for crowd in &mut self.crowds {
+                let Owner::Group(group) = crowd.owner else { continue };
+                let client = scene.world.population.groups[group as usize].client;
+                if scene.world.steering_of_client[client.index()].index() != name {
+                    continue;
                 }
-                changed = true;
+                if begins {
+                    crowd.follow_epoch(state, &mut self.draws);
+                }
+                self.spreading[name] |= crowd.join(state, SimTime(now));
             }
+            changed = true;
         }
-        for place in 0..self.joins.len() {
-            let (due, name) = self.joins[place];
-            if due <= now {
-                cells::join(&mut self.cells, scene.world, name, SimTime(now));
-                changed = true;
-            }
-        }
-        self.joins.retain(|&(due, _)| due > now);
         if changed {
-            self.list_cells();
+            let cells: usize = self.crowds.iter().map(|crowd| crowd.cells.len()).sum();
+            self.cost.groups_peak = self.cost.groups_peak.max(cells as u64);
         }
-    }
-
-    /// Lists the cells that have members, by group.
-    pub(super) fn list_cells(&mut self) {
-        for list in &mut self.whole {
-            list.clear();
-        }
-        for (index, cell) in self.cells.iter().enumerate() {
-            if cell.is_whole() {
-                self.whole[cell.group as usize].push(index as u32);
-            }
-        }
-        let groups: usize = self.whole.iter().map(Vec::len).sum();
-        self.cost.groups_peak = self.cost.groups_peak.max(groups as u64);
-    }
-
-    /// All that is sent in a step.
-    pub(super) fn send_all(&mut self, step: Step, scene: &mut Scene) {
-        let second_left = CELL - step.from % CELL;
-        let share = step.length() as f64 / second_left as f64;
-        for class in 0..self.plan.classes.len() {
-            let ClassKind::Group(group) = self.plan.classes[class].kind else { continue };
-            let left = self.sources[class].left;
-            let n = binomial(&mut self.draws, left, share);
-            self.sources[class].left -= n;
-            if n > 0 {
-                self.demand(class, group as usize, n, step, scene);
-            }
-        }
-        for group in 0..self.coming.len() {
-            let n = binomial(&mut self.draws, self.coming[group], share);
-            self.coming[group] -= n;
-            if n > 0 {
-                self.users_come(group, n, step, scene);
-            }
-        }
-        self.send_unparked(step, scene);
-        self.send_retries(step, scene);
-        self.resend_syn(step, scene);
     }
 
     /// Demands of a class fall on members that are present, each as likely.
-    fn demand(&mut self, class: usize, group: usize, n: u64, step: Step, scene: &mut Scene) {
-        if let Some(cell) = scene.recorder.cell(class, step.middle()) {
+    fn demand(&mut self, class: usize, n: u64, scene: &mut Scene) {
+        let ClassKind::Group(group) = self.plan.classes[class].kind else { return };
+        let (first, end) = self.crowds_of[group as usize];
+        let of = &self.crowds[first as usize..end as usize];
+        let mut present: u64 = of.iter().map(|crowd| crowd.present).sum();
+        if n == 0 || present == 0 {
+            return;
+        }
+        let at = self.middle();
+        if let Some(cell) = scene.recorder.cell(class, at) {
             cell.demand += n as u32;
         }
         let mut left = n;
-        let whole = std::mem::take(&mut self.whole[group]);
-        let mut present: u64 = whole.iter().map(|&cell| self.cells[cell as usize].present).sum();
         // Users who are still coming within this second demand nothing yet: too few to matter.
-        for &cell in &whole {
-            let here = self.cells[cell as usize].present;
+        for crowd in first..end {
+            let here = self.crowds[crowd as usize].present;
             let share = here as f64 / present.max(1) as f64;
-            let of_cell = binomial(&mut self.draws, left, share);
+            let of_crowd = binomial(&mut self.sources[class].stream, left, share);
             present -= here;
-            left -= of_cell;
-            if of_cell > 0 {
-                self.demand_of_cell(class, cell, of_cell, step, scene);
+            left -= of_crowd;
+            if of_crowd > 0 {
+                self.demand_of(class as u16, crowd, of_crowd, at, scene);
             }
         }
-        if left > 0 {
-            // Nobody is there.
-            if let Some(cell) = scene.recorder.cell(class, step.middle()) {
-                cell.demand -= left as u32;
-            }
-        }
-        self.whole[group] = whole;
     }
 
-    fn demand_of_cell(&mut self, class: usize, cell: u32, n: u64, step: Step, scene: &mut Scene) {
-        let opens = self.plan.classes[class].connects;
-        let first = Row::first(cell, class as u16, Kind::Demanded, step.middle(), n);
-        let row = Row { opens, ..first };
-        let sessions = self.plan.classes[class].sessions;
-        if !sessions {
-            self.begin(row, step, scene);
+    fn demand_of(&mut self, class: u16, crowd: u32, n: u64, at: SimTime, scene: &mut Scene) {
+        let plan = &self.plan.classes[class as usize];
+        let lane = self.lane(crowd, class, Kind::Demanded, plan.connects);
+        let row = Row::first(at, n);
+        if !plan.sessions {
+            self.operations[class as usize].begun += n;
+            self.send_by_name(lane, row, None, scene);
             return;
         }
-        let present = self.cells[cell as usize].present;
-        let signed = binomial(
-            &mut self.draws,
-            n,
-            self.cells[cell as usize].sessions() as f64 / present.max(1) as f64,
-        );
-        self.begin(Row { count: signed, ..row }, step, scene);
+        let here = &self.crowds[crowd as usize];
+        let signed = binomial(&mut self.draws, n, here.in_session());
+        self.operations[class as usize].begun += signed;
+        self.send_in_session(lane, Row { count: signed, ..row }, scene);
         if n > signed {
-            self.suppress(class, cell, n - signed, step, scene);
+            self.suppress(class as usize, crowd, n - signed, at, scene);
         }
     }
 
-    /// Begins operations: they are taken into the books, and their first attempts are sent.
-    pub(super) fn begin(&mut self, row: Row, step: Step, scene: &mut Scene) {
-        self.operations[row.class as usize].begun += row.count;
-        self.dispatch(row, step, scene);
-    }
-
-    /// Sends attempts of a cell's members where they go: to their session's site, or where the
-    /// name sends them.
-    pub(super) fn dispatch(&mut self, row: Row, step: Step, scene: &mut Scene) {
+    /// Sends attempts within this beat to a site.
+    pub(super) fn sends(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
         if row.count == 0 {
             return;
         }
-        let class = &self.plan.classes[row.class as usize];
-        let in_session = class.sessions && !class.signs_in;
-        let cell = &self.cells[row.cell as usize];
-        let from = AttachmentId(cell.attachment);
-        if !in_session {
-            let client = scene.world.population.groups[cell.group as usize].client;
-            let name = scene.world.steering_of_client[client.index()];
-            let site = cell.answer(&scene.world.steering[name.index()], step.middle());
-            self.send(Sending { row, site, from }, step, scene);
-            return;
+        let class = lane.class as usize;
+        let mut row = row;
+        let mut part = 0;
+        if lane.crowd != NOBODY {
+            let crowd = &self.crowds[lane.crowd as usize];
+            part = crowd.part;
+            row.alive = crowd.survival.get(site.index()).copied().unwrap_or(0.0);
         }
+        self.cost.attempts += row.count;
+        scene.recorder.clients[class].sent += row.count;
+        if let Some(cell) = scene.recorder.cell(class, SimTime(self.clock)) {
+            cell.sent += row.count as u32;
+            cell.first += if row.attempt == 1 { row.count as u32 } else { 0 };
+        }
+        let program = self.programs.of(self.plan.classes[class].operation, site, part);
+        self.put(program, lane, row);
+    }
+
+    /// Sends attempts where their session is.
+    pub(super) fn send_in_session(&mut self, lane: LaneKey, row: Row, scene: &mut Scene) {
         let mut left = row.count;
-        let mut sessions = cell.sessions();
+        let mut sessions = self.crowds[lane.crowd as usize].sessions();
         for site in 0..scene.world.sites {
-            let here = self.cells[row.cell as usize].signed[site];
-            let share = here as f64 / sessions.max(1) as f64;
-            let n = binomial(&mut self.draws, left, share);
+            let here = self.crowds[lane.crowd as usize].signed[site];
+            let n = binomial(&mut self.draws, left, here as f64 / sessions.max(1) as f64);
             sessions -= here;
             left -= n;
-            let site = SiteId(site as u32);
-            self.send(Sending { row: Row { count: n, ..row }, site, from }, step, scene);
+            self.sends(lane, SiteId(site as u32), Row { count: n, ..row }, scene);
         }
         debug_assert!(left == 0, "an operation of nobody's session");
     }
 
+    /// Sends attempts where the name sends them: of all members, or (with a site and a time [ns])
+    /// of those that were answered that site since then.
+    fn send_by_name(
+        &mut self,
+        lane: LaneKey,
+        row: Row,
+        last: Option<(SiteId, u64)>,
+        scene: &mut Scene,
+    ) {
+        let theirs = |cell: &&Cell| last.is_none_or(|(at, then)| cell.was_answered(at, then));
+        let cells = &self.crowds[lane.crowd as usize].cells;
+        let mut present: u64 = cells.iter().filter(theirs).map(|cell| cell.present).sum();
+        let mut left = row.count;
+        if present == 0
+            && let Some((site, _)) = last
+        {
+            // Nobody is left of those it could be.
+            self.sends(lane, site, row, scene);
+            return;
+        }
+        for cell in 0..self.crowds[lane.crowd as usize].cells.len() {
+            let cell = &self.crowds[lane.crowd as usize].cells[cell];
+            if !theirs(&cell) {
+                continue;
+            }
+            let n = binomial(&mut self.draws, left, cell.present as f64 / present.max(1) as f64);
+            let site = cell.answered;
+            present -= cell.present;
+            left -= n;
+            self.sends(lane, site, Row { count: n, ..row }, scene);
+        }
+        debug_assert!(left == 0, "a demand of nobody");
+    }
+
     /// Demands of members that are signed out: not served; a share comes back after sign-in.
-    fn suppress(&mut self, class: usize, cell: u32, n: u64, step: Step, scene: &mut Scene) {
-        if let Some(cell) = scene.recorder.cell(class, step.middle()) {
+    fn suppress(&mut self, class: usize, crowd: u32, n: u64, at: SimTime, scene: &mut Scene) {
+        if let Some(cell) = scene.recorder.cell(class, at) {
             cell.suppressed += n as u32;
         }
-        if step.middle() >= scene.world.measured_from {
-            self.tell(cell, At::Out, n as f64, 0.0, step.middle());
+        if at >= scene.world.measured_from {
+            self.tell(crowd, (At::Out, None), n as f64, 0.0, at);
         }
-        self.park(class, cell, n, scene);
+        self.park(class, crowd, n, scene);
         // A user who wants something makes a client that has given up try again.
-        let here = &self.cells[cell as usize];
+        let here = &self.crowds[crowd as usize];
+        let mut idle = here.idle();
+        if idle == 0 || self.relieved {
+            return;
+        }
         let out = here.present - here.sessions();
-        let share = here.idle() as f64 / out.max(1) as f64;
-        let again = binomial(&mut self.draws, n, share).min(here.idle());
-        if again > 0 && !self.relieved {
-            self.sign_in(cell, again, Kind::Induced, step, scene);
+        let mut left = binomial(&mut self.draws, n, idle as f64 / out.max(1) as f64).min(idle);
+        for cell in 0..self.crowds[crowd as usize].cells.len() {
+            let here = self.crowds[crowd as usize].cells[cell].idle();
+            idle -= here;
+            let again = hypergeometric(&mut self.draws, here, idle, left);
+            left -= again;
+            self.sign_in((crowd, cell), again, Kind::Induced, at, scene);
         }
     }
 
     /// Keeps demands for after the sign-in, with the class's share of `deferred`.
-    pub(super) fn park(&mut self, class: usize, cell: u32, n: u64, scene: &mut Scene) {
+    pub(super) fn park(&mut self, class: usize, crowd: u32, n: u64, scene: &mut Scene) {
         if self.relieved {
             return;
         }
         let kept = binomial(&mut self.draws, n, self.plan.classes[class].deferred);
         scene.recorder.deferred.0 += kept;
         self.operations[class].begun += kept;
-        let cell = &mut self.cells[cell as usize];
-        cell.parked[class - self.first_class[cell.group as usize]] += kept;
-    }
-
-    fn send_unparked(&mut self, step: Step, scene: &mut Scene) {
-        let unparked = std::mem::take(&mut self.unparked);
-        for &(cell, class, site, count) in &unparked {
-            let opens = self.plan.classes[class as usize].connects;
-            let first = Row::first(cell, class, Kind::Induced, step.middle(), count);
-            let row = Row { opens, ..first };
-            let from = AttachmentId(self.cells[cell as usize].attachment);
-            self.send(Sending { row, site, from }, step, scene);
-        }
-        self.unparked = unparked;
-        self.unparked.clear();
+        let crowd = &mut self.crowds[crowd as usize];
+        let Owner::Group(group) = crowd.owner else { return };
+        crowd.parked[class - self.first_class[group as usize]] += kept;
     }
 
     /// Users come: their clients sign in, and that is a demand.
-    fn users_come(&mut self, group: usize, n: u64, step: Step, scene: &mut Scene) {
-        let whole = std::mem::take(&mut self.whole[group]);
-        let away = |cell: &Cell| cell.members - cell.present;
-        let mut others: u64 = whole.iter().map(|&cell| away(&self.cells[cell as usize])).sum();
+    fn users_come(&mut self, group: usize, n: u64, scene: &mut Scene) {
+        let at = self.middle();
+        let (first, end) = self.crowds_of[group];
+        let cells = self.crowds[first as usize..end as usize].iter().flat_map(|c| &c.cells);
+        let mut others: u64 = cells.map(|cell| cell.members - cell.present).sum();
         let mut left = n;
-        for &cell in &whole {
-            let here = away(&self.cells[cell as usize]);
-            others -= here;
-            let come = hypergeometric(&mut self.draws, here, others, left);
-            left -= come;
-            if come == 0 {
-                continue;
+        for crowd in first..end {
+            for cell in 0..self.crowds[crowd as usize].cells.len() {
+                let of = &mut self.crowds[crowd as usize].cells[cell];
+                let away = of.members - of.present;
+                others -= away;
+                let come = hypergeometric(&mut self.draws, away, others, left);
+                left -= come;
+                if come == 0 {
+                    continue;
+                }
+                of.present += come;
+                self.crowds[crowd as usize].present += come;
+                if let Some(class) = self.sign_in_class[group]
+                    && let Some(cell) = scene.recorder.cell(class as usize, at)
+                {
+                    cell.demand += come as u32;
+                }
+                self.sign_in((crowd, cell), come, Kind::Demanded, at, scene);
             }
-            self.cells[cell as usize].present += come;
-            if let Some(class) = self.sign_in_class[group]
-                && let Some(cell) = scene.recorder.cell(class as usize, step.middle())
-            {
-                cell.demand += come as u32;
-            }
-            self.sign_in(cell, come, Kind::Demanded, step, scene);
         }
-        self.whole[group] = whole;
-    }
-
-    /// Members without a session or a sign-in begin one.
-    pub(super) fn sign_in(&mut self, cell: u32, n: u64, kind: Kind, step: Step, scene: &mut Scene) {
-        let here = &mut self.cells[cell as usize];
-        let Some(class) = self.sign_in_class[here.group as usize] else { return };
-        here.signing[kind.number()] += n;
-        here.under_way[kind.number()] += n;
-        let row = Row { opens: true, ..Row::first(cell, class, kind, step.middle(), n) };
-        self.begin(row, step, scene);
     }
 
     /// Users go: their sessions end, their sign-ins will not be answered to anybody.
     fn users_leave(&mut self, group: usize, n: u64, scene: &mut Scene) {
-        let present = |&cell: &u32| self.cells[cell as usize].present;
-        let mut others: u64 = self.whole[group].iter().map(present).sum();
+        let (first, end) = self.crowds_of[group];
+        let mut others: u64 =
+            self.crowds[first as usize..end as usize].iter().map(|crowd| crowd.present).sum();
         let mut left = n;
-        for place in 0..self.whole[group].len() {
-            let cell = self.whole[group][place];
-            let here = &mut self.cells[cell as usize];
-            others -= here.present;
-            let mut go = hypergeometric(&mut self.draws, here.present, others, left);
-            left -= go;
-            let (idle, out) = (here.idle(), here.present - here.sessions());
-            here.present -= go;
-            // Who came last goes first, and who still signs in after coming has come last.
-            let last = go.min(here.signing[1]);
-            here.signing[1] -= last;
-            here.leaving[1] += last;
-            go -= last;
-            let mut rest = here.sessions() + here.signing[0] + idle;
-            for site in 0..here.signed.len() {
-                let sessions = self.cells[cell as usize].signed[site];
-                rest -= sessions;
-                let n = hypergeometric(&mut self.draws, sessions, rest, go);
-                go -= n;
-                self.close_sessions(cell, SiteId(site as u32), n, scene);
+        for crowd in first..end {
+            if left == 0 {
+                return;
             }
-            let here = &mut self.cells[cell as usize];
-            let signing = hypergeometric(&mut self.draws, here.signing[0], idle, go);
-            here.signing[0] -= signing;
-            here.leaving[0] += signing;
-            let gone_out = last + go;
-            // What they had kept for after the sign-in goes with them.
-            let first = self.first_class[group];
-            for (number, parked) in here.parked.iter_mut().enumerate() {
-                let n = binomial(&mut self.draws, *parked, gone_out as f64 / out.max(1) as f64);
-                *parked -= n;
-                self.operations[first + number].ended += n;
+            for cell in 0..self.crowds[crowd as usize].cells.len() {
+                let here = self.crowds[crowd as usize].cells[cell].present;
+                others -= here;
+                let go = hypergeometric(&mut self.draws, here, others, left);
+                left -= go;
+                if go > 0 {
+                    self.users_of_cell_leave((crowd, cell), go, scene);
+                }
             }
         }
     }
 
-    /// Retries that are due are sent.
-    fn send_retries(&mut self, step: Step, scene: &mut Scene) {
-        for index in 0..self.cells.len() {
-            if self.cells[index].pools.is_empty() || !self.cells[index].is_whole() {
+    fn users_of_cell_leave(&mut self, (crowd, cell): (u32, usize), mut go: u64, scene: &mut Scene) {
+        let whole = &self.crowds[crowd as usize];
+        let out = whole.present - whole.sessions();
+        let whole = &mut self.crowds[crowd as usize];
+        whole.present -= go;
+        let here = &mut whole.cells[cell];
+        let idle = here.idle();
+        here.present -= go;
+        // Who came last goes first, and who still signs in after coming has come last.
+        let last = go.min(here.signing[1]);
+        here.signing[1] -= last;
+        here.leaving[1] += last;
+        go -= last;
+        let mut rest = here.sessions() + here.signing[0] + idle;
+        for site in 0..here.signed.len() {
+            let sessions = self.crowds[crowd as usize].cells[cell].signed[site];
+            rest -= sessions;
+            let n = hypergeometric(&mut self.draws, sessions, rest, go);
+            go -= n;
+            self.close_sessions((crowd, cell), SiteId(site as u32), n, scene);
+        }
+        let here = &mut self.crowds[crowd as usize].cells[cell];
+        let signing = hypergeometric(&mut self.draws, here.signing[0], idle, go);
+        here.signing[0] -= signing;
+        here.leaving[0] += signing;
+        let gone_out = last + go;
+        // What they had kept for after the sign-in goes with them.
+        let crowd = &mut self.crowds[crowd as usize];
+        let Owner::Group(group) = crowd.owner else { return };
+        let first = self.first_class[group as usize];
+        for (number, parked) in crowd.parked.iter_mut().enumerate() {
+            let n = binomial(&mut self.draws, *parked, gone_out as f64 / out.max(1) as f64);
+            *parked -= n;
+            self.operations[first + number].ended += n;
+        }
+    }
+
+    /// Retries that are due within this beat are put to it.
+    fn put_retries(&mut self, scene: &mut Scene) {
+        let beat = (self.clock, self.clock + self.beat);
+        for crowd in 0..self.crowds.len() as u32 {
+            if self.crowds[crowd as usize].pools.is_empty() {
                 continue;
             }
-            let mut pools = std::mem::take(&mut self.cells[index].pools);
+            let mut pools = std::mem::take(&mut self.crowds[crowd as usize].pools);
             self.cost.cells_updated += pools.len() as u64;
+            // Sign-ins, by kind: first how many of all, then which.
+            let mut due: [Vec<(LaneKey, Row)>; 2] = [Vec::new(), Vec::new()];
             for pool in &mut pools {
                 let [intended_s, alive] = pool.means();
-                let n = pool.release((step.from, step.to), self.together, &mut self.draws);
+                let n = pool.release(beat, &mut self.draws);
                 if n == 0 {
                     continue;
                 }
-                self.retried += n;
                 let key = pool.key;
                 let kind = if key.demanded { Kind::Demanded } else { Kind::Induced };
-                let row = Row {
-                    attempt: key.attempt + 1,
-                    site: key.site,
-                    alive,
-                    opens: self.plan.classes[key.class as usize].connects || key.reconnect,
-                    intended_s,
-                    ..Row::first(index as u32, key.class, kind, step.middle(), n)
-                };
-                self.retry(row, step, scene);
+                let class = &self.plan.classes[key.class as usize];
+                let lane = self.lane(crowd, key.class, kind, class.connects || key.reconnect);
+                let row = Row { attempt: key.attempt + 1, intended_s, alive, count: n };
+                if class.signs_in {
+                    due[kind.number()].push((lane, row));
+                } else {
+                    self.retry(lane, key.site, row, scene);
+                }
             }
             pools.retain(|pool| pool.count > 0);
-            let cell = &mut self.cells[index];
-            // Failures within this step have begun new pools.
-            for pool in std::mem::take(&mut cell.pools) {
-                match pools.iter_mut().find(|mine| mine.key == pool.key) {
-                    Some(mine) => mine.absorb(pool),
-                    None => pools.push(pool),
-                }
+            // Nothing fails at once, so no pool has begun meanwhile.
+            self.crowds[crowd as usize].pools = pools;
+            for due in due.into_iter().filter(|due| !due.is_empty()) {
+                self.retry_sign_ins(crowd, due, scene);
             }
-            cell.pools = pools;
         }
     }
 
-    fn retry(&mut self, mut row: Row, step: Step, scene: &mut Scene) {
-        let class = &self.plan.classes[row.class as usize];
-        if class.signs_in {
-            let kind = row.kind.number();
-            let gone = self.drop_leaving(row.cell, row.count, kind);
-            self.cancelled(Row { count: gone, ..row }, scene);
-            row.count -= gone;
-            if self.relieved {
-                self.cells[row.cell as usize].signing[kind] -= row.count;
-                self.cancelled(row, scene);
-                return;
+    fn retry_sign_ins(&mut self, crowd: u32, due: Vec<(LaneKey, Row)>, scene: &mut Scene) {
+        let kind = due[0].0.kind;
+        let mut others: u64 = due.iter().map(|(_, row)| row.count).sum();
+        let (mut gone, mut to) = self.sign_ins_due(crowd, kind, others, scene.world.sites);
+        for (lane, row) in due {
+            others -= row.count;
+            let n = hypergeometric(&mut self.draws, row.count, others, gone);
+            gone -= n;
+            self.take_out(lane, &mut [row], n, SiteId(0), scene);
+            let mut rest = row.count - n;
+            let mut all: u64 = to.iter().sum();
+            for (site, to) in to.iter_mut().enumerate() {
+                // Of what still has to go anywhere, so many go here.
+                let here = hypergeometric(&mut self.draws, *to, all - *to, rest);
+                all -= *to;
+                *to -= here;
+                rest -= here;
+                self.sends(lane, SiteId(site as u32), Row { count: here, ..row }, scene);
             }
-            self.cells[row.cell as usize].under_way[kind] += row.count;
-        } else if self.relieved {
-            self.end_failed(row, 0.0, scene);
-            return;
+        }
+    }
+
+    fn retry(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
+        let class = &self.plan.classes[lane.class as usize];
+        if self.relieved {
+            self.end_failed(lane, site, row, 0.0, scene);
+        } else if lane.from.is_none() {
+            self.sends(lane, site, row, scene);
         } else if class.sessions {
             // Who asked in a session asks again in it, if it is there still, or in the next one.
-            let (survived, in_session) = (self.survived(&row), self.in_session(row.cell));
+            let survived = self.survived(lane.crowd, site, &row);
+            let in_session = self.crowds[lane.crowd as usize].in_session();
             let held = binomial(&mut self.draws, row.count, survived);
             let back = binomial(&mut self.draws, row.count - held, in_session);
-            self.end_failed(Row { count: row.count - held - back, ..row }, 1.0, scene);
-            let from = AttachmentId(self.cells[row.cell as usize].attachment);
-            let site = row.site;
-            self.send(Sending { row: Row { count: held, ..row }, site, from }, step, scene);
-            row.count = back;
-        }
-        self.dispatch(row, step, scene);
-    }
-
-    /// Of `n` sign-ins of a cell that have come to something, those whose user has gone.
-    pub(super) fn drop_leaving(&mut self, cell: u32, n: u64, kind: usize) -> u64 {
-        let cell = &mut self.cells[cell as usize];
-        let (leaving, signing) = (&mut cell.leaving[kind], cell.signing[kind]);
-        let gone = hypergeometric(&mut self.draws, *leaving, signing, n);
-        *leaving -= gone;
-        gone
-    }
-
-    /// The cells that hold the members of `n` operations begun in a cell that may have been cut.
-    /// Sign-ins (`owed`, of this kind) go where they are owed.
-    pub(super) fn deal(
-        &mut self,
-        cell: u32,
-        n: u64,
-        owed: Option<usize>,
-        out: &mut Vec<(u32, u64)>,
-    ) {
-        if n == 0 {
-            return;
-        }
-        match &mut self.cells[cell as usize].life {
-            Life::Whole => out.push((cell, n)),
-            Life::Joined(target) => {
-                let target = *target;
-                self.deal(target, n, owed, out);
+            let out = Row { count: row.count - held - back, ..row };
+            self.end_failed(lane, site, out, 1.0, scene);
+            self.sends(lane, site, Row { count: held, ..row }, scene);
+            if back > 0 {
+                self.send_in_session(lane, Row { count: back, ..row }, scene);
             }
-            Life::Cut(parts) => {
-                let mut left = n;
-                let mut dealt = Vec::with_capacity(parts.len());
-                let debt_of = |debts: &[u64; 2]| owed.map_or(0, |kind| debts[kind]);
-                let mut debts: u64 = parts.iter().map(|part| debt_of(&part.2)).sum();
-                let mut share_left = 1.0;
-                for (part, share, debt) in parts.iter_mut() {
-                    let count = match owed {
-                        Some(kind) => {
-                            debts -= debt[kind];
-                            let count = hypergeometric(&mut self.draws, debt[kind], debts, left);
-                            debt[kind] -= count;
-                            count
-                        }
-                        None => binomial(&mut self.draws, left, (*share / share_left).min(1.0)),
-                    };
-                    share_left -= *share;
-                    left -= count;
-                    dealt.push((*part, count));
-                }
-                debug_assert!(owed.is_none() || left == 0, "sign-ins that no part is owed");
-                if let (Some(last), true) = (dealt.last_mut(), left > 0) {
-                    last.1 += left;
-                }
-                for (part, count) in dealt {
-                    self.deal(part, count, owed, out);
-                }
-            }
+        } else {
+            // Their last answer is older than this attempt's timeout and wait by no more than that.
+            let (_, longest) =
+                class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
+            let program = self.programs.of(class.operation, site, 0);
+            let ago = longest.saturating_add(self.programs.all[program].timeout);
+            let then = self.clock.saturating_sub(ago);
+            self.send_by_name(lane, row, Some((site, then)), scene);
         }
     }
 }

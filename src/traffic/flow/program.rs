@@ -1,15 +1,20 @@
-//! What a request of one operation does at one site: its visits, one after another.
+//! What a request of one operation and part does at one site: its visits, one after another.
 
 use super::law::Law;
+use super::parts::Parts;
 use crate::kernel::time::SimTime;
-use crate::scenario::model::{OperationId, ServiceId, SiteId};
+use crate::scenario::model::{OperationId, PipelineId, ServiceId, SiteId};
 use crate::traffic::plan::{Plan, TimeoutPlan};
 use crate::world::World;
 
 /// One visit of a request at a station.
 #[derive(Clone, Debug)]
 pub(super) struct Visit {
-    pub station: u32,
+    pub service: ServiceId,
+    /// The stations that it may be made at, with the share of each.
+    pub stations: Vec<(u32, f64)>,
+    /// What nobody waits for any more is dropped there.
+    pub drops: bool,
     /// Index into [`Programs::laws`].
     pub law: u32,
     /// Factor on the law: the operation's cost, at the entry.
@@ -22,7 +27,7 @@ pub(super) struct Visit {
     pub timeout: u64,
 }
 
-/// What a request of one operation does at one site.
+/// What a request of one operation and part does at one site.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     pub operation: OperationId,
@@ -33,12 +38,31 @@ pub(super) struct Program {
     pub holds: bool,
     /// How long clients wait for an attempt [ns].
     pub timeout: u64,
+    /// An answer within this is good [ns].
+    pub good_within: u64,
+    /// The pipeline that its answers feed, and with how many messages each.
+    pub feeds: Option<(PipelineId, u32)>,
     /// Law of all service times of one request together.
     pub total: Law,
     /// The same in parts (see [`Law::spread`]).
     pub spread: Vec<(f64, f64)>,
     /// Slowness of the visits' stations for which that law was made.
     slow: Vec<f64>,
+}
+
+impl Visit {
+    /// Mean slowness of the stations that it goes to.
+    fn slow(&self, world: &World) -> f64 {
+        let slow = |&(at, share): &(u32, f64)| share * world.services.stations[at as usize].slow;
+        self.stations.iter().map(slow).sum()
+    }
+}
+
+impl Program {
+    fn is_of(&self, world: &World) -> bool {
+        let visits = self.visits.iter().zip(&self.slow);
+        visits.into_iter().all(|(visit, &was)| (visit.slow(world) - was).abs() < 1e-9)
+    }
 }
 
 /// All programs.
@@ -49,62 +73,95 @@ pub(super) struct Programs {
     pub laws: Vec<Law>,
     /// A station each: longest mean time for which a program's requests hold a slot there [s].
     pub holds_s: Vec<f64>,
+    /// A station each: shortest timeout of a call to it [ns].
+    pub patience: Vec<u64>,
     sites: usize,
+    parts: usize,
 }
 
 impl Programs {
-    /// One program an operation of a client (or the probes) and site.
-    pub(super) fn new(plan: &Plan, world: &World) -> Programs {
+    /// One program an operation, site and part.
+    pub(super) fn new(plan: &Plan, world: &World, parts: &Parts) -> Programs {
         let laws = plan.services.iter().map(|s| Law::new(&s.service_time, 1.0)).collect();
-        let mut programs =
-            Programs { all: Vec::new(), laws, holds_s: Vec::new(), sites: world.sites };
+        let (sites, count) = (world.sites, parts.count());
+        let mut programs = Programs {
+            all: Vec::new(),
+            laws,
+            holds_s: Vec::new(),
+            patience: Vec::new(),
+            sites,
+            parts: count,
+        };
         let operations = plan.classes.iter().map(|class| class.operation.index() + 1).max();
         for operation in 0..operations.unwrap_or(0) {
-            for site in 0..world.sites {
-                let operation = OperationId(operation as u32);
-                let program = programs.program(plan, world, operation, SiteId(site as u32));
-                programs.all.push(program);
+            for site in 0..sites {
+                for part in 0..count {
+                    let of = (OperationId(operation as u32), SiteId(site as u32), part);
+                    let program = programs.program(plan, world, of, parts);
+                    programs.all.push(program);
+                }
             }
         }
-        programs.find_holds(world.services.stations.len());
+        let stations = world.services.stations.len();
+        programs.find_holds(stations);
+        programs.patience = vec![u64::MAX; stations];
+        for visit in programs.all.iter().flat_map(|program| &program.visits) {
+            for &(station, _) in &visit.stations {
+                let patience = &mut programs.patience[station as usize];
+                *patience = visit.timeout.min(*patience);
+            }
+        }
         programs
     }
 
-    fn program(&self, plan: &Plan, world: &World, operation: OperationId, site: SiteId) -> Program {
-        let station = |service: ServiceId| world.services.at(service, site, 0.0);
+    fn program(
+        &self,
+        plan: &Plan,
+        world: &World,
+        (operation, site, part): (OperationId, SiteId, usize),
+        parts: &Parts,
+    ) -> Program {
+        let visit = |service: ServiceId| Visit {
+            service,
+            stations: parts.stations(part, (service, site), world),
+            drops: plan.services[service.index()].drops_abandoned,
+            law: service.0,
+            cost: 1.0,
+            probability: 1.0,
+            call: None,
+            timeout: u64::MAX,
+        };
         let mut visits = Vec::new();
         let class = plan.classes.iter().find(|class| class.operation == operation);
-        if let Some((class, entry)) = class.and_then(|c| Some((c, station(c.entry)?))) {
-            visits.push(Visit {
-                station: entry.0,
-                law: class.entry.0,
-                cost: class.cost,
-                probability: 1.0,
-                call: None,
-                timeout: u64::MAX,
-            });
+        let entry = class.map(|class| Visit { cost: class.cost, ..visit(class.entry) });
+        if let (Some(class), Some(entry)) = (class, entry.filter(|v| !v.stations.is_empty())) {
+            visits.push(entry);
             for index in plan.calls_of(class.entry, operation) {
                 let call = &plan.calls[index as usize];
-                let visit = station(call.service).map(|callee| Visit {
-                    station: callee.0,
-                    law: call.service.0,
-                    cost: 1.0,
+                let visit = Visit {
                     probability: call.probability,
                     call: Some(index),
                     timeout: plan.timeout_lengths[call.timeout_queue as usize],
-                });
-                visits.extend(std::iter::repeat_n(visit, call.times as usize).flatten());
+                    ..visit(call.service)
+                };
+                visits.extend(std::iter::repeat_n(visit, call.times as usize));
             }
         }
         let timeout = class.map_or(u64::MAX, |class| match class.timeout {
             TimeoutPlan::Queue(queue) => plan.timeout_lengths[queue as usize],
             TimeoutPlan::Patience(_) | TimeoutPlan::Never => u64::MAX,
         });
+        let timeout = timeout.min(class.map_or(u64::MAX, |class| match class.timeout {
+            TimeoutPlan::Never => u64::MAX,
+            _ => class.deadline_ns,
+        }));
         let holds = class.is_some_and(|class| plan.services[class.entry.index()].holds_slot);
         let total = self.total(&visits, &vec![1.0; visits.len()]);
         let spread = total.spread();
         let slow = vec![1.0; visits.len()];
-        Program { operation, site, visits, holds, timeout, total, spread, slow }
+        let good_within = class.map_or(u64::MAX, |class| class.good_within.0);
+        let feeds = class.and_then(|class| class.feeds);
+        Program { operation, site, visits, holds, timeout, good_within, feeds, total, spread, slow }
     }
 
     fn total(&self, visits: &[Visit], slow: &[f64]) -> Law {
@@ -115,20 +172,20 @@ impl Programs {
         Law::sum(&parts)
     }
 
-    /// The program of an operation at a site.
+    /// The program of an operation at a site, for a part's members.
     #[inline]
-    pub(super) fn of(&self, operation: OperationId, site: SiteId) -> usize {
-        operation.index() * self.sites + site.index()
+    pub(super) fn of(&self, operation: OperationId, site: SiteId, part: u16) -> usize {
+        (operation.index() * self.sites + site.index()) * self.parts + part as usize
     }
 
     /// Makes the laws of whole requests anew where a station's slowness has changed.
     pub(super) fn follow(&mut self, world: &World) {
         for index in 0..self.all.len() {
             let program = &self.all[index];
-            let slow = |visit: &Visit| world.services.stations[visit.station as usize].slow;
-            if program.visits.iter().zip(&program.slow).all(|(visit, &was)| slow(visit) == was) {
+            if program.is_of(world) {
                 continue;
             }
+            let slow = |visit: &Visit| visit.slow(world);
             let slow: Vec<f64> = program.visits.iter().map(slow).collect();
             let total = self.total(&program.visits, &slow);
             let program = &mut self.all[index];
@@ -136,6 +193,11 @@ impl Programs {
             (program.total, program.slow) = (total, slow);
             self.find_holds(world.services.stations.len());
         }
+    }
+
+    /// Whether the laws are those of the stations' present slowness.
+    pub(super) fn are_of(&self, world: &World) -> bool {
+        self.all.iter().all(|program| program.is_of(world))
     }
 
     fn find_holds(&mut self, stations: usize) {
@@ -147,7 +209,7 @@ impl Programs {
         let mut longest = 0.0_f64;
         for program in &self.all {
             for (index, visit) in program.visits.iter().enumerate() {
-                if visit.station as usize != station {
+                if !visit.stations.iter().any(|at| at.0 as usize == station) {
                     continue;
                 }
                 let mean = |visit: &Visit, slow: &f64| {

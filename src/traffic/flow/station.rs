@@ -7,54 +7,14 @@
 //! length of step (Little's law), and a hop costs no step.
 
 use super::program::Step;
+use super::token::{LOOK_BACK, Token, put_together};
 use super::{Flow, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::measure::recorder::StationCell;
+use crate::world::state::Isolation;
 use std::collections::VecDeque;
-
-/// Requests alike.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
-    /// Whose they are; `None`: nobody's.
-    pub cohort: Option<Key>,
-    pub program: u16,
-    pub visit: u8,
-    /// Attempts of the present call.
-    pub tries: u8,
-    /// Its caller has given this call up: it ends with its visit.
-    pub orphan: bool,
-    /// Starts (arrivals, while they wait) are even over `start..start + width` [ns].
-    pub start: u64,
-    pub width: u64,
-    /// How long after its start its call is given up [ns].
-    pub slack: u64,
-    /// Waits at all queues so far [ns].
-    pub waited: u64,
-    pub count: u64,
-}
-
-impl Token {
-    /// Whether another's requests can be added to it.
-    fn is_like(&self, other: &Token) -> bool {
-        (self.cohort, self.program, self.visit, self.tries, self.orphan)
-            == (other.cohort, other.program, other.visit, other.tries, other.orphan)
-            && (self.start, self.width) == (other.start, other.width)
-    }
-
-    fn absorb(&mut self, other: &Token) {
-        let all = (self.count + other.count) as f64;
-        let mean = |a: u64, b: u64| {
-            let (a, b) = (a as f64 * self.count as f64, b as f64 * other.count as f64);
-            ((a + b) / all) as u64
-        };
-        self.waited = mean(self.waited, other.waited);
-        if self.slack != u64::MAX {
-            self.slack = mean(self.slack, other.slack);
-        }
-        self.count += other.count;
-    }
-}
 
 /// What traffic keeps of one station.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +33,13 @@ pub(super) struct Line {
     pub window: StationCell,
 }
 
+impl Line {
+    /// Its parcels are no longer those that were looked at: all are, in the next step.
+    pub(super) fn look_again(&mut self) {
+        self.given_up = self.passed;
+    }
+}
+
 /// How a visit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
@@ -86,9 +53,6 @@ pub(super) enum Left {
 /// Requests whose visit has ended, one way or the other.
 pub(super) type Moved = Vec<(Token, Left)>;
 
-/// Requests at the end of a list that are looked through for such to be added to.
-const LOOK_BACK: usize = 48;
-
 impl Flow {
     /// One step of all stations, after the clients' requests have been put to `arriving`.
     pub(super) fn serve(&mut self, step: Step, scene: &mut Scene) {
@@ -96,7 +60,7 @@ impl Flow {
         for index in 0..self.lines.len() {
             let line = &mut self.lines[index];
             line.before = (line.busy, line.waiting);
-            self.give_up_waiting(index, step, &mut moved);
+            self.give_up_waiting(index, step, scene, &mut moved);
             self.leave_slots(index, step, scene, &mut moved);
         }
         for &(_, token) in self.failing.iter().filter(|(due, _)| *due <= step.to) {
@@ -142,20 +106,66 @@ impl Flow {
         }
     }
 
-    /// Calls in a queue whose callers have waited for their timeout.
-    fn give_up_waiting(&mut self, index: usize, step: Step, moved: &mut Moved) {
+    /// Calls in a queue whose callers have waited for their timeout: they go on for nobody, or are
+    /// dropped where the service does so.
+    fn give_up_waiting(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let line = &mut self.lines[index];
         line.given_up = line.given_up.max(line.passed);
         while let Some(token) = line.queue.get_mut((line.given_up - line.passed) as usize) {
-            let due = token.start.saturating_add(token.width / 2).saturating_add(token.slack);
-            if token.slack != u64::MAX && !token.orphan {
-                if due > step.to {
+            if token.slack != u64::MAX && !token.orphan && token.count > 0 {
+                if !token.given_up_by(step.to) {
                     return;
                 }
-                moved.push((*token, Left::CallFailed));
-                (token.orphan, token.cohort) = (true, None);
+                let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+                let waited = token.waited + visit.timeout;
+                moved.push((Token { waited, ..*token }, Left::CallFailed));
+                if visit.drops {
+                    line.waiting -= token.count;
+                    line.window.refused += token.count as u32;
+                    scene.recorder.stations[index].dropped += std::mem::take(&mut token.count);
+                } else {
+                    (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+                }
             }
             line.given_up += 1;
+        }
+    }
+
+    /// Clients have given up all that is left of a cohort: what waits where abandoned work is
+    /// dropped goes at once, and requests whose entry drops it end there.
+    pub(super) fn abandon(&mut self, key: Key, program: u16, now: u64, scene: &mut Scene) {
+        let program = &self.programs.all[program as usize];
+        if !program.visits.iter().any(|visit| visit.drops) {
+            return;
+        }
+        let entry_drops = program.visits[0].drops;
+        let mut ended = Vec::new();
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            let service = scene.world.services.stations[index].service;
+            let drops = self.plan.services[service.index()].drops_abandoned;
+            for token in line.queue.iter_mut().filter(|t| t.cohort == Some(key) && t.count > 0) {
+                if token.visit > 0 && entry_drops && !token.orphan {
+                    ended.push(*token);
+                    (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+                }
+                if drops {
+                    line.waiting -= token.count;
+                    line.window.refused += token.count as u32;
+                    scene.recorder.stations[index].dropped += token.count;
+                    if token.visit > 0 && !token.orphan {
+                        self.failing.push((now, *token));
+                    }
+                    token.count = 0;
+                }
+            }
+            let calls = line.serving.iter_mut().filter(|t| t.cohort == Some(key) && t.visit > 0);
+            for token in calls.filter(|token| entry_drops && !token.orphan) {
+                ended.push(*token);
+                (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+            }
+        }
+        for token in ended {
+            self.finish(Token { cohort: None, ..token }, false, scene);
         }
     }
 
@@ -177,32 +187,40 @@ impl Flow {
                 let age = |birth: u64| (at - birth) as f64 / 1e9;
                 law.there(age(end), age(from), factor)
             };
-            let there = ages(token.start, step.from);
+            let there = if token.there < 0.0 || station.slow != 1.0 {
+                ages(token.start, step.from)
+            } else {
+                token.there
+            };
             let mut given_up = (0, 0.0);
             let mut first = token.start;
-            if token.slack != u64::MAX {
+            if token.slack != u64::MAX && step.to - token.start > token.slack {
                 // Starts up to here have run into their caller's timeout by the step's end.
-                let crossed = step.to.saturating_sub(token.slack).clamp(token.start, end);
+                let crossed = (step.to - token.slack).clamp(token.start, end);
                 let slack = token.slack as f64 / 1e9;
                 let width = (crossed - token.start) as f64 / 1e9;
                 given_up = (crossed - token.start, width * (1.0 - law.cdf(slack / factor)));
                 first = crossed;
             }
-            let stays = if there > 1e-15 { ages(first, step.to) / there } else { 0.0 };
+            token.there = ages(first, step.to);
+            let stays = if there > 1e-15 { token.there / there } else { 0.0 };
             let left = token.count - binomial(&mut self.draws, token.count, stays);
             let mut done = left;
             if given_up.0 > 0 && left > 0 {
-                let gone = there - ages(first, step.to);
+                let gone = there - token.there;
                 let over = binomial(&mut self.draws, left, given_up.1 / gone.max(1e-15));
                 if over > 0 {
                     done -= over;
-                    moved.push((Token { count: over, ..*token }, Left::CallFailed));
+                    // What was waited for here and now is all of it.
+                    let waited = token.waited + token.slack;
+                    moved.push((Token { count: over, waited, ..*token }, Left::CallFailed));
                     self.orphans.push(Token {
                         count: over,
                         orphan: true,
                         cohort: None,
                         slack: u64::MAX,
                         width: given_up.0,
+                        there: -1.0,
                         ..*token
                     });
                 }
@@ -213,20 +231,24 @@ impl Flow {
                 moved.push((Token { count: done, ..*token }, Left::Done));
             }
         }
-        serving.retain(|token| token.count > 0);
+        put_together(&mut serving, step.to);
         serving.append(&mut self.orphans);
         self.lines[index].serving = serving;
     }
 
     /// Nobody leaves a station that hangs, but callers give up.
     fn stick(&mut self, index: usize, step: Step, moved: &mut Moved) {
-        for token in &mut self.lines[index].serving {
-            let due = token.start.saturating_add(token.width / 2).saturating_add(token.slack);
-            if !token.orphan && token.slack != u64::MAX && due <= step.to {
-                moved.push((*token, Left::CallFailed));
+        let serving = &mut self.lines[index].serving;
+        for token in serving.iter_mut() {
+            if token.given_up_by(step.to) {
+                let waited = token.waited + token.slack;
+                moved.push((Token { waited, ..*token }, Left::CallFailed));
                 (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
             }
+            // Nothing is known of how much of its work is left: it ends when the station goes on.
+            token.there = 0.0;
         }
+        put_together(serving, step.to);
     }
 
     /// Requests that reach the station of their visit.
@@ -238,11 +260,45 @@ impl Flow {
         moved: &mut Moved,
     ) {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
-        let index = visit.station as usize;
         (token.start, token.width, token.slack) = (step.from, step.length(), visit.timeout);
+        token.there = -1.0;
         if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
             token.cohort = None;
         }
+        let mut left = token.count;
+        let mut share_left = 1.0;
+        for place in 0..visit_places(&self.programs, &token) {
+            let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+            let (station, share) = visit.stations[place];
+            let last = place + 1 == visit.stations.len();
+            let count =
+                if last { left } else { binomial(&mut self.draws, left, share / share_left) };
+            (left, share_left) = (left - count, share_left - share);
+            if count > 0 {
+                let entry = if token.visit == 0 { station as u16 } else { token.entry };
+                let station = station as u16;
+                self.arrive_at(Token { count, station, entry, ..token }, step, scene, moved);
+            }
+        }
+    }
+
+    /// Whether a call is cut off from the station that it would go to.
+    fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
+        if scene.world.isolations.is_empty() || token.visit == 0 {
+            return false;
+        }
+        let station = &scene.world.services.stations[token.station as usize];
+        let from = self.programs.all[token.program as usize].visits[0].service;
+        let cuts = |cut: &Isolation| cut.cuts(from, station.service, station.partition);
+        scene.world.isolations.iter().any(cuts)
+    }
+
+    fn arrive_at(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        if self.is_isolated(&token, scene) {
+            moved.push((token, Left::CallFailed));
+            return;
+        }
+        let index = token.station as usize;
         self.cost.station_visits += token.count;
         let station = &scene.world.services.stations[index];
         let line = &mut self.lines[index];
@@ -254,6 +310,7 @@ impl Flow {
         }
         let free = u64::from(station.slots).saturating_sub(line.busy);
         let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
+        let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
         if at_once > 0 {
             self.start(index, Token { count: at_once, ..token }, step, scene, moved);
             token.count -= at_once;
@@ -294,7 +351,9 @@ impl Flow {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         let law = &self.programs.laws[visit.law as usize];
         let dt = step.seconds();
-        let stays = law.there(0.0, dt, visit.cost * station.slow) / dt;
+        let free = planted("flow-stale-work-free") && token.cohort.is_none();
+        let factor = if free { 1e-9 } else { visit.cost * station.slow };
+        let stays = law.there(0.0, dt, factor) / dt;
         let stay =
             if station.hung { token.count } else { binomial(&mut self.draws, token.count, stays) };
         let left = token.count - stay;
@@ -343,7 +402,7 @@ impl Flow {
                     token.slack = token.slack.saturating_sub(wait);
                 }
             }
-            (token.start, token.width) = (step.from, step.length());
+            (token.start, token.width, token.there) = (step.from, step.length(), -1.0);
             self.start(index, token, step, scene, moved);
         }
     }
@@ -379,4 +438,9 @@ impl Flow {
             self.turn_away(index, token, scene, moved);
         }
     }
+}
+
+/// Number of stations that a token's visit may be made at.
+fn visit_places(programs: &super::program::Programs, token: &Token) -> usize {
+    programs.all[token.program as usize].visits[token.visit as usize].stations.len()
 }

@@ -1,10 +1,9 @@
 //! Sessions that end without their users' doing: broken paths, drains, losses at once.
 
-use super::cells::Cell;
-use super::cohort::{Kind, Row};
-use super::people::CELL;
+use super::cohort::{Kind, NOBODY, Row};
+use super::crowds::Owner;
 use super::program::Step;
-use super::tracers::{self, At};
+use super::tracers::At;
 use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::binomial;
@@ -73,32 +72,28 @@ impl Flow {
         let from = now.0 + wait.0;
         self.sweeps.push(Sweep { target, began: now, from, span: span.0.max(1) });
         let mut any = false;
-        for index in 0..self.cells.len() {
-            let cell = &self.cells[index];
-            let group = &scene.world.population.groups[cell.group as usize];
+        for crowd in &mut self.crowds {
+            let Owner::Group(number) = crowd.owner else { continue };
+            let group = &scene.world.population.groups[number as usize];
             let name = scene.world.steering_of_client[group.client.index()];
-            if !cell.is_whole() || !group.sessions {
-                continue;
-            }
-            for site in 0..scene.world.sites {
-                let id = SiteId(site as u32);
-                let cell = &self.cells[index];
-                let sessions = cell.signed[site];
-                let share = match target {
-                    Target::Broken(of) if of == cell.group => {
-                        1.0 - Flow::carried(AttachmentId(cell.attachment), id, scene)
+            let Some(from) = crowd.attachment.filter(|_| group.sessions) else { continue };
+            for cell in &mut crowd.cells {
+                for site in 0..scene.world.sites {
+                    let id = SiteId(site as u32);
+                    let share = match target {
+                        Target::Broken(of) if of == number => 1.0 - Flow::carried(from, id, scene),
+                        Target::Moved(of) if of == name => {
+                            let answer = cell.authoritative(&scene.world.steering[name.index()]);
+                            f64::from(u8::from(answer != id))
+                        }
+                        Target::Site(drained) => f64::from(u8::from(drained == id)),
+                        _ => 0.0,
+                    };
+                    let found = binomial(&mut self.draws, cell.signed[site], share);
+                    if found > 0 {
+                        any = true;
+                        cell.swept.push((self.sweeps.len() as u32 - 1, site as u32, found));
                     }
-                    Target::Moved(of) if of == name => {
-                        let answer = cell.authoritative(&scene.world.steering[name.index()]);
-                        f64::from(u8::from(answer != id))
-                    }
-                    Target::Site(drained) => f64::from(u8::from(drained == id)),
-                    _ => 0.0,
-                };
-                let found = binomial(&mut self.draws, sessions, share);
-                if found > 0 {
-                    any = true;
-                    self.cells[index].swept.push((number, site as u32, found));
                 }
             }
         }
@@ -123,33 +118,35 @@ impl Flow {
     }
 
     fn sweep_once(&mut self, number: u32, sweep: Sweep, share: f64, step: Step, scene: &mut Scene) {
-        for index in 0..self.cells.len() {
-            let mut place = 0;
-            while place < self.cells[index].swept.len() {
-                let (of, site, left) = self.cells[index].swept[place];
-                if of != number {
-                    place += 1;
-                    continue;
-                }
-                let n = binomial(&mut self.draws, left, share);
-                self.cells[index].swept[place].2 -= n;
-                if share >= 1.0 || left == n {
-                    self.cells[index].swept.swap_remove(place);
-                } else {
-                    place += 1;
-                }
-                let cell = &self.cells[index];
-                let n = n.min(cell.signed[site as usize]);
-                let site = SiteId(site);
-                let broken = matches!(sweep.target, Target::Broken(_));
-                if broken {
-                    let pair = cell.attachment as usize * scene.world.sites + site.index();
-                    if self.broken_since[pair].is_none_or(|since| since > sweep.began) {
+        for crowd in 0..self.crowds.len() {
+            for cell in 0..self.crowds[crowd].cells.len() {
+                let mut place = 0;
+                while place < self.crowds[crowd].cells[cell].swept.len() {
+                    let (of, site, left) = self.crowds[crowd].cells[cell].swept[place];
+                    if of != number {
+                        place += 1;
                         continue;
                     }
-                    scene.recorder.sessions_lost += n;
+                    let n = binomial(&mut self.draws, left, share);
+                    let here = &mut self.crowds[crowd].cells[cell];
+                    here.swept[place].2 -= n;
+                    if share >= 1.0 || left == n {
+                        here.swept.swap_remove(place);
+                    } else {
+                        place += 1;
+                    }
+                    let n = n.min(here.signed[site as usize]);
+                    let site = SiteId(site);
+                    if matches!(sweep.target, Target::Broken(_)) {
+                        let from = self.crowds[crowd].attachment.map_or(0, |from| from.index());
+                        let pair = from * scene.world.sites + site.index();
+                        if self.broken_since[pair].is_none_or(|since| since > sweep.began) {
+                            continue;
+                        }
+                        scene.recorder.sessions_lost += n;
+                    }
+                    self.end_sessions((crowd as u32, cell), site, n, step.middle(), scene);
                 }
-                self.end_sessions(index as u32, site, n, step, scene);
             }
         }
     }
@@ -160,81 +157,78 @@ impl Flow {
         client: Option<ClientId>,
         site: Option<SiteId>,
         share: f64,
-        now: u64,
+        now: SimTime,
         scene: &mut Scene,
     ) {
-        let step = Step { from: now, to: now + CELL / 1_000 };
-        for index in 0..self.cells.len() {
-            let cell = &self.cells[index];
-            let group = &scene.world.population.groups[cell.group as usize];
-            if !cell.is_whole() || client.is_some_and(|client| client != group.client) {
+        for crowd in 0..self.crowds.len() {
+            let Owner::Group(group) = self.crowds[crowd].owner else { continue };
+            let group = &scene.world.population.groups[group as usize];
+            if client.is_some_and(|client| client != group.client) {
                 continue;
             }
-            for at in 0..scene.world.sites {
-                let id = SiteId(at as u32);
-                if site.is_none_or(|site| site == id) {
-                    let n = binomial(&mut self.draws, self.cells[index].signed[at], share);
-                    scene.recorder.sessions_lost += n;
-                    self.end_sessions(index as u32, id, n, step, scene);
+            for cell in 0..self.crowds[crowd].cells.len() {
+                for at in 0..scene.world.sites {
+                    let id = SiteId(at as u32);
+                    if site.is_none_or(|site| site == id) {
+                        let sessions = self.crowds[crowd].cells[cell].signed[at];
+                        let n = binomial(&mut self.draws, sessions, share);
+                        scene.recorder.sessions_lost += n;
+                        self.end_sessions((crowd as u32, cell), id, n, now, scene);
+                    }
                 }
             }
         }
     }
 
     /// Sessions end without their users' doing; the clients sign in again.
-    fn end_sessions(&mut self, cell: u32, site: SiteId, n: u64, step: Step, scene: &mut Scene) {
+    fn end_sessions(
+        &mut self,
+        (crowd, cell): (u32, usize),
+        site: SiteId,
+        n: u64,
+        at: SimTime,
+        scene: &mut Scene,
+    ) {
         if n == 0 {
             return;
         }
-        let here = &mut self.cells[cell as usize];
-        let sessions = here.signed[site.index()];
-        tracers::go(here, (At::Session(site), At::Out), n, sessions, &mut self.draws);
-        self.close_sessions(cell, site, n, scene);
+        let here = &mut self.crowds[crowd as usize];
+        let sessions = here.cells[cell].signed[site.index()];
+        here.trace(cell, (At::Session(site), At::Out), (n, sessions), &mut self.draws);
+        self.close_sessions((crowd, cell), site, n, scene);
         if !self.relieved {
-            self.sign_in(cell, n, Kind::Induced, step, scene);
+            self.sign_in((crowd, cell), n, Kind::Induced, at, scene);
         }
     }
 
-    /// Takes sessions of a cell away, and keeps the share of them that is left.
-    pub(super) fn close_sessions(&mut self, cell: u32, site: SiteId, n: u64, scene: &mut Scene) {
+    /// Takes sessions of a cell away, and keeps the share of its crowd's that is left.
+    pub(super) fn close_sessions(
+        &mut self,
+        (crowd, cell): (u32, usize),
+        site: SiteId,
+        n: u64,
+        scene: &mut Scene,
+    ) {
         if n == 0 {
             return;
         }
-        let here = &self.cells[cell as usize];
-        let alike = self.whole[here.group as usize].iter().map(|&cell| &self.cells[cell as usize]);
-        let alike = alike.filter(|cell| cell.attachment == here.attachment);
-        let sessions: u64 = alike.map(|cell| cell.signed[site.index()]).sum();
-        let place = self.survival_of(here, site);
-        self.survivals[place] += match sessions.saturating_sub(n) {
+        let crowd = &mut self.crowds[crowd as usize];
+        let sessions = crowd.signed[site.index()];
+        crowd.survival[site.index()] += match sessions.saturating_sub(n) {
             0 => NONE_LEFT,
             left => math::ln(left as f64 / sessions as f64),
         };
-        self.cells[cell as usize].signed[site.index()] -= n;
+        crowd.cells[cell].signed[site.index()] -= n;
+        crowd.signed[site.index()] -= n;
         scene.world.network.sessions_closed(site, n);
     }
 
-    fn survival_of(&self, cell: &Cell, site: SiteId) -> usize {
-        let sites = cell.signed.len();
-        let attachments = self.broken_since.len() / sites;
-        (cell.group as usize * attachments + cell.attachment as usize) * sites + site.index()
-    }
-
-    /// Logarithm of what is left of the first sessions at a site of members like a row's.
-    pub(super) fn survival(&self, row: &Row, site: SiteId) -> f64 {
-        match row.kind {
-            Kind::Probe(_) => 0.0,
-            _ => self.survivals[self.survival_of(&self.cells[row.cell as usize], site)],
+    /// Share of a row's sessions at a site that have lasted since it was sent.
+    pub(super) fn survived(&self, crowd: u32, site: SiteId, row: &Row) -> f64 {
+        if crowd == NOBODY {
+            return 1.0;
         }
-    }
-
-    /// Share of a row's sessions that have lasted since it was sent.
-    pub(super) fn survived(&self, row: &Row) -> f64 {
-        math::exp((self.survival(row, row.site) - row.alive).min(0.0))
-    }
-
-    /// Share of a cell's present members that have a session.
-    pub(super) fn in_session(&self, cell: u32) -> f64 {
-        let here = &self.cells[cell as usize];
-        here.sessions() as f64 / here.present.max(1) as f64
+        let survival = &self.crowds[crowd as usize].survival;
+        survival.get(site.index()).map_or(1.0, |now| math::exp((now - row.alive).min(0.0)))
     }
 }

@@ -8,13 +8,15 @@
 //! Which of a mailbox's own attempts failed before: retries of one demand are told when it ends.
 
 use super::Flow;
-use super::cells::{Cell, Life};
-use super::cohort::Row;
+use super::cohort::{LaneKey, Row};
+use super::crowds::{Cell, Crowd, Owner};
+use crate::kernel::defect::planted;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
+use crate::traffic::plan::TimeoutPlan;
 use crate::world::population::Population;
 
 /// Tracers of a run.
@@ -81,32 +83,50 @@ fn unit_of(at: SimTime) -> u32 {
     (at.0 / UNIT_NS + 1).min(u64::from(u32::MAX)) as u32
 }
 
-/// Deals tracers out to the cells, in proportion to their members, all away; how many each group
-/// has. A group's tracers are in the order in which its users come.
-pub(super) fn deal(cells: &mut [Cell], population: &Population, draws: &mut Stream) -> Vec<u32> {
+/// Deals tracers out to the crowds' cells, in proportion to their members, all away; how many each
+/// group has, and each tracer's crowd. A group's are in the order in which its users come.
+pub(super) fn deal(
+    crowds: &mut [Crowd],
+    population: &Population,
+    draws: &mut Stream,
+) -> (Vec<u32>, Vec<u32>) {
     let all = u64::from(population.mailboxes);
     let count = COUNT.min(all);
     let mut up_to_now = 0_u32;
     let mut mailboxes = 0;
     let mut dealt = Vec::new();
+    let mut homes = Vec::new();
     for (index, group) in population.groups.iter().enumerate() {
         mailboxes += u64::from(group.count);
         let up_to = (mailboxes as f64 / all.max(1) as f64 * count as f64).round() as u32;
         dealt.push(up_to - up_to_now);
         for tracer in up_to_now..up_to {
-            let mut place = draws.below(u64::from(group.count.max(1)));
-            let here = cells.iter_mut().filter(|cell| cell.group as usize == index);
-            for cell in here {
-                if place < cell.members {
-                    cell.tracers[At::Away.place()].push(tracer);
-                    break;
-                }
-                place -= cell.members;
-            }
+            let place = draws.below(u64::from(group.count.max(1)));
+            homes.push(settle(crowds, index as u32, place, tracer));
         }
         up_to_now = up_to;
     }
-    dealt
+    (dealt, homes)
+}
+
+/// Puts a tracer to the cell of the group's member number `place`; its crowd.
+fn settle(crowds: &mut [Crowd], group: u32, mut place: u64, tracer: u32) -> u32 {
+    let mut last = 0;
+    for (index, crowd) in crowds.iter_mut().enumerate() {
+        if crowd.owner != Owner::Group(group) {
+            continue;
+        }
+        last = index as u32;
+        for cell in &mut crowd.cells {
+            if place < cell.members {
+                cell.tracers[At::Away.place()].push(tracer);
+                crowd.traced[At::Away.place()] += 1;
+                return last;
+            }
+            place -= cell.members;
+        }
+    }
+    last
 }
 
 /// First tracer of each group, none of them present.
@@ -119,18 +139,41 @@ pub(super) fn firsts(counts: &[u32]) -> Vec<(u32, u32)> {
     counts.iter().map(next).collect()
 }
 
-/// Moves tracers as `n` of `of` members of a cell go from one state to another.
-pub(super) fn go(cell: &mut Cell, (from, to): (At, At), n: u64, of: u64, draws: &mut Stream) {
-    let here = cell.tracers[from.place()].len() as u64;
-    if here == 0 || n == 0 {
-        return;
+impl Crowd {
+    /// Moves tracers as `n` of `of` members of a cell go from one state to another.
+    pub(super) fn trace(
+        &mut self,
+        cell: usize,
+        (from, to): (At, At),
+        (n, of): (u64, u64),
+        draws: &mut Stream,
+    ) {
+        let lists = &mut self.cells[cell].tracers;
+        let here = lists[from.place()].len() as u64;
+        if here == 0 || n == 0 || planted("flow-tracers-outside") {
+            return;
+        }
+        let moved = binomial(draws, here, n as f64 / of.max(1) as f64);
+        for _ in 0..moved {
+            let list = &mut lists[from.place()];
+            let place = draws.below(list.len() as u64) as usize;
+            let tracer = list.swap_remove(place);
+            lists[to.place()].push(tracer);
+        }
+        self.traced[from.place()] -= moved as u32;
+        self.traced[to.place()] += moved as u32;
     }
-    let moved = binomial(draws, here, n as f64 / of.max(1) as f64);
-    for _ in 0..moved {
-        let list = &mut cell.tracers[from.place()];
-        let place = draws.below(list.len() as u64) as usize;
-        let tracer = list.swap_remove(place);
-        cell.tracers[to.place()].push(tracer);
+
+    /// The tracer number `place` in a state, of the cells that `theirs` are.
+    fn tracer(&self, at: At, mut place: usize, theirs: impl Fn(&Cell) -> bool) -> u32 {
+        for cell in self.cells.iter().filter(|cell| theirs(cell)) {
+            let list = &cell.tracers[at.place()];
+            if place < list.len() {
+                return list[place];
+            }
+            place -= list.len();
+        }
+        unreachable!("fewer tracers than were counted")
     }
 }
 
@@ -142,21 +185,23 @@ impl Flow {
         let next = self.tracers_of.get(group + 1).map_or(self.tracers.len() as u32, |next| next.0);
         let now = (f64::from(next - first) * share).round() as u32;
         for tracer in first + present..first + now {
-            self.place_tracer(group, tracer, At::Out);
+            self.place_tracer(tracer, At::Out);
         }
         for tracer in first + now.min(present)..first + present {
-            self.place_tracer(group, tracer, At::Away);
+            self.place_tracer(tracer, At::Away);
         }
         self.tracers_of[group].1 = now;
     }
 
-    fn place_tracer(&mut self, group: usize, tracer: u32, to: At) {
-        for &cell in &self.whole[group] {
-            let lists = &mut self.cells[cell as usize].tracers;
-            for list in 0..lists.len() {
-                if let Some(place) = lists[list].iter().position(|&other| other == tracer) {
-                    lists[list].swap_remove(place);
-                    lists[to.place()].push(tracer);
+    fn place_tracer(&mut self, tracer: u32, to: At) {
+        let crowd = &mut self.crowds[self.homes[tracer as usize] as usize];
+        for cell in &mut crowd.cells {
+            for from in 0..cell.tracers.len() {
+                if let Some(place) = cell.tracers[from].iter().position(|&other| other == tracer) {
+                    cell.tracers[from].swap_remove(place);
+                    cell.tracers[to.place()].push(tracer);
+                    crowd.traced[from] -= 1;
+                    crowd.traced[to.place()] += 1;
                     return;
                 }
             }
@@ -164,57 +209,69 @@ impl Flow {
     }
 
     /// Tells tracers of the operations of a row that have ended, `good` of them well.
-    pub(super) fn told(&mut self, row: Row, good: u64, intended: SimTime, scene: &Scene) {
+    pub(super) fn told(
+        &mut self,
+        lane: LaneKey,
+        site: SiteId,
+        row: Row,
+        good: u64,
+        intended: SimTime,
+        scene: &Scene,
+    ) {
         if intended < scene.world.measured_from {
             return;
         }
-        let class = &self.plan.classes[row.class as usize];
+        let class = &self.plan.classes[lane.class as usize];
         let share = good as f64 / row.count.max(1) as f64;
         let n = row.count as f64;
+        // Who was sent to this site had it as his name's answer when his attempt was sent.
+        let ago = match class.timeout {
+            TimeoutPlan::Queue(queue) => self.plan.timeout_lengths[queue as usize],
+            _ => 0,
+        };
+        let sent = Some((site, self.clock.saturating_sub(ago)));
         if class.signs_in {
-            self.tell(row.cell, At::Out, n, share, intended);
+            self.tell(lane.crowd, (At::Out, sent), n, share, intended);
         } else if class.sessions {
-            let held = n * self.survived(&row);
-            self.tell(row.cell, At::Session(row.site), held, share, intended);
-            self.tell(row.cell, At::Out, n - held, share, intended);
+            let held = n * self.survived(lane.crowd, site, &row);
+            self.tell(lane.crowd, (At::Session(site), None), held, share, intended);
+            self.tell(lane.crowd, (At::Out, None), n - held, share, intended);
         } else {
-            self.tell(row.cell, At::Session(SiteId(0)), n, share, intended);
+            self.tell(lane.crowd, (At::Session(SiteId(0)), sent), n, share, intended);
         }
     }
 
-    /// Tells tracers of a cell that `n` of its members in a state have demanded something, which a
-    /// share `good` of them got.
-    pub(super) fn tell(&mut self, cell: u32, at: At, n: f64, good: f64, intended: SimTime) {
-        let here = &self.cells[cell as usize];
-        match &here.life {
-            Life::Whole => {}
-            Life::Joined(target) => {
-                let target = *target;
-                self.tell(target, at, n, good, intended);
-                return;
-            }
-            Life::Cut(parts) => {
-                for (part, share, _) in parts.clone() {
-                    self.tell(part, at, n * share, good, intended);
-                }
-                return;
-            }
-        }
-        let list = &here.tracers[at.place()];
-        if list.is_empty() || n <= 0.0 {
+    /// Tells tracers of a crowd that `n` of its members in a state have demanded something, which a
+    /// share `good` of them got: of all, or of those who were answered a site since a time [ns].
+    pub(super) fn tell(
+        &mut self,
+        crowd: u32,
+        (at, sent): (At, Option<(SiteId, u64)>),
+        n: f64,
+        good: f64,
+        intended: SimTime,
+    ) {
+        let here = &self.crowds[crowd as usize];
+        let Owner::Group(group) = here.owner else { return };
+        if here.traced[at.place()] == 0 || n <= 0.0 {
             return;
         }
-        let of = match at {
-            At::Session(site) if self.sign_in_class[here.group as usize].is_some() => {
-                here.signed[site.index()]
-            }
-            At::Session(_) => here.present,
-            _ => here.present - here.sessions(),
+        let theirs = |cell: &Cell| sent.is_none_or(|(site, then)| cell.was_answered(site, then));
+        let signs_in = self.sign_in_class[group as usize].is_some();
+        let members = |cell: &Cell| match at {
+            At::Session(site) if signs_in => cell.signed[site.index()],
+            At::Session(_) => cell.present,
+            _ => cell.present - cell.sessions(),
         };
-        let hit = binomial(&mut self.draws, list.len() as u64, n / (of as f64).max(n));
+        let (mut of, mut list) = (0, 0);
+        for cell in here.cells.iter().filter(|cell| theirs(cell)) {
+            of += members(cell);
+            list += cell.tracers[at.place()].len() as u64;
+        }
+        let hit = binomial(&mut self.draws, list, n / (of as f64).max(n));
         for _ in 0..hit {
-            let list = &self.cells[cell as usize].tracers[at.place()];
-            let tracer = list[self.draws.below(list.len() as u64) as usize];
+            let here = &self.crowds[crowd as usize];
+            let tracer = here.tracer(at, self.draws.below(list) as usize, theirs);
             let served = good >= 1.0 || self.draws.bernoulli(good);
             self.tracers[tracer as usize].told(intended, served);
         }

@@ -74,6 +74,30 @@ fn binomial_counts_follow_the_reference() {
     assert_eq!(binomial(&mut stream, 0, 0.5), 0);
 }
 
+/// How the normal law with a term for skewness differs from the exact one, at the least variance
+/// that it is used for.
+#[test]
+fn large_binomials_are_within_six_in_ten_thousand_of_the_exact_law() {
+    let normal = reference::Normal::new(0.0, 1.0).unwrap();
+    for (n, p) in [(602_u64, 0.5), (2_050, 0.08), (15_200, 0.01), (1_510_000, 0.0001)] {
+        let (mean, variance) = (n as f64 * p, n as f64 * p * (1.0 - p));
+        assert!(variance > NORMAL_FROM_VARIANCE && variance < 152.0);
+        let (spread, skew) = (variance.sqrt(), (1.0 - 2.0 * p) / 6.0);
+        let exact = reference::Binomial::new(p, n).unwrap();
+        let mut below = 0.0;
+        for k in 0..(mean + 8.0 * spread) as u64 {
+            below += exact.pmf(k);
+            // The root near (k + 1/2 - mean) / spread of
+            // mean + spread z + skew (z^2 - 1) = k + 1/2.
+            let off = k as f64 + 0.5 - mean + skew;
+            let root = (spread * spread + 4.0 * skew * off).max(0.0).sqrt();
+            let z = 2.0 * off / (spread + root);
+            let difference = (normal.cdf(z) - below).abs();
+            assert!(difference < 6e-4, "{k} of {n}, {p}: {difference}");
+        }
+    }
+}
+
 #[test]
 fn counts_of_fifty_million_have_the_right_mean_and_spread() {
     let mut stream = Stream::named(RootSeed(23), "large");

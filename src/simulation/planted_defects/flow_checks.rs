@@ -1,0 +1,135 @@
+//! Checks of the traffic in counts: ages, queues, luck, tracers, stale work, names, slots.
+
+use super::assert_within;
+use crate::measure::outcome::{LatencyRow, Outcome};
+use crate::scenario::model::*;
+use crate::simulation::model::{Model, call, exponential, seconds};
+use crate::simulation::run;
+
+fn in_counts(model: Model) -> Outcome {
+    let scenario = Scenario { fidelity: Fidelity::Flow, ..model.build() };
+    run(&scenario, 5, &mut |_| {}).expect("the ledgers balance")
+}
+
+/// A hundred servers that can do 1000 requests a second, and no warm-up.
+fn hundred(rate: f64) -> Model {
+    Model::new().rate(rate).servers(100).service_time(exponential(0.1)).clock(0.0, 60.0, 1.0)
+}
+
+/// Again and again, after up to 5 s.
+fn within_five_seconds() -> Retry {
+    Retry { attempts: None, backoff: Backoff::Constant(seconds(5.0)), jitter: Jitter::Full }
+}
+
+fn all(outcome: &Outcome) -> &LatencyRow {
+    outcome.latency.iter().find(|row| row.phase == "all").expect("answers")
+}
+
+#[test]
+pub(super) fn who_waited_long_and_who_waited_short_are_told_apart() {
+    // Nothing works from 20 s to 50 s, then there is room for all; everybody tries again within 5
+    // s, after 5/3 s on average from the repair on. Who asked t before the repair waits t and a
+    // little more: of those who wait for over 3 s, a sixth or so are served within 8 s.
+    let retry =
+        Retry { attempts: None, backoff: Backoff::Constant(seconds(5.0)), jitter: Jitter::Full };
+    let kind = FaultKind::Erroring { service: ServiceId(0), site: None, share: 1.0 };
+    let model =
+        hundred(500.0).servers(1_000).timeout(2.0).retries(retry).fault(20.0, Some(30.0), kind);
+    let outcome = in_counts(model.clock(0.0, 90.0, 1.0));
+    let waited = |from: f64, to: f64| {
+        let bins = all(&outcome).histogram.iter();
+        let found = bins.filter(|(upper, _)| *upper > from && *upper <= to);
+        found.map(|&(_, count)| count).sum::<u64>() as f64
+    };
+    let long = waited(3.0, 100.0);
+    assert_within(long, 12_000.0..=15_500.0);
+    assert_within(waited(3.0, 8.0) / long, 0.1..=0.27);
+}
+
+#[test]
+pub(super) fn a_queue_is_a_state_that_grows_and_drains() {
+    // Half of the servers for 10 s: 800 - 500 a second more, then 1000 - 800 fewer.
+    let kind = FaultKind::InstancesLost {
+        service: ServiceId(0),
+        site: SiteId(0),
+        share: 0.5,
+        jobs: LostJobs::Requeue,
+    };
+    let outcome = in_counts(hundred(800.0).fault(20.0, Some(10.0), kind));
+    let queue = &outcome.series.stations[0].queue;
+    let longest = queue.iter().copied().fold(0.0, f64::max);
+    assert_within(longest, 2_400.0..=3_400.0);
+    let over = queue.iter().rposition(|&waiting| waiting > 100.0).expect("it grew");
+    assert_within(over as f64, 40.0..=50.0);
+}
+
+#[test]
+pub(super) fn the_length_of_steps_leaves_every_arrival_as_it_was() {
+    // A slow service makes other steps; the demands are the same, second by second.
+    let kind = FaultKind::Slow { service: ServiceId(0), site: None, factor: 2.0 };
+    let calm = in_counts(hundred(800.0));
+    let slow = in_counts(hundred(800.0).fault(10.0, None, kind));
+    assert_ne!(slow.cost.steps, calm.cost.steps);
+    let demand = |outcome: &Outcome| outcome.series.operations[0].demand_per_s.clone();
+    assert_eq!(demand(&calm), demand(&slow));
+}
+
+#[test]
+pub(super) fn tracers_feel_what_the_counts_say() {
+    // Every session is lost at 10 s, nobody can sign in for 60 s, and all are back soon after; each
+    // mailbox wants something once a minute: 1 - 1/e of all 20,000 go without, and few more.
+    let model = Model::new().mailboxes(20_000).servers(10_000).service_time(exponential(0.1));
+    let mut model = model.clock(0.0, 200.0, 5.0).rate(20_000.0 / 60.0).timeout(2.0);
+    model = model.operation("sign-in", ServiceId(0)).timeout(2.0).retries(within_five_seconds());
+    model = model.with_operation(|operation| operation.load = Load::Induced);
+    let sign_in = OperationId(1);
+    let session = Session { sign_in, keepalive: seconds(60.0), lost_after: None };
+    model.scenario.clients[0].session = Some(session);
+    let reconnect = FaultKind::MassReconnect { client: None, site: None, share: 1.0 };
+    let erring = FaultKind::Erroring { service: ServiceId(0), site: None, share: 1.0 };
+    model = model.fault(10.0, Some(1.0), reconnect).fault(10.0, Some(60.0), erring);
+    let outcome = in_counts(model);
+    assert!(outcome.impact.suppressed > 15_000.0, "{}", outcome.impact.suppressed);
+    assert_within(outcome.impact.mailboxes_affected, 12_000.0..=14_500.0);
+}
+
+#[test]
+pub(super) fn work_for_nobody_is_done_at_full_cost_in_counts() {
+    // Twice the capacity: after 4 s whoever is served has gone.
+    let outcome = in_counts(hundred(2_000.0).timeout(2.0));
+    let row = &outcome.ledgers.stations[0];
+    assert_within((row.useful + row.stale) as f64, 57_000.0..=61_000.0);
+    assert_within(row.useful as f64, 3_000.0..=8_000.0);
+}
+
+#[test]
+pub(super) fn half_a_ttl_after_a_shift_half_are_sent_to_the_old_site() {
+    let ttl = seconds(60.0);
+    let kind = SteeringKind::Dns { ttl, ignoring: 0.0, ignoring_for: ttl };
+    let model = hundred(500.0).site("there", 100).steering(kind, &[1.0, 0.0]);
+    let (steering, drain) = (SteeringId(0), None);
+    let action = Action::Set { steering, answers: vec![(SiteId(1), 1.0)], drain };
+    let outcome = in_counts(model.clock(0.0, 240.0, 1.0).step(100.0, action));
+    let old = |from: usize, to: usize| {
+        let arrived = |site: usize| {
+            let rates = &outcome.series.stations[site].arrivals_per_s[from..to];
+            rates.iter().sum::<f64>()
+        };
+        arrived(0) / (arrived(0) + arrived(1))
+    };
+    assert_within(old(90, 99), 1.0..=1.0);
+    assert_within(old(128, 132), 0.43..=0.57);
+    assert_within(old(163, 240), 0.0..=0.0);
+}
+
+#[test]
+pub(super) fn a_released_slot_is_given_back_once() {
+    let mut called = call(ServiceId(1));
+    called.probability = 0.5;
+    let model = hundred(800.0).releases_slot().service("called").servers(100);
+    let outcome = in_counts(model.service_time(exponential(0.05)).calls("station", called));
+    // 80 busy slots, by Little's law.
+    let busy = &outcome.series.stations[0].utilisation;
+    let mean = busy[5..].iter().flatten().sum::<f64>() / (busy.len() - 5) as f64;
+    assert_within(mean, 0.77..=0.83);
+}

@@ -1,0 +1,121 @@
+//! Tokens: numbers of requests alike at one station.
+//!
+//! What tells tokens apart is whose their requests are, at which visit, and when they were begun;
+//! once that is long ago against how far apart it was, tokens are put together, so that a station
+//! holds a number of them that grows with the logarithm of its service times.
+
+use crate::kernel::slab::Key;
+
+/// Requests alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token {
+    /// Whose they are; `None`: nobody's.
+    pub cohort: Option<Key>,
+    pub program: u16,
+    /// Where it stands, and where its requests have entered.
+    pub station: u16,
+    pub entry: u16,
+    pub visit: u8,
+    /// Attempts of the present call.
+    pub tries: u8,
+    /// Its caller has given this call up: it ends with its visit.
+    pub orphan: bool,
+    /// Starts (arrivals, while they wait) are even over `start..start + width` [ns].
+    pub start: u64,
+    pub width: u64,
+    /// How long after its start its call is given up [ns].
+    pub slack: u64,
+    /// All that its requests have waited for but work: at queues, for calls given up [ns].
+    pub waited: u64,
+    pub count: u64,
+    /// Share of starts that is still there, each weighted by its interval [s]; negative: not known.
+    pub there: f64,
+}
+
+impl Token {
+    /// Requests of a cohort that have reached their site.
+    pub(super) fn new(cohort: Key, program: u16, count: u64) -> Token {
+        Token {
+            cohort: Some(cohort),
+            program,
+            station: 0,
+            entry: 0,
+            visit: 0,
+            tries: 0,
+            orphan: false,
+            start: 0,
+            width: 0,
+            slack: u64::MAX,
+            waited: 0,
+            count,
+            there: -1.0,
+        }
+    }
+
+    /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
+    pub(super) fn given_up_by(&self, to: u64) -> bool {
+        let due = self.start.saturating_add(self.width / 2).saturating_add(self.slack);
+        self.slack != u64::MAX && !self.orphan && due <= to
+    }
+
+    /// Whether its requests were begun just before those of `next`, so long before `now` that it
+    /// no longer matters when exactly.
+    fn precedes(&self, next: &Token, now: u64) -> bool {
+        let key = |t: &Token| (t.cohort, t.program, t.visit, t.tries, t.orphan, t.entry);
+        let end = next.start + next.width;
+        self.start + self.width == next.start
+            && key(self) == key(next)
+            && (end - self.start) * AGED <= now.saturating_sub(end)
+            && self.there >= 0.0
+            && next.there >= 0.0
+    }
+
+    /// Whether another's requests can be added to it.
+    pub(super) fn is_like(&self, other: &Token) -> bool {
+        (self.cohort, self.program, self.visit, self.tries, self.orphan, self.entry)
+            == (other.cohort, other.program, other.visit, other.tries, other.orphan, other.entry)
+            && (self.start, self.width) == (other.start, other.width)
+    }
+
+    pub(super) fn absorb(&mut self, other: &Token) {
+        let all = (self.count + other.count) as f64;
+        let mean = |a: u64, b: u64| {
+            let (a, b) = (a as f64 * self.count as f64, b as f64 * other.count as f64);
+            ((a + b) / all) as u64
+        };
+        self.waited = mean(self.waited, other.waited);
+        if self.slack != u64::MAX {
+            self.slack = mean(self.slack, other.slack);
+        }
+        self.count += other.count;
+    }
+}
+
+/// Requests at the end of a list that are looked through for such to be added to.
+pub(super) const LOOK_BACK: usize = 24;
+/// Tokens are put together once they are so many times as old as their starts are apart.
+const AGED: u64 = 2;
+
+/// Forgets empty tokens, and puts such together as are old enough for it.
+pub(super) fn put_together(serving: &mut Vec<Token>, now: u64) {
+    let mut kept = 0;
+    for index in 0..serving.len() {
+        let token = serving[index];
+        if token.count == 0 {
+            continue;
+        }
+        let before = serving[..kept].iter_mut().rev().take(LOOK_BACK);
+        match before.into_iter().find(|other| other.precedes(&token, now)) {
+            Some(other) => {
+                other.absorb(&token);
+                other.width += token.width;
+                other.there += token.there;
+            }
+            None => {
+                serving[kept] = token;
+                kept += 1;
+            }
+        }
+    }
+    serving.truncate(kept);
+}

@@ -1,0 +1,88 @@
+//! The moment of tipping: a thousand servers of which half are lost, clients with a timeout of 1 s
+//! and three retries. In a plain flow the queue of the first seconds was off by up to 55 %.
+
+use crate::check::{Comparisons, in_system, mean};
+use crate::model::{Model, exponential, retry};
+use crate::{each, runs};
+use blackstart::measure::outcome::Outcome;
+use blackstart::scenario::model::{FaultKind, Fidelity, LostJobs, Scenario, ServiceId, SiteId};
+
+/// Measuring window [s].
+const WINDOW_S: f64 = 0.05;
+/// Demand, and completions of all servers together [1/s].
+const DEMAND: f64 = 16_000.0;
+const MU: f64 = 20_000.0;
+
+/// Half of the servers are lost at 1 s; what they did goes back to the queue.
+fn halved() -> Scenario {
+    let model = Model::new().rate(DEMAND).servers(1_000).service_time(exponential(0.05));
+    let model = model.timeout(1.0).retries(retry(4, 0.0)).clock(2.0, 8.0, WINDOW_S);
+    let kind = FaultKind::InstancesLost {
+        service: ServiceId(0),
+        site: SiteId(0),
+        share: 0.5,
+        jobs: LostJobs::Requeue,
+    };
+    model.fault(1.0, None, kind).build()
+}
+
+/// When the queue first is that of so many seconds of the capacity that is left [s].
+fn passes(outcome: &Outcome, wait_s: f64) -> f64 {
+    let wanted = wait_s * MU / 2.0 + 500.0;
+    let count = in_system(outcome, 0);
+    let window = count.iter().position(|&n| n > wanted).expect("it tips");
+    // Straight between two windows' ends.
+    let (below, above) = (count[window - 1], count[window]);
+    (window as f64 - (above - wanted) / (above - below)) * WINDOW_S
+}
+
+/// While all servers that are left are busy and nobody has timed out, births and deaths do not
+/// depend on the state: E N(t) = N(0) + (lambda - 500 mu) t, with the variance of two Poisson
+/// counts. A timeout comes 1 s after its sending at the soonest.
+#[test]
+fn the_first_second_after_half_the_servers_is_the_linear_process() {
+    let outcomes = runs(&halved(), Fidelity::Flow, 20);
+    let mut comparisons = Comparisons::new();
+    let before = (1.0 / WINDOW_S) as usize;
+    for after_s in [0.05, 0.1, 0.25, 0.5, 0.9] {
+        let at = before + (after_s / WINDOW_S).round() as usize;
+        let grown = |outcome: &Outcome| {
+            let count = in_system(outcome, 0);
+            count[at] - count[before]
+        };
+        let grown = each(&outcomes, grown);
+        let expected = (DEMAND - MU / 2.0) * after_s;
+        let squares = grown.iter().map(|n| (n - expected).powi(2)).collect();
+        comparisons.add(format!("{after_s} s: growth"), grown, expected);
+        let variance = (DEMAND + MU / 2.0) * after_s;
+        comparisons.add(format!("{after_s} s: variance"), squares, variance);
+    }
+    comparisons.check();
+}
+
+/// Retries come in from 1 s on; then there is no closed form, but `exact`.
+#[test]
+fn it_tips_in_the_same_tenth_of_a_second() {
+    let scenario = halved();
+    let exact = runs(&scenario, Fidelity::Exact, 12);
+    let flow = runs(&scenario, Fidelity::Flow, 12);
+    for wait_s in [0.25, 0.5, 1.0, 2.0, 4.0] {
+        let (a, b) = (each(&exact, |o| passes(o, wait_s)), each(&flow, |o| passes(o, wait_s)));
+        let off = mean(&b) - mean(&a);
+        println!("a wait of {wait_s} s: exact at {:.3} s, flow {off:+.3} s", mean(&a));
+        assert!(off.abs() < 0.1, "a wait of {wait_s} s: exact {a:?}, flow {b:?}");
+    }
+    // A queue is that of `exact` up to a tenth of a second before or after: a retry goes out with
+    // the step in which its timeout ends.
+    for after_s in [1.0, 1.5, 2.0, 3.0, 4.0, 6.0] {
+        let queue = |of: &[Outcome], at_s: f64| {
+            let at = (at_s / WINDOW_S).round() as usize;
+            mean(&each(of, |outcome| in_system(outcome, 0)[at]))
+        };
+        let now = 1.0 + after_s;
+        let (early, late) = (queue(&exact, now - 0.1), queue(&exact, now + 0.1));
+        let (a, b) = (queue(&exact, now), queue(&flow, now));
+        println!("{after_s} s after: exact {a:.0}, flow {:+.2} %", 100.0 * (b / a - 1.0));
+        assert!((0.99 * early..=1.01 * late).contains(&b), "{after_s} s: exact {a}, flow {b}");
+    }
+}
