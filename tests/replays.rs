@@ -28,10 +28,14 @@ fn run_with(name: &str, options: &Options) -> Results {
     study::results(&loaded.scenario, trials)
 }
 
-/// The replays at the scale at which they are run request by request: 1/500 and 1/2000.
+/// Request by request, the replays at the scale at which that is quick: 1/500 and 1/2000.
 fn request_by_request(name: &str) -> Options {
-    let scale = if name == LYNC { 500 } else { 2_000 };
-    Options { scale: Some(scale), fidelity: Some(Fidelity::Exact), ..Options::default() }
+    let scale = match name {
+        LYNC => Some(500),
+        EXCHANGE => Some(2_000),
+        _ => None,
+    };
+    Options { scale, fidelity: Some(Fidelity::Exact), ..Options::default() }
 }
 
 fn variant(name: &str, variant: &str) -> Results {

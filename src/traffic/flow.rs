@@ -2,18 +2,20 @@
 //!
 //! **Which question.** What becomes of all attempts of all mailboxes, given the world as it is now,
 //! at a cost that does not grow with their number? **Model.** DESIGN.md, section 5. Mailboxes are
-//! counted in *cells* of members that nothing tells apart; what they send within one step is a
-//! *cohort*, whose *rows* say whose it is; at the stations a cohort's requests are *tokens*, counts
-//! that wait, are served and go on. Whatever divides a count is drawn (Poisson, binomial,
-//! hypergeometric), so the counts have the noise that they have request by request. Steps are short
-//! where a station is near its limit, a second where none is.
+//! counted in *crowds* and their *cells*, of members that nothing tells apart; what they send
+//! within one *beat* is a *cohort* of *lanes*, whose *rows* say how often and since when they have
+//! tried; at the stations a cohort's requests are *tokens*, counts that wait, are served and go on.
+//! Whatever divides a count is drawn (Poisson, binomial, hypergeometric), so the counts have the
+//! noise that they have request by request. Steps are short where a station is near its limit, a
+//! beat where none is.
 //!
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
 //! latencies take the service law itself, not the steps. Which of several equal paths a mailbox
-//! uses is drawn anew for each attempt. Of users who leave, any is as likely. [`missing`] lists
-//! what it cannot do. **Cost.** A step walks the rows of its retries and demands and the tokens in
-//! service; it does not grow with the population. **Validation.** `tests/flow*.rs`: against closed
-//! forms and against `blackstart verify`; both ledgers in integers in every window.
+//! uses is drawn anew for each attempt. Of users who leave, any is as likely, and of those who are
+//! signed out, too. [`missing`] lists what it cannot do. **Cost.** A step walks the lanes of what is
+//! sent and the tokens in service, a beat the rows of retries; neither grows with the population.
+//! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
+//! `blackstart verify`; both ledgers in integers in every window.
 
 mod backoff;
 mod books;
@@ -105,6 +107,8 @@ pub struct Flow {
     sweeping: Vec<u32>,
     /// [attachment][site]: since when some path between them has carried nothing.
     broken_since: Vec<Option<SimTime>>,
+    /// When some path changed last [ns].
+    paths_changed: u64,
     tracers: Vec<Tracer>,
     /// [tracer]: its crowd.
     homes: Vec<u32>,
@@ -193,6 +197,7 @@ impl Flow {
             sweeps: Vec::new(),
             sweeping: Vec::new(),
             broken_since: vec![None; world.attachments * world.sites],
+            paths_changed: 0,
             tracers: vec![Tracer::default(); homes.len()],
             homes,
             tracers_of: tracers::firsts(&tracers),
@@ -340,7 +345,10 @@ impl Flow {
             Change::WorkLost { station, share, how } => {
                 self.work_lost(station.index(), share, how, now.0, scene);
             }
-            Change::Paths => self.paths_changed(now, scene),
+            Change::Paths => {
+                self.paths_changed = now.0;
+                self.sweep_broken(now, scene);
+            }
             Change::SessionsLost { client, site, share } => {
                 self.sessions_lost(client, site, share, now, scene);
             }

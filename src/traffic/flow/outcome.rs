@@ -81,10 +81,10 @@ impl Flow {
             let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
             left = [left[0] - good, left[1] - failed];
             if good > 0 {
-                self.answered(program, lane, good, waited_s, at, scene);
+                self.answered((program, sent), lane, good, waited_s, at, scene);
             }
             if failed > 0 {
-                self.answer_failed(program, lane, failed, scene);
+                self.answer_failed((program, sent), lane, failed, scene);
             }
             open_now += lane.open;
             if lane.refused > 0 {
@@ -133,10 +133,17 @@ impl Flow {
         self.abandon(key, program, self.clock, scene);
     }
 
-    /// Of `n` attempts at a station, how many each way of the lane had; their answers find their
-    /// way back, but those over a path that carries nothing now.
-    fn come_back(&mut self, lane: &mut Lane, site: SiteId, n: u64, scene: &Scene) -> [u64; WAYS] {
-        let carried = lane.key.from.map_or(1.0, |from| Flow::carried(from, site, scene));
+    /// Of `n` attempts at a station, sent at `sent`, how many each way of the lane had; their
+    /// answers find their way back as they came, but those over a path that carries nothing since.
+    fn come_back(
+        &mut self,
+        lane: &mut Lane,
+        (site, sent): (SiteId, u64),
+        n: u64,
+        scene: &Scene,
+    ) -> [u64; WAYS] {
+        let from = lane.key.from.filter(|_| sent <= self.paths_changed);
+        let carried = from.map_or(1.0, |from| Flow::carried(from, site, scene));
         let (mut others, mut left) = (lane.open, n);
         lane.open -= n;
         let mut back = [0; WAYS];
@@ -155,16 +162,22 @@ impl Flow {
         back
     }
 
-    fn answer_failed(&mut self, program: u16, lane: &mut Lane, n: u64, scene: &Scene) {
+    fn answer_failed(
+        &mut self,
+        (program, sent): (u16, u64),
+        lane: &mut Lane,
+        n: u64,
+        scene: &Scene,
+    ) {
         let site = self.programs.all[program as usize].site;
-        let back = self.come_back(lane, site, n, scene);
+        let back = self.come_back(lane, (site, sent), n, scene);
         lane.refused += back.iter().sum::<u64>();
     }
 
     /// Attempts of a lane were answered correctly, after waiting so long at queues.
     fn answered(
         &mut self,
-        program_index: u16,
+        (program_index, sent): (u16, u64),
         lane: &mut Lane,
         n: u64,
         waited_s: f64,
@@ -172,7 +185,7 @@ impl Flow {
         scene: &mut Scene,
     ) {
         let site = self.programs.all[program_index as usize].site;
-        let back = self.come_back(lane, site, n, scene);
+        let back = self.come_back(lane, (site, sent), n, scene);
         let program = &self.programs.all[program_index as usize];
         let class_index = lane.key.class as usize;
         let class = &self.plan.classes[class_index];

@@ -36,7 +36,7 @@ pub(super) struct Sweep {
 
 impl Flow {
     /// Some path changed: pairs that newly carry nothing are swept for their sessions.
-    pub(super) fn paths_changed(&mut self, now: SimTime, scene: &mut Scene) {
+    pub(super) fn sweep_broken(&mut self, now: SimTime, scene: &mut Scene) {
         let mut newly_broken = false;
         let sites = scene.world.sites;
         for pair in 0..self.broken_since.len() {
