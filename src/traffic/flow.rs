@@ -13,7 +13,8 @@
 //! latencies take the service law itself, not the steps. Which of several equal paths a mailbox
 //! uses is drawn anew for each attempt. Of users who leave, any is as likely, and of those who are
 //! signed out, too. [`missing`] lists what it cannot do. **Cost.** A step walks the lanes of what
-//! is sent and the tokens in service, a beat the rows of retries; neither grows with the population.
+//! is sent and the tokens in service, a beat the rows of retries; neither grows with the
+//! population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
 //! `blackstart verify`; both ledgers in integers in every window.
 
