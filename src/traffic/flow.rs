@@ -11,8 +11,7 @@
 //!
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
 //! latencies take the service law itself, not the steps. Which of several equal paths a mailbox
-//! uses is drawn anew for each attempt. Of users who leave, any is as likely, and of those who are
-//! signed out, too. [`missing`] lists what it cannot do. **Cost.** A step walks the lanes of what
+//! uses is drawn anew for each attempt. Of users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks the lanes of what
 //! is sent and the tokens in service, a beat the rows of retries; neither grows with the
 //! population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
@@ -147,6 +146,7 @@ pub struct Flow {
     drawn: Vec<Row>,
     resolved: Vec<Row>,
     dealt: Vec<u64>,
+    movers: Vec<u32>,
 }
 
 impl Flow {
@@ -226,6 +226,7 @@ impl Flow {
             drawn: Vec::new(),
             resolved: Vec::new(),
             dealt: Vec::new(),
+            movers: Vec::new(),
             plan,
             parts,
             programs,
@@ -266,8 +267,8 @@ impl Flow {
                         crowd.signed[site.index()] += here;
                         world.network.sessions_opened(site, here);
                     }
-                    let came = std::mem::take(&mut cell.tracers[At::Out.place()]);
-                    crowd.traced[At::Out.place()] -= came.len() as u32;
+                    let came = std::mem::take(&mut cell.tracers[At::SigningIn.place()]);
+                    crowd.traced[At::SigningIn.place()] -= came.len() as u32;
                     crowd.traced[At::Session(site).place()] += came.len() as u32;
                     cell.tracers[At::Session(site).place()].extend(came);
                 }
@@ -393,7 +394,8 @@ impl Flow {
             for cell in 0..crowd.cells.len() {
                 let here = &mut crowd.cells[cell];
                 let site = here.authoritative(&scene.world.steering[name]);
-                let out = here.present - here.sessions();
+                let (idle, signing) = (here.idle(), here.signing_in());
+                let out = idle + signing;
                 here.signed[site.index()] += out;
                 crowd.signed[site.index()] += out;
                 scene.world.network.sessions_opened(site, out);
@@ -401,11 +403,15 @@ impl Flow {
                 for kind in 0..2 {
                     here.leaving[kind] += std::mem::take(&mut here.signing[kind]);
                 }
-                crowd.trace(cell, (At::Out, At::Session(site)), (out, out), &mut self.draws);
+                for (at, all) in [(At::Idle, idle), (At::SigningIn, signing)] {
+                    let states = (at, At::Session(site));
+                    crowd.trace(cell, states, (all, all), &mut self.draws, |_| {});
+                }
             }
             let first = self.first_class[number as usize];
             for (number, parked) in crowd.parked.iter_mut().enumerate() {
-                self.operations[first + number].ended += std::mem::take(parked);
+                let parked = std::mem::take(parked);
+                self.operations[first + number].ended += parked.idle + parked.signing;
             }
         }
     }

@@ -7,6 +7,7 @@
 //! **Leaves out.** Within a slot (1/512 of the longest wait, where that is over a beat) due times
 //! are spread evenly.
 
+use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::scenario::model::SiteId;
@@ -29,26 +30,73 @@ pub(super) struct PoolKey {
     pub site: SiteId,
 }
 
+/// What is known of those who have failed, or are due: a sum over them, or the change of one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    /// Their number, as expected.
+    n: f64,
+    /// Intended starts since the pool's epoch [s], and their squares [s^2].
+    intended: f64,
+    squares: f64,
+    /// [`Knowledge::alive`].
+    alive: f64,
+}
+
+impl Sums {
+    fn add(&mut self, other: &Sums, times: f64) {
+        self.n += times * other.n;
+        self.intended += times * other.intended;
+        self.squares += times * other.squares;
+        self.alive += times * other.alive;
+    }
+}
+
+/// What clients know of their operation, in the mean.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Knowledge {
+    /// Intended start, and its standard deviation [s].
+    pub intended_s: f64,
+    pub spread_s: f64,
+    /// Logarithm of what was left of their crowd's first sessions at the site of their last attempt
+    /// when that was sent.
+    pub alive: f64,
+}
+
+impl Knowledge {
+    /// Of these clients and others, who are a part of them all.
+    pub(super) fn joined(&self, other: &Knowledge, part: f64) -> Knowledge {
+        let mean = |a: f64, b: f64| a + part * (b - a);
+        let apart = other.intended_s - self.intended_s;
+        let squares = |of: &Knowledge| of.spread_s * of.spread_s;
+        let within = mean(squares(self), squares(other));
+        Knowledge {
+            intended_s: mean(self.intended_s, other.intended_s),
+            spread_s: math::sqrt(within + part * (1.0 - part) * apart * apart),
+            alive: mean(self.alive, other.alive),
+        }
+    }
+}
+
 /// A pool of clients that back off.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     pub key: PoolKey,
     /// Members, those of the slot that is being sent included.
     pub count: u64,
-    /// Sums over the members: intended start [s], [`Row::alive`](super::cohort::Row).
-    sums: [f64; 2],
     /// Of the members, those to be sent within the present slot.
     sending: u64,
     /// [ns]; a whole number of beats.
     slot: u64,
     /// Number of the next slot to be drawn.
     next: u64,
-    /// Change of the expected number due from slot to slot, around the ring.
-    changes: Vec<f64>,
-    /// Expected number due in the slot before `next`.
-    due: f64,
-    /// Expected number due from `next` on.
-    mass: f64,
+    /// What intended starts are counted from [s].
+    epoch_s: f64,
+    /// Change of those due from slot to slot, around the ring.
+    changes: Vec<Sums>,
+    /// Those due in the slot before `next`.
+    due: Sums,
+    /// Those due from `next` on.
+    mass: Sums,
 }
 
 impl Pool {
@@ -58,68 +106,103 @@ impl Pool {
         Pool {
             key,
             count: 0,
-            sums: [0.0; 2],
             sending: 0,
             slot,
             next: now.div_ceil(slot),
-            changes: vec![0.0; (longest / slot) as usize + 4],
-            due: 0.0,
-            mass: 0.0,
+            epoch_s: now as f64 / 1e9,
+            changes: vec![Sums::default(); (longest / slot) as usize + 5],
+            due: Sums::default(),
+            mass: Sums::default(),
         }
     }
 
-    /// Means over the members: intended start [s], what was left of their sessions.
-    pub(super) fn means(&self) -> [f64; 2] {
-        self.sums.map(|sum| if self.count == 0 { 0.0 } else { sum / self.count as f64 })
+    /// What those know who will be due.
+    pub(super) fn waiting(&self) -> Knowledge {
+        self.knowledge(&self.mass)
     }
 
-    fn change(&mut self, slot: u64, by: f64) {
+    fn knowledge(&self, of: &Sums) -> Knowledge {
+        // What rounding has left over knows nothing of its own.
+        let of = if of.n > 1e-6 { of } else { &self.mass };
+        if of.n <= 1e-6 {
+            return Knowledge { intended_s: self.epoch_s, ..Knowledge::default() };
+        }
+        let mean = of.intended / of.n;
+        let spread_s = math::sqrt((of.squares / of.n - mean * mean).max(0.0));
+        Knowledge { intended_s: self.epoch_s + mean, spread_s, alive: of.alive / of.n }
+    }
+
+    fn change(&mut self, slot: u64, by: &Sums, times: f64) {
         let place = (slot % self.changes.len() as u64) as usize;
-        self.changes[place] += by;
+        self.changes[place].add(by, times);
     }
 
-    /// Takes `n` clients in that have failed at `at` and wait evenly between `from` and `to` [ns].
-    pub(super) fn add(&mut self, n: u64, at: u64, (from, to): (u64, u64), means: [f64; 2]) {
+    /// Takes `n` clients in that have failed evenly over `over` around `at`, and wait evenly between
+    /// `from` and `to` [ns]: due over the interval with the mean and the variance of that sum.
+    pub(super) fn add(
+        &mut self,
+        n: u64,
+        (at, over): (u64, u64),
+        (from, to): (u64, u64),
+        know: Knowledge,
+    ) {
+        if self.count == 0 {
+            self.epoch_s = know.intended_s;
+        }
         self.count += n;
-        self.sums = [0, 1].map(|i| self.sums[i] + n as f64 * means[i]);
         let earliest = self.next * self.slot;
         let last = earliest + (self.changes.len() as u64 - 2) * self.slot - 1;
-        let (a, b) = ((at + from).clamp(earliest, last), (at + to).clamp(earliest, last));
+        let mean = at + u64::midpoint(from, to);
+        let squares = ((to - from) as f64).powi(2) + (over as f64).powi(2);
+        let half = (0.5 * math::sqrt(squares)) as u64;
+        let within = |time: u64| time.clamp(earliest, last);
+        let (a, b) = (within(mean.saturating_sub(half)), within(mean + half.max(1) - 1));
         let (first, last) = (a / self.slot, b / self.slot);
         let n = n as f64;
-        self.mass += n;
+        let intended = know.intended_s - self.epoch_s;
+        let squares = n * (intended * intended + know.spread_s * know.spread_s);
+        let all = Sums { n, intended: n * intended, squares, alive: n * know.alive };
+        self.mass.add(&all, 1.0);
         if first == last {
-            self.change(first, n);
-            self.change(first + 1, -n);
+            self.change(first, &all, 1.0);
+            self.change(first + 1, &all, -1.0);
             return;
         }
         let span = (b - a) as f64;
-        let whole = n * self.slot as f64 / span;
-        let head = n * ((first + 1) * self.slot - a) as f64 / span;
-        let tail = n * (b - last * self.slot) as f64 / span;
-        self.change(first, head);
-        self.change(first + 1, whole - head);
-        self.change(last, tail - whole);
-        self.change(last + 1, -tail);
+        let whole = self.slot as f64 / span;
+        let head = ((first + 1) * self.slot - a) as f64 / span;
+        let tail = (b - last * self.slot) as f64 / span;
+        self.change(first, &all, head);
+        self.change(first + 1, &all, whole - head);
+        self.change(last, &all, tail - whole);
+        self.change(last + 1, &all, -tail);
     }
 
-    /// Takes out those due in the beat from `from` to `to` [ns].
-    pub(super) fn release(&mut self, (from, to): (u64, u64), stream: &mut Stream) -> u64 {
+    /// Takes out those due in the beat from `from` to `to` [ns]; how many, and what they know.
+    pub(super) fn release(
+        &mut self,
+        (from, to): (u64, u64),
+        stream: &mut Stream,
+    ) -> (u64, Knowledge) {
         let mut released = 0;
         while self.next * self.slot < to {
             released += std::mem::take(&mut self.sending);
             let place = (self.next % self.changes.len() as u64) as usize;
-            self.due += std::mem::take(&mut self.changes[place]);
+            let change = std::mem::take(&mut self.changes[place]);
+            self.due.add(&change, 1.0);
             self.next += 1;
             let waiting = self.count - released;
             if waiting == 0 {
                 continue;
             }
             // What rounding has left over belongs to nobody.
-            let share = if self.mass > 1e-6 { (self.due / self.mass).clamp(0.0, 1.0) } else { 1.0 };
+            let share =
+                if self.mass.n > 1e-6 { (self.due.n / self.mass.n).clamp(0.0, 1.0) } else { 1.0 };
             self.sending = binomial(stream, waiting, share);
-            self.mass -= self.due;
+            let due = self.due;
+            self.mass.add(&due, -1.0);
         }
+        let know = self.knowledge(&self.due);
         if self.sending > 0 {
             let left = (self.next * self.slot).saturating_sub(from).max(1);
             let share = (to - from) as f64 / left as f64;
@@ -127,16 +210,12 @@ impl Pool {
             self.sending -= drawn;
             released += drawn;
         }
-        if released > 0 {
-            let left = 1.0 - released as f64 / self.count as f64;
-            self.sums = self.sums.map(|sum| sum * left);
-            self.count -= released;
-        }
+        self.count -= released;
         if self.count == 0 {
-            self.changes.fill(0.0);
-            (self.due, self.mass, self.sums) = (0.0, 0.0, [0.0; 2]);
+            self.changes.fill(Sums::default());
+            (self.due, self.mass) = (Sums::default(), Sums::default());
         }
-        released
+        (released, know)
     }
 }
 
@@ -156,7 +235,7 @@ mod tests {
     fn drain(pool: &mut Pool, beat: u64, stream: &mut Stream) -> (u64, f64, f64) {
         let (mut n, mut sum, mut squares, mut now) = (0, 0.0, 0.0, 0);
         while pool.count > 0 {
-            let released = pool.release((now, now + beat), stream);
+            let (released, _) = pool.release((now, now + beat), stream);
             now += beat;
             let at = (now - beat / 2) as f64 / S as f64;
             n += released;
@@ -172,7 +251,7 @@ mod tests {
         let mut stream = Stream::named(RootSeed(1), "test");
         for beat in [S / 20, S / 5, S] {
             let mut pool = Pool::new(key(), 300 * S, 0, beat);
-            pool.add(100_000, 0, (0, 300 * S), [1.0, 0.0]);
+            pool.add(100_000, (0, 0), (0, 300 * S), Knowledge::default());
             let (n, mean, spread) = drain(&mut pool, beat, &mut stream);
             assert_eq!(n, 100_000);
             assert!((mean - 150.0).abs() < 1.5, "{mean}");
@@ -184,7 +263,7 @@ mod tests {
     fn a_constant_wait_is_over_within_its_beat() {
         let mut stream = Stream::named(RootSeed(2), "test");
         let mut pool = Pool::new(key(), S, 0, S / 20);
-        pool.add(1_000, 0, (S, S), [0.0; 2]);
+        pool.add(1_000, (0, 0), (S, S), Knowledge::default());
         let (n, mean, spread) = drain(&mut pool, S / 20, &mut stream);
         assert_eq!(n, 1_000);
         assert!((mean - 1.025).abs() < 1e-9 && spread < 1e-6, "{mean} {spread}");

@@ -72,8 +72,8 @@ impl Flow {
             let what = |what: &str| format!("crowd {index} ({what})");
             if let Owner::Group(group) = crowd.owner {
                 let first = self.first_class[group as usize];
-                for (number, &parked) in crowd.parked.iter().enumerate() {
-                    in_progress[first + number] += parked;
+                for (number, parked) in crowd.parked.iter().enumerate() {
+                    in_progress[first + number] += parked.idle + parked.signing;
                 }
             }
             for kind in 0..2 {

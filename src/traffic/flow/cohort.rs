@@ -7,6 +7,7 @@
 //! step costs a few additions a lane, however many the rows.
 
 use super::Flow;
+use super::backoff::Knowledge;
 use crate::kernel::sample::hypergeometric;
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
@@ -50,17 +51,20 @@ pub(super) struct LaneKey {
 pub(super) struct Row {
     /// Its number, from 1.
     pub attempt: u16,
-    /// Intended start [s].
-    pub intended_s: f64,
-    /// Logarithm of what was left of its crowd's first sessions at its site when it was sent.
-    pub alive: f64,
+    pub know: Knowledge,
     pub count: u64,
 }
 
 impl Row {
     /// First attempts of operations intended at `at`.
     pub(super) fn first(at: SimTime, count: u64) -> Row {
-        Row { attempt: 1, intended_s: at.as_secs_f64(), alive: 0.0, count }
+        let know = Knowledge { intended_s: at.as_secs_f64(), ..Knowledge::default() };
+        Row { attempt: 1, know, count }
+    }
+
+    /// Mean intended start.
+    pub(super) fn intended(&self) -> SimTime {
+        SimTime::from_secs_f64(self.know.intended_s)
     }
 }
 
@@ -138,13 +142,13 @@ impl Lane {
         // Demands of one beat are alike, and so are retries of pools that differ no more.
         let alike = |other: &&mut Row| {
             other.attempt == row.attempt
-                && (other.intended_s - row.intended_s).abs() < SAME_S
-                && (other.alive - row.alive).abs() < 1e-9
+                && (other.know.intended_s - row.know.intended_s).abs() < SAME_S
+                && (other.know.alive - row.know.alive).abs() < 1e-9
         };
         match self.rows.iter_mut().rev().take(LOOK_BACK).find(alike) {
             Some(same) => {
-                let all = (same.count + row.count) as f64;
-                same.intended_s += (row.intended_s - same.intended_s) * row.count as f64 / all;
+                let part = row.count as f64 / (same.count + row.count) as f64;
+                same.know = same.know.joined(&row.know, part);
                 same.count += row.count;
             }
             None => self.rows.push(row),

@@ -10,6 +10,7 @@
 
 use super::backoff::Pool;
 use super::parts::Parts;
+use super::tracers::At;
 use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::stream::Stream;
@@ -70,6 +71,13 @@ pub(super) struct Cell {
     pub tracers: Vec<Vec<u32>>,
 }
 
+/// Demands kept for after the sign-in, of members that sign in and of those that do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Parked {
+    pub idle: u64,
+    pub signing: u64,
+}
+
 /// A part of a group, or a pipeline's messages of one part.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd {
@@ -85,7 +93,7 @@ pub(super) struct Crowd {
     /// [site]: sum over the cells.
     pub signed: Vec<u64>,
     /// [class of the group]: demands kept for after the sign-in.
-    pub parked: Vec<u64>,
+    pub parked: Vec<Parked>,
     /// Those who wait before their next attempt.
     pub pools: Vec<Pool>,
     /// [site]: logarithm of what is left of the first sessions there.
@@ -126,6 +134,11 @@ impl Crowd {
     pub(super) fn idle(&self) -> u64 {
         self.cells.iter().map(Cell::idle).sum()
     }
+
+    /// Present members that sign in.
+    pub(super) fn signing(&self) -> u64 {
+        self.cells.iter().map(Cell::signing_in).sum()
+    }
 }
 
 impl Cell {
@@ -144,7 +157,7 @@ impl Cell {
             leaving: [0; 2],
             under_way: [vec![0; sites], vec![0; sites]],
             swept: Vec::new(),
-            tracers: vec![Vec::new(); 2 + sites],
+            tracers: vec![Vec::new(); At::places(sites)],
         }
     }
 
@@ -175,7 +188,12 @@ impl Cell {
 
     /// Present members with neither a session nor a sign-in.
     pub(super) fn idle(&self) -> u64 {
-        self.present - self.sessions() - self.signing[0] - self.signing[1]
+        self.present - self.sessions() - self.signing_in()
+    }
+
+    /// Present members that sign in.
+    pub(super) fn signing_in(&self) -> u64 {
+        self.signing[0] + self.signing[1]
     }
 
     /// Sign-ins of this kind that back off.
@@ -265,7 +283,7 @@ impl Cell {
         for (mine, theirs) in part.tracers.iter_mut().zip(&mut self.tracers) {
             (*mine, *theirs) = theirs.iter().partition(|_| draws.bernoulli(p));
         }
-        part.present = part.sessions() + part.signing[0] + part.signing[1] + idle;
+        part.present = part.sessions() + part.signing_in() + idle;
         part.members = part.present + away;
         self.present -= part.present;
         self.members -= part.members;
@@ -310,10 +328,10 @@ pub(super) fn initial(
                     members,
                     present: 0,
                     signed: vec![0; world.sites],
-                    parked: vec![0; parked[index]],
+                    parked: vec![Parked::default(); parked[index]],
                     pools: Vec::new(),
                     survival: vec![0.0; world.sites],
-                    traced: vec![0; 2 + world.sites],
+                    traced: vec![0; At::places(world.sites)],
                 });
             }
         }

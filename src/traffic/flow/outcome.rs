@@ -8,6 +8,7 @@ use super::backoff::{Pool, PoolKey};
 use super::cohort::{Kind, Lane, LaneKey, Row, WAYS};
 use super::connect::opening_s;
 use super::crowds::Owner;
+use super::tracers::At;
 use super::{Flow, ProbeResult, Scene};
 use crate::kernel::defect::planted;
 use crate::kernel::math;
@@ -27,6 +28,11 @@ pub(super) enum Failure {
 /// Age bins within `good_within`, and for each doubling above it.
 const BINS: (f64, f64) = (4.0, 2.0);
 
+/// Intended starts that differ by less than this part of the latency are taken as one; otherwise as
+/// so many.
+const ALIKE: f64 = 0.01;
+const PARTS: u64 = 8;
+
 /// The bin of an age, for operations that are good within `good_s`.
 fn bin_of(age_s: f64, good_s: f64) -> u16 {
     let part = age_s.max(0.0) / good_s;
@@ -41,7 +47,8 @@ fn bin_of(age_s: f64, good_s: f64) -> u16 {
 impl Flow {
     /// All that was answered, refused or given up in the beat that ends now.
     pub(super) fn settle(&mut self, scene: &mut Scene) {
-        let at = SimTime(self.clock - 1);
+        // Answers and refusals came evenly over the beat.
+        let at = SimTime(self.clock - self.beat / 2);
         let mut touched = std::mem::take(&mut self.touched);
         for key in touched.drain(..) {
             self.settle_cohort(key, at, scene);
@@ -235,7 +242,7 @@ impl Flow {
             self.mail[pipeline.index()].backlog -= all;
         }
         if class.signs_in {
-            self.signed_in(lane.key, site, all, scene);
+            self.signed_in((lane.key, &lane.rows), site, all, scene);
         }
         if let Some((pipeline, copies)) = feeds {
             self.accept(pipeline, all * u64::from(copies), site, at, scene);
@@ -255,12 +262,7 @@ impl Flow {
         let mut rows = std::mem::take(&mut self.resolved);
         lane.draw_rows(n, &mut self.draws, |row| rows.push(row));
         if lane.key.kind == Kind::Demanded {
-            for &row in &rows {
-                let before_s = if row.attempt == 1 {
-                    0.0
-                } else {
-                    (sent as f64 / 1e9 - row.intended_s).max(0.0)
-                };
+            for row in &rows {
                 // Of all that were answered, this row has its part of each way.
                 let (mut left, mut others) = (row.count, n);
                 for (answered, answered_s) in ways {
@@ -271,18 +273,48 @@ impl Flow {
                     let here = hypergeometric(&mut self.draws, answered, others, left);
                     left -= here;
                     let attempt_s = answered_s / answered as f64;
-                    self.demands_served(
-                        program_index,
-                        lane.key,
-                        row,
-                        (here, before_s, attempt_s),
-                        scene,
-                    );
+                    let row = Row { count: here, ..*row };
+                    self.row_served((program_index, sent), lane.key, row, attempt_s, scene);
                 }
             }
         }
         rows.clear();
         self.resolved = rows;
+    }
+
+    /// Demands of a row were answered, by attempts that have waited so long but for work. Their
+    /// intended starts are taken as even over an interval of the row's mean and spread.
+    fn row_served(
+        &mut self,
+        (program, sent): (u16, u64),
+        lane: LaneKey,
+        row: Row,
+        attempt_s: f64,
+        scene: &mut Scene,
+    ) {
+        let age_s = (sent as f64 / 1e9 - row.know.intended_s).max(0.0);
+        if row.attempt == 1 {
+            self.demands_served(program, lane, row, (0.0, attempt_s), scene);
+            return;
+        }
+        let half_s = row.know.spread_s * math::sqrt(3.0);
+        let parts = if half_s < ALIKE * (age_s + attempt_s) { 1 } else { PARTS.min(row.count) };
+        let mut left = row.count;
+        for part in 0..parts {
+            let count = binomial(&mut self.draws, left, 1.0 / (parts - part) as f64);
+            left -= count;
+            // One that stands for all of them is anywhere; each of many has its place.
+            let place = if parts < PARTS && parts == row.count {
+                self.draws.uniform()
+            } else {
+                (part as f64 + 0.5) / parts as f64
+            };
+            let later_s = half_s * (2.0 * place - 1.0);
+            let mut row = Row { count, ..row };
+            row.know.intended_s += later_s;
+            let before_s = (age_s - later_s).max(0.0);
+            self.demands_served(program, lane, row, (before_s, attempt_s), scene);
+        }
     }
 
     /// Demands of a row were answered: `before_s` after their intended start and the attempt's time
@@ -292,9 +324,10 @@ impl Flow {
         program_index: u16,
         lane: LaneKey,
         row: Row,
-        (count, before_s, attempt_s): (u64, f64, f64),
+        (before_s, attempt_s): (f64, f64),
         scene: &mut Scene,
     ) {
+        let count = row.count;
         if count == 0 {
             return;
         }
@@ -308,7 +341,7 @@ impl Flow {
         let good_within = self.plan.classes[class_index].good_within.as_secs_f64();
         let good = (program.total.cdf(good_within - base_s) / in_time).min(1.0);
         let good = binomial(&mut self.draws, count, good);
-        let intended = SimTime::from_secs_f64(row.intended_s);
+        let intended = row.intended();
         if let Some(cell) = scene.recorder.cell(class_index, intended) {
             cell.good += good as u32;
             cell.late += (count - good) as u32;
@@ -316,7 +349,7 @@ impl Flow {
         let slice = scene.recorder.slice_of(intended);
         self.latencies.add(lane.class, program_index, slice, base_s, in_time, count);
         let site = self.programs.all[program_index as usize].site;
-        self.told(lane, site, Row { count, ..row }, good, intended, scene);
+        self.told(lane, site, row, good, intended, scene);
     }
 
     /// Attempts failed at `at`: they are tried again later, or given up.
@@ -349,8 +382,8 @@ impl Flow {
             let gone = self.sign_ins_failed(lane, site, n);
             self.take_out(lane, rows, gone, site, scene);
             let spent = rows.iter().filter(|row| !self.tries_again(lane.class, row, at));
-            let spent = spent.map(|row| row.count).sum();
-            self.sign_ins_given_up(lane, spent);
+            let spent: Vec<Row> = spent.copied().collect();
+            self.sign_ins_given_up(lane, &spent, scene);
         }
         for row in rows.iter().filter(|row| row.count > 0) {
             if self.tries_again(lane.class, row, at) {
@@ -376,7 +409,7 @@ impl Flow {
         }
         let (least, most) = class.retry.wait_range_ns(attempt).unwrap_or_default();
         let due_s = (at.0.saturating_add(u64::midpoint(least, most))) as f64 / 1e9;
-        due_s < row.intended_s + class.deadline_ns as f64 / 1e9
+        due_s < row.know.intended_s + class.deadline_ns as f64 / 1e9
     }
 
     /// Takes `n` out of rows whose operations end because their users have gone.
@@ -412,8 +445,8 @@ impl Flow {
             bin: match lane.from {
                 _ if !demanded || planted("flow-mean-birth-time") => 0,
                 // The age of the oldest message is a measure: those of one time stay together.
-                None => (row.intended_s / good_s) as u16,
-                Some(_) => bin_of(at.as_secs_f64() - row.intended_s, good_s),
+                None => (row.know.intended_s / good_s) as u16,
+                Some(_) => bin_of(at.as_secs_f64() - row.know.intended_s, good_s),
             },
             demanded,
             reconnect: failure != Failure::Refused,
@@ -428,20 +461,25 @@ impl Flow {
             pools.push(Pool::new(key, range.1, clock, beat));
             pools.len() - 1
         });
-        pools[place].add(row.count, at.0, range, [row.intended_s, row.alive]);
+        pools[place].add(row.count, (at.0, beat), range, row.know);
     }
 
-    /// Operations end because their users have gone.
+    /// Sign-ins end because their users have gone.
     fn cancelled(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
         if row.count > 0 {
             self.operations[lane.class as usize].ended += row.count;
             self.not_served(lane, site, row, scene);
+            let intended = row.intended();
+            if lane.kind == Kind::Demanded && intended >= scene.world.measured_from {
+                let of = (At::SigningIn, None);
+                self.tell(lane.crowd, of, row.count as f64, 0.0, intended);
+            }
         }
     }
 
     fn not_served(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
         if lane.kind == Kind::Demanded {
-            let intended = SimTime::from_secs_f64(row.intended_s);
+            let intended = row.intended();
             if let Some(cell) = scene.recorder.cell(lane.class as usize, intended) {
                 cell.failed += row.count as u32;
             }
@@ -471,7 +509,10 @@ impl Flow {
         let class = &self.plan.classes[lane.class as usize];
         if class.sessions && !class.signs_in && lane.kind == Kind::Demanded {
             let out = binomial(&mut self.draws, row.count, out);
-            self.park(lane.class as usize, lane.crowd, out, scene);
+            let crowd = &self.crowds[lane.crowd as usize];
+            let (idle, signing) = (crowd.idle(), crowd.signing());
+            let signing = signing as f64 / (idle + signing).max(1) as f64;
+            self.park(lane.class as usize, lane.crowd, out, signing, scene);
         }
     }
 }

@@ -200,7 +200,7 @@ impl Flow {
         if lane.crowd != NOBODY {
             let crowd = &self.crowds[lane.crowd as usize];
             part = crowd.part;
-            row.alive = crowd.survival.get(site.index()).copied().unwrap_or(0.0);
+            row.know.alive = crowd.survival.get(site.index()).copied().unwrap_or(0.0);
         }
         self.cost.attempts += row.count;
         scene.recorder.clients[class].sent += row.count;
@@ -265,38 +265,71 @@ impl Flow {
         if let Some(cell) = scene.recorder.cell(class, at) {
             cell.suppressed += n as u32;
         }
-        if at >= scene.world.measured_from {
-            self.tell(crowd, (At::Out, None), n as f64, 0.0, at);
-        }
-        self.park(class, crowd, n, scene);
         // A user who wants something makes a client that has given up try again.
         let here = &self.crowds[crowd as usize];
+        let (idle, signing) = (here.idle(), here.signing());
+        let again = binomial(&mut self.draws, n, idle as f64 / (idle + signing).max(1) as f64);
+        if at >= scene.world.measured_from {
+            self.tell(crowd, (At::SigningIn, None), (n - again) as f64, 0.0, at);
+        }
+        if !self.relieved {
+            self.wake(crowd, again.min(idle), at, scene);
+        }
+        self.park(class, crowd, n, 1.0, scene);
+    }
+
+    /// Idle members of a crowd want something: they sign in again.
+    fn wake(&mut self, crowd: u32, mut n: u64, at: SimTime, scene: &mut Scene) {
+        let here = &mut self.crowds[crowd as usize];
         let mut idle = here.idle();
-        if idle == 0 || self.relieved {
+        if n == 0 {
             return;
         }
-        let out = here.present - here.sessions();
-        let mut left = binomial(&mut self.draws, n, idle as f64 / out.max(1) as f64).min(idle);
-        for cell in 0..self.crowds[crowd as usize].cells.len() {
-            let here = self.crowds[crowd as usize].cells[cell].idle();
-            idle -= here;
-            let again = hypergeometric(&mut self.draws, here, idle, left);
-            left -= again;
+        for parked in &mut here.parked {
+            let theirs = binomial(&mut self.draws, parked.idle, n as f64 / idle as f64);
+            parked.idle -= theirs;
+            parked.signing += theirs;
+        }
+        for cell in 0..here.cells.len() {
+            let here = &mut self.crowds[crowd as usize];
+            let of = here.cells[cell].idle();
+            idle -= of;
+            let again = hypergeometric(&mut self.draws, of, idle, n);
+            n -= again;
+            let tracers = &mut self.tracers;
+            let told = |tracer: u32| {
+                if at >= scene.world.measured_from {
+                    tracers[tracer as usize].told(at, false);
+                }
+            };
+            let states = (At::Idle, At::SigningIn);
+            here.trace(cell, states, (again, of), &mut self.draws, told);
             self.sign_in((crowd, cell), again, Kind::Induced, at, scene);
         }
     }
 
-    /// Keeps demands for after the sign-in, with the class's share of `deferred`.
-    pub(super) fn park(&mut self, class: usize, crowd: u32, n: u64, scene: &mut Scene) {
+    /// Keeps demands for after the sign-in, with the class's share of `deferred`; a share of them
+    /// is of members that sign in, the others are idle.
+    pub(super) fn park(
+        &mut self,
+        class: usize,
+        crowd: u32,
+        n: u64,
+        signing: f64,
+        scene: &mut Scene,
+    ) {
         if self.relieved {
             return;
         }
         let kept = binomial(&mut self.draws, n, self.plan.classes[class].deferred);
         scene.recorder.deferred.0 += kept;
         self.operations[class].begun += kept;
+        let signing = binomial(&mut self.draws, kept, signing);
         let crowd = &mut self.crowds[crowd as usize];
         let Owner::Group(group) = crowd.owner else { return };
-        crowd.parked[class - self.first_class[group as usize]] += kept;
+        let parked = &mut crowd.parked[class - self.first_class[group as usize]];
+        parked.signing += signing;
+        parked.idle += kept - signing;
     }
 
     /// Users come: their clients sign in, and that is a demand.
@@ -351,9 +384,8 @@ impl Flow {
     }
 
     fn users_of_cell_leave(&mut self, (crowd, cell): (u32, usize), mut go: u64, scene: &mut Scene) {
-        let whole = &self.crowds[crowd as usize];
-        let out = whole.present - whole.sessions();
         let whole = &mut self.crowds[crowd as usize];
+        let of = [whole.idle(), whole.signing()];
         whole.present -= go;
         let here = &mut whole.cells[cell];
         let idle = here.idle();
@@ -375,15 +407,18 @@ impl Flow {
         let signing = hypergeometric(&mut self.draws, here.signing[0], idle, go);
         here.signing[0] -= signing;
         here.leaving[0] += signing;
-        let gone_out = last + go;
+        let gone = [go - signing, last + signing];
         // What they had kept for after the sign-in goes with them.
         let crowd = &mut self.crowds[crowd as usize];
         let Owner::Group(group) = crowd.owner else { return };
         let first = self.first_class[group as usize];
         for (number, parked) in crowd.parked.iter_mut().enumerate() {
-            let n = binomial(&mut self.draws, *parked, gone_out as f64 / out.max(1) as f64);
-            *parked -= n;
-            self.operations[first + number].ended += n;
+            for (kind, parked) in [&mut parked.idle, &mut parked.signing].into_iter().enumerate() {
+                let share = gone[kind] as f64 / of[kind].max(1) as f64;
+                let n = binomial(&mut self.draws, *parked, share);
+                *parked -= n;
+                self.operations[first + number].ended += n;
+            }
         }
     }
 
@@ -399,8 +434,7 @@ impl Flow {
             // Sign-ins, by kind: first how many of all, then which.
             let mut due: [Vec<(LaneKey, Row)>; 2] = [Vec::new(), Vec::new()];
             for pool in &mut pools {
-                let [intended_s, alive] = pool.means();
-                let n = pool.release(beat, &mut self.draws);
+                let (n, know) = pool.release(beat, &mut self.draws);
                 if n == 0 {
                     continue;
                 }
@@ -408,7 +442,7 @@ impl Flow {
                 let kind = if key.demanded { Kind::Demanded } else { Kind::Induced };
                 let class = &self.plan.classes[key.class as usize];
                 let lane = self.lane(crowd, key.class, kind, class.connects || key.reconnect);
-                let row = Row { attempt: key.attempt + 1, intended_s, alive, count: n };
+                let row = Row { attempt: key.attempt + 1, know, count: n };
                 if class.signs_in {
                     due[kind.number()].push((lane, row));
                 } else {

@@ -74,30 +74,40 @@ impl Flow {
         all
     }
 
-    /// Sign-ins were answered: sessions begin, and what was kept for them is sent.
-    pub(super) fn signed_in(&mut self, lane: LaneKey, site: SiteId, n: u64, scene: &mut Scene) {
+    /// Sign-ins of these rows were answered: sessions begin, and what was kept for them is sent.
+    pub(super) fn signed_in(
+        &mut self,
+        (lane, rows): (LaneKey, &[Row]),
+        site: SiteId,
+        n: u64,
+        scene: &mut Scene,
+    ) {
         self.deal(lane, site, n);
         let n = n - self.drop_leaving(lane);
         let kind = lane.kind.number();
         let crowd = &mut self.crowds[lane.crowd as usize];
-        let out = crowd.present - crowd.sessions();
+        let signing = crowd.signing();
         for (place, &count) in self.dealt.iter().enumerate() {
             if count > 0 {
                 let cell = &mut crowd.cells[place];
-                let out = cell.present - cell.sessions();
+                let signing = cell.signing_in();
                 cell.signing[kind] -= count;
                 cell.signed[site.index()] += count;
                 crowd.signed[site.index()] += count;
-                let states = (At::Out, At::Session(site));
-                crowd.trace(place, states, (count, out), &mut self.draws);
+                let states = (At::SigningIn, At::Session(site));
+                let movers = &mut self.movers;
+                let each = |tracer| movers.push(tracer);
+                crowd.trace(place, states, (count, signing), &mut self.draws, each);
             }
         }
         scene.world.network.sessions_opened(site, n);
         let super::crowds::Owner::Group(group) = crowd.owner else { return };
+        let good_s = self.plan.classes[lane.class as usize].good_within.as_secs_f64();
+        self.tell_movers(lane, rows, good_s, scene);
         let first = self.first_class[group as usize];
         for number in 0..self.crowds[lane.crowd as usize].parked.len() {
-            let parked = &mut self.crowds[lane.crowd as usize].parked[number];
-            let sent = binomial(&mut self.draws, *parked, n as f64 / out.max(1) as f64);
+            let parked = &mut self.crowds[lane.crowd as usize].parked[number].signing;
+            let sent = binomial(&mut self.draws, *parked, n as f64 / signing.max(1) as f64);
             if sent > 0 {
                 *parked -= sent;
                 scene.recorder.deferred.1 += sent;
@@ -115,19 +125,54 @@ impl Flow {
         self.drop_leaving(lane)
     }
 
-    /// Of the sign-ins that have just failed, so many are not tried again.
-    pub(super) fn sign_ins_given_up(&mut self, lane: LaneKey, mut n: u64) {
-        if n == 0 {
+    /// Of the sign-ins that have just failed, those of `rows` that a class tries no more: their
+    /// members are idle.
+    pub(super) fn sign_ins_given_up(&mut self, lane: LaneKey, spent: &[Row], scene: &Scene) {
+        let all: u64 = spent.iter().map(|row| row.count).sum();
+        if all == 0 {
             return;
         }
         let kind = lane.kind.number();
-        let cells = &mut self.crowds[lane.crowd as usize].cells;
+        let crowd = &mut self.crowds[lane.crowd as usize];
+        let share = all as f64 / crowd.signing().max(1) as f64;
+        let mut n = all;
         let mut others: u64 = self.dealt.iter().sum();
-        for (cell, &failed) in cells.iter_mut().zip(&self.dealt) {
+        for (place, &failed) in self.dealt.iter().enumerate() {
             others -= failed;
             let spent = hypergeometric(&mut self.draws, failed, others, n);
-            cell.signing[kind] -= spent;
             n -= spent;
+            let of = crowd.cells[place].signing_in();
+            crowd.cells[place].signing[kind] -= spent;
+            let movers = &mut self.movers;
+            let each = |tracer| movers.push(tracer);
+            let states = (At::SigningIn, At::Idle);
+            crowd.trace(place, states, (spent, of), &mut self.draws, each);
+        }
+        for parked in &mut crowd.parked {
+            let theirs = binomial(&mut self.draws, parked.signing, share);
+            parked.signing -= theirs;
+            parked.idle += theirs;
+        }
+        self.tell_movers(lane, spent, f64::NEG_INFINITY, scene);
+    }
+
+    /// Tells the tracers whose demanded sign-ins have ended, and forgets them: each has the intended
+    /// start of one of these rows, and was served if it has its session within this time [s].
+    fn tell_movers(&mut self, lane: LaneKey, rows: &[Row], good_s: f64, scene: &Scene) {
+        let all: u64 = rows.iter().map(|row| row.count).sum();
+        let told = lane.kind == Kind::Demanded && all > 0;
+        for tracer in self.movers.drain(..).filter(|_| told) {
+            let mut place = self.draws.below(all);
+            let row = rows.iter().find(|row| {
+                let here = place < row.count;
+                place = place.saturating_sub(row.count);
+                here
+            });
+            let intended = row.map_or(SimTime::ZERO, Row::intended);
+            if intended >= scene.world.measured_from {
+                let served = (self.clock - intended.0) as f64 / 1e9 <= good_s;
+                self.tracers[tracer as usize].told(intended, served);
+            }
         }
     }
 

@@ -194,7 +194,9 @@ impl Flow {
         }
         let here = &mut self.crowds[crowd as usize];
         let sessions = here.cells[cell].signed[site.index()];
-        here.trace(cell, (At::Session(site), At::Out), (n, sessions), &mut self.draws);
+        let out = if self.relieved { At::Idle } else { At::SigningIn };
+        let states = (At::Session(site), out);
+        here.trace(cell, states, (n, sessions), &mut self.draws, |_| {});
         self.close_sessions((crowd, cell), site, n, scene);
         if !self.relieved {
             self.sign_in((crowd, cell), n, Kind::Induced, at, scene);
@@ -229,6 +231,6 @@ impl Flow {
             return 1.0;
         }
         let survival = &self.crowds[crowd as usize].survival;
-        survival.get(site.index()).map_or(1.0, |now| math::exp((now - row.alive).min(0.0)))
+        survival.get(site.index()).map_or(1.0, |now| math::exp((now - row.know.alive).min(0.0)))
     }
 }

@@ -1,8 +1,8 @@
 //! Tracers: real members of the counts that are followed one by one, for the time without service
 //! of a mailbox, which counts cannot add up.
 //!
-//! A tracer is in one of the states of its cell: away, present without a session, or with one at a
-//! site, for whose members nothing may work for hours while all is well at another. When
+//! A tracer is in one of the states of its cell: away, present and idle or signing in, or with a
+//! session at a site, for whose members nothing may work for hours while all is well at another. When
 //! n of N members of a state change it, or demand something, each tracer there is among them with
 //! probability n / N; a group's tracers come and go in the order of its mailboxes. **Leaves out.**
 //! Which of a mailbox's own attempts failed before: retries of one demand are told when it ends.
@@ -28,8 +28,9 @@ const UNIT_NS: u64 = 10_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
     Away,
-    /// Present without a session.
-    Out,
+    /// Present with neither a session nor a sign-in.
+    Idle,
+    SigningIn,
     /// With a session at this site; the first, for all that is present of clients without them.
     Session(SiteId),
 }
@@ -38,9 +39,15 @@ impl At {
     pub(super) fn place(self) -> usize {
         match self {
             At::Away => 0,
-            At::Out => 1,
-            At::Session(site) => 2 + site.index(),
+            At::Idle => 1,
+            At::SigningIn => 2,
+            At::Session(site) => 3 + site.index(),
         }
+    }
+
+    /// Number of places.
+    pub(super) fn places(sites: usize) -> usize {
+        At::Session(SiteId(sites as u32)).place()
     }
 }
 
@@ -53,7 +60,7 @@ pub(super) struct Tracer {
 }
 
 impl Tracer {
-    fn told(&mut self, intended: SimTime, served: bool) {
+    pub(super) fn told(&mut self, intended: SimTime, served: bool) {
         let unit = unit_of(intended);
         if served {
             self.last_served = self.last_served.max(unit);
@@ -140,13 +147,14 @@ pub(super) fn firsts(counts: &[u32]) -> Vec<(u32, u32)> {
 }
 
 impl Crowd {
-    /// Moves tracers as `n` of `of` members of a cell go from one state to another.
+    /// Moves tracers as `n` of `of` members of a cell go from one state to another; `each` is told.
     pub(super) fn trace(
         &mut self,
         cell: usize,
         (from, to): (At, At),
         (n, of): (u64, u64),
         draws: &mut Stream,
+        mut each: impl FnMut(u32),
     ) {
         let lists = &mut self.cells[cell].tracers;
         let here = lists[from.place()].len() as u64;
@@ -159,6 +167,7 @@ impl Crowd {
             let place = draws.below(list.len() as u64) as usize;
             let tracer = list.swap_remove(place);
             lists[to.place()].push(tracer);
+            each(tracer);
         }
         self.traced[from.place()] -= moved as u32;
         self.traced[to.place()] += moved as u32;
@@ -185,7 +194,7 @@ impl Flow {
         let next = self.tracers_of.get(group + 1).map_or(self.tracers.len() as u32, |next| next.0);
         let now = (f64::from(next - first) * share).round() as u32;
         for tracer in first + present..first + now {
-            self.place_tracer(tracer, At::Out);
+            self.place_tracer(tracer, At::SigningIn);
         }
         for tracer in first + now.min(present)..first + present {
             self.place_tracer(tracer, At::Away);
@@ -231,11 +240,15 @@ impl Flow {
         };
         let sent = Some((site, self.clock.saturating_sub(ago)));
         if class.signs_in {
-            self.tell(lane.crowd, (At::Out, sent), n, share, intended);
+            // Told as they change their states.
         } else if class.sessions {
             let held = n * self.survived(lane.crowd, site, &row);
             self.tell(lane.crowd, (At::Session(site), None), held, share, intended);
-            self.tell(lane.crowd, (At::Out, None), n - held, share, intended);
+            let crowd = &self.crowds[lane.crowd as usize];
+            let (idle, signing) = (crowd.idle(), crowd.signing());
+            let idle = idle as f64 / (idle + signing).max(1) as f64;
+            self.tell(lane.crowd, (At::Idle, None), idle * (n - held), share, intended);
+            self.tell(lane.crowd, (At::SigningIn, None), (1.0 - idle) * (n - held), share, intended);
         } else {
             self.tell(lane.crowd, (At::Session(SiteId(0)), sent), n, share, intended);
         }
@@ -261,7 +274,9 @@ impl Flow {
         let members = |cell: &Cell| match at {
             At::Session(site) if signs_in => cell.signed[site.index()],
             At::Session(_) => cell.present,
-            _ => cell.present - cell.sessions(),
+            At::SigningIn => cell.signing_in(),
+            At::Idle => cell.idle(),
+            At::Away => cell.members - cell.present,
         };
         let (mut of, mut list) = (0, 0);
         for cell in here.cells.iter().filter(|cell| theirs(cell)) {
