@@ -104,12 +104,16 @@ impl Exact {
         let source = &mut self.sources[class as usize];
         let luck = source.stream.luck();
         source.mass = sample::exponential(luck.derive(draw::GAP));
-        // The mailbox is drawn among the users present: the first of the group, by number.
+        // The mailbox is drawn among the users present, the first of the group by number, of whom
+        // those of this second come one after the other.
         let pick = luck.uniform(draw::MAILBOX);
+        let to_come = (source.cell_end - now).as_secs_f64() / CELL.as_secs_f64();
         self.schedule_demand(class as usize, now);
         let ClassKind::Group(group_index) = self.plan.classes[class as usize].kind else { return };
         let group = &scene.world.population.groups[group_index as usize];
         let present = self.mailboxes.present[group_index as usize];
+        let coming = present - self.mailboxes.came_before[group_index as usize];
+        let present = present - (f64::from(coming) * to_come).ceil() as u32;
         if present == 0 {
             return;
         }

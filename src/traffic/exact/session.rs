@@ -40,6 +40,8 @@ struct Mailbox {
 pub struct Mailboxes {
     /// Users present, a group.
     pub(super) present: Vec<u32>,
+    /// The same, before those came who come within this second.
+    pub(super) came_before: Vec<u32>,
     /// Sessions, a group and site: `group * sites + site`.
     signed_in: Vec<u32>,
     pub(super) sites: usize,
@@ -64,6 +66,7 @@ impl Mailboxes {
         };
         Mailboxes {
             present: Vec::new(),
+            came_before: Vec::new(),
             signed_in: Vec::new(),
             sites: 0,
             all: vec![served; count as usize],
@@ -153,6 +156,7 @@ impl Exact {
         for (index, group) in population.groups.iter().enumerate() {
             let present = population.present(group, SimTime::ZERO);
             self.mailboxes.present.push(present);
+            self.mailboxes.came_before.push(present);
             let sign_in = self.plan.classes.iter().position(|class| {
                 class.signs_in
                     && class.kind == crate::world::population::ClassKind::Group(index as u32)
@@ -184,6 +188,7 @@ impl Exact {
             let before = self.mailboxes.present[index];
             let after = scene.world.population.present(group, now);
             self.mailboxes.present[index] = after;
+            self.mailboxes.came_before[index] = before.min(after);
             for number in before..after {
                 let part = f64::from(number - before) / f64::from(after - before);
                 let at = now + super::demand::CELL.mul_f64(part);

@@ -239,7 +239,7 @@ impl Flow {
             self.lines[index].busy -= n;
         }
         if called && !here {
-            self.orphans.push(Token { orphan: true, cohort: None, slack: u64::MAX, ..lost });
+            self.orphans.push(lost.for_nobody());
         }
         if token.visit > 0 && here {
             if !token.orphan {

@@ -209,7 +209,10 @@ impl Flow {
         });
         (cohort.program, cohort.closes) = (program as u16, closes);
         cohort.sent = u64::midpoint(self.clock, closes);
-        let due = cohort.sent.saturating_add(of.timeout);
+        // Where it matters when exactly a client gives up, its requests know for themselves.
+        let drops = of.visits.first().is_some_and(|entry| entry.drops);
+        let last = if drops { closes } else { cohort.sent };
+        let due = last.saturating_add(of.timeout);
         let key = self.cohorts.insert(cohort);
         self.fresh[program] = Some(key);
         if due != u64::MAX {

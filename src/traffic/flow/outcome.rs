@@ -8,6 +8,7 @@ use super::backoff::{Pool, PoolKey};
 use super::cohort::{Kind, Lane, LaneKey, Row, WAYS};
 use super::connect::opening_s;
 use super::crowds::Owner;
+use super::program::Program;
 use super::tracers::At;
 use super::{Flow, ProbeResult, Scene};
 use crate::kernel::defect::planted;
@@ -60,7 +61,7 @@ impl Flow {
                     break;
                 }
                 self.expiring[program].pop_front();
-                self.expire(key, SimTime(due), scene);
+                self.expire(key, scene);
             }
         }
     }
@@ -120,10 +121,10 @@ impl Flow {
     }
 
     /// Clients stop waiting for all that is left of a cohort.
-    fn expire(&mut self, key: Key, due: SimTime, scene: &mut Scene) {
+    fn expire(&mut self, key: Key, scene: &mut Scene) {
         let Some((program, sent, mut lanes)) = self.lanes_of(key) else { return };
-        let at = due.min(SimTime(self.clock - 1));
-        let site = self.programs.all[program as usize].site;
+        let Program { site, timeout, .. } = self.programs.all[program as usize];
+        let at = SimTime((sent + timeout).min(self.clock - 1));
         for lane in &mut lanes {
             self.resolve(program, sent, lane, scene);
             let standing = lane.standing();

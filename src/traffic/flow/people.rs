@@ -30,7 +30,10 @@ pub(super) fn beat_of(plan: &Plan, timeouts: impl Iterator<Item = u64>) -> u64 {
         let (least, most) = class.retry.wait_range_ns(1).unwrap_or_default();
         u64::midpoint(least, most) / OF_WAIT
     });
-    let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).min();
+    // Where work is dropped with its client, who is served at all depends on the last of a timeout.
+    let dropping = plan.services.iter().filter(|service| service.drops_abandoned);
+    let services = dropping.map(|service| (service.service_time.mean() * 1e9) as u64 / OF_WAIT);
+    let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).chain(services).min();
     let longest = longest.unwrap_or(CELL);
     let fits = BEATS.iter().map(|parts| CELL / parts).find(|&beat| beat <= longest);
     fits.unwrap_or(CELL / BEATS[BEATS.len() - 1])

@@ -63,7 +63,8 @@ impl Flow {
         let under_way = under_way.map(|row| row.know.intended_s);
         let pools = self.crowds.iter().filter(|crowd| crowd.owner == Owner::Pipeline(pipeline));
         let waiting = pools.flat_map(|crowd| &crowd.pools).filter(|pool| pool.count > 0);
-        let oldest = under_way.chain(waiting.map(|pool| pool.waiting().intended_s)).min_by(f64::total_cmp);
+        let oldest =
+            under_way.chain(waiting.map(|pool| pool.waiting().intended_s)).min_by(f64::total_cmp);
         (mail.backlog, oldest.map(SimTime::from_secs_f64))
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Visit {
     pub probability: f64,
     /// The call that makes it: index into the plan's; `None`: the entry.
     pub call: Option<u16>,
-    /// Timeout of the call [ns].
+    /// Timeout of the call, or at an entry that drops abandoned work the client's [ns].
     pub timeout: u64,
 }
 
@@ -131,11 +131,20 @@ impl Programs {
             call: None,
             timeout: u64::MAX,
         };
-        let mut visits = Vec::new();
         let class = plan.classes.iter().find(|class| class.operation == operation);
+        let timeout = class.map_or(u64::MAX, |class| match class.timeout {
+            TimeoutPlan::Queue(queue) => plan.timeout_lengths[queue as usize],
+            TimeoutPlan::Patience(_) | TimeoutPlan::Never => u64::MAX,
+        });
+        let timeout = timeout.min(class.map_or(u64::MAX, |class| match class.timeout {
+            TimeoutPlan::Never => u64::MAX,
+            _ => class.deadline_ns,
+        }));
+        let mut visits = Vec::new();
         let entry = class.map(|class| Visit { cost: class.cost, ..visit(class.entry) });
         if let (Some(class), Some(entry)) = (class, entry.filter(|v| !v.stations.is_empty())) {
-            visits.push(entry);
+            let timeout = if entry.drops { timeout } else { u64::MAX };
+            visits.push(Visit { timeout, ..entry });
             for index in plan.calls_of(class.entry, operation) {
                 let call = &plan.calls[index as usize];
                 let visit = Visit {
@@ -147,14 +156,6 @@ impl Programs {
                 visits.extend(std::iter::repeat_n(visit, call.times as usize));
             }
         }
-        let timeout = class.map_or(u64::MAX, |class| match class.timeout {
-            TimeoutPlan::Queue(queue) => plan.timeout_lengths[queue as usize],
-            TimeoutPlan::Patience(_) | TimeoutPlan::Never => u64::MAX,
-        });
-        let timeout = timeout.min(class.map_or(u64::MAX, |class| match class.timeout {
-            TimeoutPlan::Never => u64::MAX,
-            _ => class.deadline_ns,
-        }));
         let holds = class.is_some_and(|class| plan.services[class.entry.index()].holds_slot);
         let total = self.total(&visits, &vec![1.0; visits.len()]);
         let spread = total.spread();

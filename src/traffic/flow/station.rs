@@ -10,11 +10,16 @@ use super::program::Step;
 use super::token::{LOOK_BACK, Token, put_together};
 use super::{Flow, Scene};
 use crate::kernel::defect::planted;
+use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
+use crate::kernel::stream::Stream;
 use crate::measure::recorder::StationCell;
 use crate::world::state::Isolation;
 use std::collections::VecDeque;
+
+/// Natural logarithm of odds that never come up.
+const UNHEARD_OF: f64 = 30.0;
 
 /// What traffic keeps of one station.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +32,9 @@ pub(super) struct Line {
     /// patience has been looked at and is over.
     pub passed: u64,
     given_up: u64,
-    /// Busy slots and queue when the step began.
+    /// Busy slots and queue when the step began, and arrivals since.
     before: (u64, u64),
+    arrived: u64,
     /// Counts of the open window.
     pub window: StationCell,
 }
@@ -59,8 +65,10 @@ impl Flow {
         let mut moved = std::mem::take(&mut self.moved);
         for index in 0..self.lines.len() {
             let line = &mut self.lines[index];
-            line.before = (line.busy, line.waiting);
-            self.give_up_waiting(index, step, scene, &mut moved);
+            (line.before, line.arrived) = ((line.busy, line.waiting), 0);
+            if !self.drops(index, scene) {
+                self.give_up_waiting(index, step, scene, &mut moved);
+            }
             self.leave_slots(index, step, scene, &mut moved);
         }
         for &(_, token) in self.failing.iter().filter(|(due, _)| *due <= step.to) {
@@ -92,6 +100,9 @@ impl Flow {
             }
         }
         for index in 0..self.lines.len() {
+            if self.drops(index, scene) {
+                self.give_up_waiting(index, step, scene, &mut moved);
+            }
             self.reject(index, step, scene, &mut moved);
         }
         while let Some((token, left)) = moved.pop() {
@@ -106,8 +117,15 @@ impl Flow {
         }
     }
 
-    /// Calls in a queue whose callers have waited for their timeout: they go on for nobody, or are
-    /// dropped where the service does so.
+    /// Whether a station drops what nobody waits for any more.
+    fn drops(&self, index: usize, scene: &Scene) -> bool {
+        let service = scene.world.services.stations[index].service;
+        self.plan.services[service.index()].drops_abandoned
+    }
+
+    /// Requests in a queue whose callers have waited for their timeout: they go on for nobody, or
+    /// are dropped where the service does so, in which case all who come to a slot within the step
+    /// have come to it first.
     fn give_up_waiting(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let line = &mut self.lines[index];
         line.given_up = line.given_up.max(line.passed);
@@ -117,14 +135,16 @@ impl Flow {
                     return;
                 }
                 let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
-                let waited = token.waited + visit.timeout;
-                moved.push((Token { waited, ..*token }, Left::CallFailed));
+                if token.visit > 0 {
+                    let waited = token.waited + visit.timeout;
+                    moved.push((Token { waited, ..*token }, Left::CallFailed));
+                }
                 if visit.drops {
                     line.waiting -= token.count;
                     line.window.refused += token.count as u32;
                     scene.recorder.stations[index].dropped += std::mem::take(&mut token.count);
                 } else {
-                    (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+                    *token = token.for_nobody();
                 }
             }
             line.given_up += 1;
@@ -146,7 +166,7 @@ impl Flow {
             for token in line.queue.iter_mut().filter(|t| t.cohort == Some(key) && t.count > 0) {
                 if token.visit > 0 && entry_drops && !token.orphan {
                     ended.push(*token);
-                    (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+                    *token = token.for_nobody();
                 }
                 if drops {
                     line.waiting -= token.count;
@@ -161,7 +181,7 @@ impl Flow {
             let calls = line.serving.iter_mut().filter(|t| t.cohort == Some(key) && t.visit > 0);
             for token in calls.filter(|token| entry_drops && !token.orphan) {
                 ended.push(*token);
-                (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+                *token = token.for_nobody();
             }
         }
         for token in ended {
@@ -211,18 +231,13 @@ impl Flow {
                 let over = binomial(&mut self.draws, left, given_up.1 / gone.max(1e-15));
                 if over > 0 {
                     done -= over;
-                    // What was waited for here and now is all of it.
-                    let waited = token.waited + token.slack;
-                    moved.push((Token { count: over, waited, ..*token }, Left::CallFailed));
-                    self.orphans.push(Token {
-                        count: over,
-                        orphan: true,
-                        cohort: None,
-                        slack: u64::MAX,
-                        width: given_up.0,
-                        there: -1.0,
-                        ..*token
-                    });
+                    if token.visit > 0 {
+                        // What was waited for here and now is all of it.
+                        let waited = token.waited + token.slack;
+                        moved.push((Token { count: over, waited, ..*token }, Left::CallFailed));
+                    }
+                    let stale = Token { count: over, width: given_up.0, there: -1.0, ..*token };
+                    self.orphans.push(stale.for_nobody());
                 }
             }
             (token.start, token.width) = (first, end - first);
@@ -241,9 +256,11 @@ impl Flow {
         let serving = &mut self.lines[index].serving;
         for token in serving.iter_mut() {
             if token.given_up_by(step.to) {
-                let waited = token.waited + token.slack;
-                moved.push((Token { waited, ..*token }, Left::CallFailed));
-                (token.orphan, token.cohort, token.slack) = (true, None, u64::MAX);
+                if token.visit > 0 {
+                    let waited = token.waited + token.slack;
+                    moved.push((Token { waited, ..*token }, Left::CallFailed));
+                }
+                *token = token.for_nobody();
             }
             // Nothing is known of how much of its work is left: it ends when the station goes on.
             token.there = 0.0;
@@ -302,6 +319,7 @@ impl Flow {
         self.cost.station_visits += token.count;
         let station = &scene.world.services.stations[index];
         let line = &mut self.lines[index];
+        line.arrived += token.count;
         line.window.arrived += token.count as u32;
         scene.recorder.stations[index].arrived += token.count;
         if !station.accepts {
@@ -353,6 +371,11 @@ impl Flow {
         let dt = step.seconds();
         let free = planted("flow-stale-work-free") && token.cohort.is_none();
         let factor = if free { 1e-9 } else { visit.cost * station.slow };
+        if token.slack < step.length() && !token.orphan && !station.hung {
+            let in_time = law.cdf(token.slack as f64 / 1e9 / factor);
+            self.start_late(index, token, in_time, moved);
+            return;
+        }
         let stays = law.there(0.0, dt, factor) / dt;
         let stay =
             if station.hung { token.count } else { binomial(&mut self.draws, token.count, stays) };
@@ -370,9 +393,44 @@ impl Flow {
         }
     }
 
+    /// Requests take slots so late that their callers give up within this step: those whose work
+    /// is shorter than that leave, the others go on for nobody, with more work than most.
+    fn start_late(&mut self, index: usize, token: Token, share: f64, moved: &mut Moved) {
+        let done = binomial(&mut self.draws, token.count, share);
+        if done > 0 {
+            moved.push((Token { count: done, ..token }, Left::Done));
+        }
+        let late = token.count - done;
+        if late == 0 {
+            return;
+        }
+        if token.visit > 0 {
+            let waited = token.waited + token.slack;
+            moved.push((Token { count: late, waited, ..token }, Left::CallFailed));
+        }
+        let start = token.start.saturating_sub(token.slack);
+        let stale = Token { count: late, start, ..token };
+        self.lines[index].serving.push(stale.for_nobody());
+    }
+
+    /// How long the callers of requests that come to a slot within the very step in which they give
+    /// up still wait [ns], where more give up than there are slots for.
+    ///
+    /// # Source
+    /// Under overload with one patience for all, what is left of it at a slot is exponential with
+    /// rate lambda - c mu (the virtual wait's density below the patience; Baccelli and Hebuterne,
+    /// Performance '81): over a step, as many as give up in vain.
+    fn left_of_patience(&self, index: usize, step: Step, free: u64) -> u64 {
+        let queue = self.lines[index].queue.iter();
+        let due = queue.take_while(|token| token.count == 0 || token.given_up_by(step.to));
+        let in_vain = due.map(|token| token.count).sum::<u64>().saturating_sub(free);
+        step.length() / in_vain.max(2)
+    }
+
     /// Fills free slots from the head of the queue.
     fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let slots = u64::from(scene.world.services.stations[index].slots);
+        let drops = self.drops(index, scene);
         loop {
             let line = &mut self.lines[index];
             let free = slots.saturating_sub(line.busy);
@@ -398,7 +456,9 @@ impl Flow {
                 let wait = step.middle().0.saturating_sub(token.start + token.width / 2);
                 scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
                 token.waited += wait;
-                if token.slack != u64::MAX {
+                if drops && token.given_up_by(step.to) {
+                    token.slack = self.left_of_patience(index, step, free - token.count);
+                } else if token.slack != u64::MAX {
                     token.slack = token.slack.saturating_sub(wait);
                 }
             }
@@ -407,37 +467,88 @@ impl Flow {
         }
     }
 
-    /// Turns away what has arrived in this step beyond the queue's limit.
+    /// How many a station with a limited queue has turned away within a step, none of which has
+    /// left it yet.
+    ///
+    /// # Source
+    /// Between the numbers that were there at the step's two ends, those in the system are taken as
+    /// a Brownian bridge of as many moves as requests have come and gone; its maximum is drawn, and
+    /// whatever that is over the limit was not let in (Asmussen, Glynn, Pitman, Annals of Applied
+    /// Probability 5, 1995: reflected paths on a grid).
+    fn turned_away(&mut self, index: usize, scene: &Scene) -> u64 {
+        let station = &scene.world.services.stations[index];
+        if station.queue_limit == u32::MAX {
+            return 0;
+        }
+        let line = &self.lines[index];
+        let over = line.waiting.saturating_sub(u64::from(station.queue_limit));
+        let most = (u64::from(station.slots) + u64::from(station.queue_limit)) as f64;
+        let (first, last) =
+            ((line.before.0 + line.before.1) as f64, (line.busy + line.waiting) as f64);
+        let moves = 2.0 * line.arrived as f64 + first - last;
+        // Where it was over the limit already, as after slots are lost, nothing is known of between.
+        if first > most || line.arrived == 0 {
+            return over;
+        }
+        let above = 2.0 * (most + 1.0 - first) * (most + 1.0 - last) / moves.max(1.0);
+        if above > UNHEARD_OF {
+            return over;
+        }
+        let luck = -2.0 * moves * math::ln(self.draws.uniform().max(f64::MIN_POSITIVE));
+        let highest = 0.5 * (first + last + math::sqrt((last - first).powi(2) + luck));
+        over.max((highest - most).max(0.0) as u64)
+    }
+
+    /// Turns away what has arrived in this step beyond the queue's limit: of those that wait, then
+    /// of those that have found a slot.
     fn reject(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
-        let limit = u64::from(scene.world.services.stations[index].queue_limit);
-        let line = &mut self.lines[index];
-        let mut over = line.waiting.saturating_sub(limit);
+        let mut over = self.turned_away(index, scene);
         if over == 0 {
             return;
         }
-        let new =
-            line.queue.iter().rev().take_while(|token| token.start >= step.from && token.width > 0);
-        let (parcels, mut requests) = new.fold((0, 0), |(n, sum), t| (n + 1, sum + t.count));
-        over = over.min(requests);
+        let line = &mut self.lines[index];
+        let is_new = |token: &Token| token.start >= step.from && token.width > 0;
+        let parcels = line.queue.iter().rev().take_while(|token| is_new(token)).count();
         let from = line.queue.len() - parcels;
         let mut turned = Vec::new();
-        for token in line.queue.range_mut(from..) {
-            requests -= token.count;
-            let n = hypergeometric(&mut self.draws, token.count, requests, over);
-            over -= n;
-            token.count -= n;
-            line.waiting -= n;
-            if n > 0 {
-                turned.push(Token { count: n, ..*token });
-            }
-        }
+        let queued = line.queue.range_mut(from..);
+        let waiting = draw_out(queued, &mut over, &mut self.draws, &mut turned);
+        let started = line.serving.iter_mut().filter(|token| is_new(token));
+        let busy = draw_out(started, &mut over, &mut self.draws, &mut turned);
+        line.waiting -= waiting;
+        line.busy -= busy;
         while line.queue.back().is_some_and(|token| token.count == 0) {
             line.queue.pop_back();
         }
+        line.serving.retain(|token| token.count > 0);
         for token in turned {
             self.turn_away(index, token, scene, moved);
         }
     }
+}
+
+/// Takes `n` requests, or as many as there are, out of tokens; how many.
+fn draw_out<'t>(
+    tokens: impl Iterator<Item = &'t mut Token>,
+    n: &mut u64,
+    draws: &mut Stream,
+    out: &mut Vec<Token>,
+) -> u64 {
+    let tokens: Vec<&mut Token> = tokens.collect();
+    let mut others: u64 = tokens.iter().map(|token| token.count).sum();
+    let all = others.min(*n);
+    *n -= all;
+    let mut left = all;
+    for token in tokens {
+        others -= token.count;
+        let count = hypergeometric(draws, token.count, others, left);
+        left -= count;
+        token.count -= count;
+        if count > 0 {
+            out.push(Token { count, ..*token });
+        }
+    }
+    all
 }
 
 /// Number of stations that a token's visit may be made at.

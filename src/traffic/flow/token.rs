@@ -52,6 +52,11 @@ impl Token {
         }
     }
 
+    /// The same requests once their callers have given them up.
+    pub(super) fn for_nobody(self) -> Token {
+        Token { orphan: true, cohort: None, slack: u64::MAX, ..self }
+    }
+
     /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
     pub(super) fn given_up_by(&self, to: u64) -> bool {
         let due = self.start.saturating_add(self.width / 2).saturating_add(self.slack);

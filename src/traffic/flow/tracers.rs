@@ -248,7 +248,13 @@ impl Flow {
             let (idle, signing) = (crowd.idle(), crowd.signing());
             let idle = idle as f64 / (idle + signing).max(1) as f64;
             self.tell(lane.crowd, (At::Idle, None), idle * (n - held), share, intended);
-            self.tell(lane.crowd, (At::SigningIn, None), (1.0 - idle) * (n - held), share, intended);
+            self.tell(
+                lane.crowd,
+                (At::SigningIn, None),
+                (1.0 - idle) * (n - held),
+                share,
+                intended,
+            );
         } else {
             self.tell(lane.crowd, (At::Session(SiteId(0)), sent), n, share, intended);
         }
