@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! cargo bench --bench agreement > reports/agreement-random.md     the whole study
-//! cargo bench --bench agreement -- 17                              all figures of scenario 17
+//! cargo bench --bench agreement -- 17               all figures of scenario 17, and its course
 //! cargo test --bench agreement                                     a few scenarios, as a test
 //! ```
 
@@ -82,6 +82,7 @@ fn main() {
         if only.is_some() {
             println!("{:#?}", recipes[number]);
             table::print_all(&case);
+            table::print_series(&pairs(&scenario, 0..seeds));
         }
         cases.push(case);
     }

@@ -58,13 +58,6 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
     ("M/M/c c 20", "mean_sojourn", 0.02, "half a service time a step, near saturation"),
     ("M/M/c c", "mean_sojourn", 0.005, "the same, with more servers"),
     ("M/M/c c", "utilisation", 0.01, "busy slots are the mean of a step's two ends"),
-    ("M/M/c/K c 100 K 120", "prob_blocked", 0.15, "a limit is looked at when a step ends"),
-    ("M/M/c/K c 100", "utilisation", 0.005, "the same"),
-    ("M/M/c/K c 100 K 120", "mean_in_queue", 0.4, "the same; it is two places too long"),
-    ("M/M/c/K c 100 K 120", "mean_wait_accepted", 0.4, "the same: 2 % of the sojourn"),
-    ("M/M/c/K c 100 K 200", "mean_in_queue", 0.06, "the same; it is five places too long"),
-    ("M/M/c/K c 100 K 200", "mean_wait_accepted", 0.06, "the same"),
-    ("M/M/c/K", "mean_sojourn_accepted", 0.03, "the same"),
     ("lambda=800 nu=1 for", "attempts", 0.25, "a retry due within a beat waits for the next"),
 ];
 

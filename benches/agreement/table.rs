@@ -3,6 +3,7 @@
 use super::judge::Judgement;
 use super::{AGAIN, Case, Kind, SEED};
 use blackstart::measure::agreement::{Comparison, Finding, Quantity};
+use blackstart::measure::outcome::{OperationSeries, Outcome, StationSeries};
 
 /// Every figure of one scenario.
 pub fn print_all(case: &Case) {
@@ -80,6 +81,51 @@ pub fn print(cases: &[Case], judgement: &Judgement, digest: &str) {
                 row.off(),
                 row.se
             );
+        }
+    }
+}
+
+/// Means over the trials, window by window and side by side: what `exact` and `flow` have sent,
+/// answered, served well and suppressed of each operation, and what their stations do.
+pub fn print_series((exact, flow): &(Vec<Outcome>, Vec<Outcome>)) {
+    type Column = (String, fn(&Outcome, usize) -> &[f64]);
+    fn of_operation(outcome: &Outcome, index: usize) -> &OperationSeries {
+        &outcome.series.operations[index]
+    }
+    fn of_station(outcome: &Outcome, index: usize) -> &StationSeries {
+        &outcome.series.stations[index]
+    }
+    let first = &exact[0].series;
+    let operations = first.operations.iter().enumerate().flat_map(|(index, operation)| {
+        let name = |what: &str| format!("{} {what}", operation.operation);
+        let columns: [Column; 5] = [
+            (name("demand"), |o, i| &of_operation(o, i).demand_per_s),
+            (name("attempts"), |o, i| &of_operation(o, i).attempts_per_s),
+            (name("answered"), |o, i| &of_operation(o, i).answered_per_s),
+            (name("good"), |o, i| &of_operation(o, i).good_per_s),
+            (name("suppressed"), |o, i| &of_operation(o, i).suppressed_per_s),
+        ];
+        columns.map(|column| (index, column))
+    });
+    let stations = first.stations.iter().enumerate().flat_map(|(index, station)| {
+        let name = |what: &str| format!("{} {} {what}", station.service, station.site);
+        let columns: [Column; 4] = [
+            (name("queue"), |o, i| &of_station(o, i).queue),
+            (name("refused"), |o, i| &of_station(o, i).refused_per_s),
+            (name("useful"), |o, i| &of_station(o, i).useful_per_s),
+            (name("stale"), |o, i| &of_station(o, i).stale_per_s),
+        ];
+        columns.map(|column| (index, column))
+    });
+    for (index, (name, values)) in operations.chain(stations) {
+        println!("\n{name}: window [s], exact, flow");
+        let mean = |of: &[Outcome], window: usize| {
+            let sum = of.iter().map(|outcome| values(outcome, index)[window]).sum::<f64>();
+            sum / of.len() as f64
+        };
+        for window in 0..first.windows {
+            let at_s = window as f64 * first.window_s;
+            println!("{at_s:7} {:10.3} {:10.3}", mean(exact, window), mean(flow, window));
         }
     }
 }

@@ -139,7 +139,7 @@ pub struct Flow {
     spare: Vec<Cohort>,
     spare_rows: Vec<Vec<Row>>,
     paths: Vec<(PathId, f64)>,
-    reached: Vec<(u16, Key, u64)>,
+    reached: Vec<connect::Reached>,
     arriving: Vec<Token>,
     orphans: Vec<Token>,
     moved: Moved,
@@ -328,7 +328,7 @@ impl Flow {
                 let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
                 let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);
                 length = length.min(if wait_s > 1.0 { full } else { near });
-                let patience = self.programs.patience[index];
+                let patience = self.programs.patience[index].least;
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
                     length = length.min((patience / OF_TIMEOUT).max(NEAR.0));
                 }

@@ -29,6 +29,16 @@ pub(super) struct Syn {
     count: u64,
 }
 
+/// Attempts that have reached their site within this step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reached {
+    program: u16,
+    cohort: Key,
+    /// How long their connection took to open [ns].
+    opened: u64,
+    count: u64,
+}
+
 impl Flow {
     /// Sends what this step has of what is sent within the beat, and lost SYNs that are due.
     pub(super) fn send(&mut self, step: Step, scene: &mut Scene) {
@@ -85,7 +95,7 @@ impl Flow {
         let Some(from) = of.key.from else {
             of.arrive(0, n, 0.0);
             cohort.open += n;
-            self.reached.push((program, key, n));
+            self.reached.push(Reached { program, cohort: key, opened: 0, count: n });
             return;
         };
         let opens = of.key.opens;
@@ -141,9 +151,14 @@ impl Flow {
         paths.clear();
         self.paths = paths;
         if through_all > 0 {
+            let opened = (opening_s(2 * tries) * 1e9) as u64;
             match self.reached.last_mut() {
-                Some((_, last, count)) if *last == key => *count += through_all,
-                _ => self.reached.push((program, key, through_all)),
+                Some(last) if (last.cohort, last.opened) == (key, opened) => {
+                    last.count += through_all;
+                }
+                _ => {
+                    self.reached.push(Reached { program, cohort: key, opened, count: through_all })
+                }
             }
         }
         if unopened == 0 {
@@ -163,8 +178,11 @@ impl Flow {
     /// What has reached its site in this step is admitted, or refused by a throttle.
     pub(super) fn admit(&mut self, step: Step, scene: &mut Scene) {
         let mut reached = std::mem::take(&mut self.reached);
-        for (program_index, key, count) in reached.drain(..) {
+        for Reached { program: program_index, cohort: key, opened, count } in reached.drain(..) {
             let program = &self.programs.all[program_index as usize];
+            let patience = program.visits.first().map_or(u64::MAX, |entry| entry.timeout);
+            let slack =
+                if patience == u64::MAX { u64::MAX } else { patience.saturating_sub(opened) };
             let throttles = &scene.world.throttles;
             let found = throttles
                 .iter()
@@ -185,9 +203,10 @@ impl Flow {
             if admitted == 0 {
                 continue;
             }
-            match self.arriving.iter_mut().find(|token| token.cohort == Some(key)) {
+            let alike = |token: &&mut Token| token.cohort == Some(key) && token.slack == slack;
+            match self.arriving.iter_mut().find(alike) {
                 Some(token) => token.count += admitted,
-                None => self.arriving.push(Token::new(key, program_index, admitted)),
+                None => self.arriving.push(Token::new(key, program_index, slack, admitted)),
             }
         }
         self.reached = reached;

@@ -36,6 +36,9 @@ pub(super) fn beat_of(plan: &Plan, timeouts: impl Iterator<Item = u64>) -> u64 {
     let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).chain(services).min();
     let longest = longest.unwrap_or(CELL);
     let fits = BEATS.iter().map(|parts| CELL / parts).find(|&beat| beat <= longest);
+    if let Ok(n) = std::env::var("BEATN") {
+        return CELL / n.parse::<u64>().unwrap();
+    }
     fits.unwrap_or(CELL / BEATS[BEATS.len() - 1])
 }
 

@@ -65,6 +65,15 @@ impl Program {
     }
 }
 
+/// For how long requests at a station are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Shortest timeout [ns].
+    pub least: u64,
+    /// All have the same, so who came first gives up first.
+    pub in_order: bool,
+}
+
 /// All programs.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
@@ -73,8 +82,7 @@ pub(super) struct Programs {
     pub laws: Vec<Law>,
     /// A station each: longest mean time for which a program's requests hold a slot there [s].
     pub holds_s: Vec<f64>,
-    /// A station each: shortest timeout of a call to it [ns].
-    pub patience: Vec<u64>,
+    pub patience: Vec<Patience>,
     sites: usize,
     parts: usize,
 }
@@ -104,13 +112,7 @@ impl Programs {
         }
         let stations = world.services.stations.len();
         programs.find_holds(stations);
-        programs.patience = vec![u64::MAX; stations];
-        for visit in programs.all.iter().flat_map(|program| &program.visits) {
-            for &(station, _) in &visit.stations {
-                let patience = &mut programs.patience[station as usize];
-                *patience = visit.timeout.min(*patience);
-            }
-        }
+        programs.patience = (0..stations).map(|station| programs.patience_at(station)).collect();
         programs
     }
 
@@ -199,6 +201,16 @@ impl Programs {
     /// Whether the laws are those of the stations' present slowness.
     pub(super) fn are_of(&self, world: &World) -> bool {
         self.all.iter().all(|program| program.is_of(world))
+    }
+
+    fn patience_at(&self, station: usize) -> Patience {
+        let at = |visit: &&Visit| visit.stations.iter().any(|at| at.0 as usize == station);
+        let visits = self.all.iter().flat_map(|program| &program.visits).filter(at);
+        let visits: Vec<&Visit> = visits.filter(|visit| visit.timeout != u64::MAX).collect();
+        let least = visits.iter().map(|visit| visit.timeout).min().unwrap_or(u64::MAX);
+        // Clients may have waited for their connection before.
+        let in_order = visits.iter().all(|visit| visit.timeout == least && visit.call.is_some());
+        Patience { least, in_order }
     }
 
     fn find_holds(&mut self, stations: usize) {

@@ -128,11 +128,19 @@ impl Flow {
     /// have come to it first.
     fn give_up_waiting(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let line = &mut self.lines[index];
-        line.given_up = line.given_up.max(line.passed);
-        while let Some(token) = line.queue.get_mut((line.given_up - line.passed) as usize) {
+        // Where all are equally patient, nobody gives up before those who came earlier.
+        let in_order = self.programs.patience[index].in_order;
+        let end = line.passed + line.queue.len() as u64;
+        line.given_up = line.given_up.clamp(line.passed, end);
+        let from = if in_order { (line.given_up - line.passed) as usize } else { 0 };
+        self.cost.cells_updated += if in_order { 0 } else { line.queue.len() as u64 };
+        for token in line.queue.range_mut(from..) {
             if token.slack != u64::MAX && !token.orphan && token.count > 0 {
                 if !token.given_up_by(step.to) {
-                    return;
+                    match in_order {
+                        true => return,
+                        false => continue,
+                    }
                 }
                 let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
                 if token.visit > 0 {
@@ -277,7 +285,8 @@ impl Flow {
         moved: &mut Moved,
     ) {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
-        (token.start, token.width, token.slack) = (step.from, step.length(), visit.timeout);
+        (token.start, token.width) = (step.from, step.length());
+        token.slack = if token.visit == 0 { token.slack } else { visit.timeout };
         token.there = -1.0;
         if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
             token.cohort = None;
@@ -420,10 +429,11 @@ impl Flow {
     /// Under overload with one patience for all, what is left of it at a slot is exponential with
     /// rate lambda - c mu (the virtual wait's density below the patience; Baccelli and Hebuterne,
     /// Performance '81): over a step, as many as give up in vain.
-    fn left_of_patience(&self, index: usize, step: Step, free: u64) -> u64 {
+    fn left_of_patience(&self, index: usize, patience: u64, step: Step, free: u64) -> u64 {
         let queue = self.lines[index].queue.iter();
-        let due = queue.take_while(|token| token.count == 0 || token.given_up_by(step.to));
-        let in_vain = due.map(|token| token.count).sum::<u64>().saturating_sub(free);
+        let up_to = step.to.saturating_sub(patience);
+        let before = queue.take_while(|token| token.start + token.width / 2 <= up_to);
+        let in_vain = before.map(|token| token.count).sum::<u64>().saturating_sub(free);
         step.length() / in_vain.max(2)
     }
 
@@ -457,7 +467,8 @@ impl Flow {
                 scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
                 token.waited += wait;
                 if drops && token.given_up_by(step.to) {
-                    token.slack = self.left_of_patience(index, step, free - token.count);
+                    token.slack =
+                        self.left_of_patience(index, token.slack, step, free - token.count);
                 } else if token.slack != u64::MAX {
                     token.slack = token.slack.saturating_sub(wait);
                 }

@@ -33,8 +33,8 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Requests of a cohort that have reached their site.
-    pub(super) fn new(cohort: Key, program: u16, count: u64) -> Token {
+    /// Requests of a cohort that have reached their site, and are waited for so long from here.
+    pub(super) fn new(cohort: Key, program: u16, slack: u64, count: u64) -> Token {
         Token {
             cohort: Some(cohort),
             program,
@@ -45,7 +45,7 @@ impl Token {
             orphan: false,
             start: 0,
             width: 0,
-            slack: u64::MAX,
+            slack,
             waited: 0,
             count,
             there: -1.0,
@@ -73,6 +73,13 @@ impl Token {
             && (end - self.start) * AGED <= now.saturating_sub(end)
             && self.there >= 0.0
             && next.there >= 0.0
+            && self.is_as_patient_as(next)
+    }
+
+    /// Whether it is waited for about as long.
+    fn is_as_patient_as(&self, other: &Token) -> bool {
+        let (a, b) = (self.slack, other.slack);
+        a == b || (a.max(b) != u64::MAX && a.abs_diff(b) <= a.max(b) / 8)
     }
 
     /// Whether another's requests can be added to it.
@@ -80,6 +87,7 @@ impl Token {
         (self.cohort, self.program, self.visit, self.tries, self.orphan, self.entry)
             == (other.cohort, other.program, other.visit, other.tries, other.orphan, other.entry)
             && (self.start, self.width) == (other.start, other.width)
+            && self.is_as_patient_as(other)
     }
 
     pub(super) fn absorb(&mut self, other: &Token) {
