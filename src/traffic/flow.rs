@@ -334,7 +334,9 @@ impl Flow {
                 length = length.min(if wait_s > 1.0 { full } else { near });
                 let patience = self.programs.patience[index].least;
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
-                    length = length.min((patience / OF_TIMEOUT).max(NEAR.0));
+                    let drops = self.drops(index, scene);
+                    let soon = if drops { near } else { (patience / OF_TIMEOUT).max(NEAR.0) };
+                    length = length.min(soon);
                 }
             } else if busy > 0.0 && slots - busy < NEAR_ROOTS * busy.sqrt() {
                 length = length.min(near);
