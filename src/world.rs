@@ -55,7 +55,10 @@ impl World {
     /// The world of a scenario at t = 0, at its scale.
     pub fn new(scenario: &Scenario, seed: RootSeed) -> World {
         let network = Network::new(scenario);
-        let distance = |from: SiteId, to: SiteId| network.between_sites(from, to).delay.0;
+        let distance = |from: SiteId, to: SiteId| {
+            let view = network.between_sites(from, to);
+            if view.carries { view.delay.0 } else { u64::MAX }
+        };
         let services = Services::new(scenario, distance);
         let population = Population::new(scenario, seed);
         let sessions = scenario.clients.iter().map(|client| {

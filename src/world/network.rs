@@ -19,22 +19,16 @@
 //! **Validation.** Hand-checked shortest paths on the Abilene backbone, a second implementation
 //! (`tests/routing.rs`), Newell's closed forms, conservation under random loads.
 
-pub mod bgp;
-pub mod chart;
 mod element;
 mod fluid;
-pub mod forwarding;
 mod load;
 mod paths;
-pub mod prefix;
-pub mod settings;
-pub mod settle;
 mod table;
 #[cfg(test)]
 mod tests;
-pub mod topology;
 mod view;
 
+pub use crate::scenario::routes::{bgp, chart, forwarding, prefix, settings, settle, topology};
 pub use forwarding::MAX_PATHS;
 pub use load::{LinkWindow, MSS_BITS, MiddleboxWindow, TICK_BUSY, TICK_QUIET, packets_of};
 pub use paths::PathNow;
@@ -42,6 +36,7 @@ pub use view::PathView;
 
 use crate::kernel::time::SimDuration;
 use crate::scenario::model::{LinkId, MiddleboxId, RegionId, RouterId, Scenario, SiteId, WhenFull};
+use crate::scenario::routes::AtRest;
 use bgp::Sessions;
 use element::{LinkNow, MiddleboxNow, SessionTable, SiteNow, sites_of};
 use fluid::Fluid;
@@ -165,13 +160,9 @@ impl Network {
         let scale = scenario.scale as f64;
         let attachments = attachments_of(scenario);
         let site_count = scenario.sites.len();
-        let topology = Topology::new(network);
-        let prefixes = Prefixes::new(scenario);
-        let sessions = Sessions::new(network, &topology);
-        let settings = Settings::new(network, &prefixes);
-        let stable = settle::Stable::of(&topology, &sessions, &settings, prefixes.count());
+        let AtRest { topology, prefixes, sessions, settings, tables } = AtRest::new(scenario);
         let mut this = Network {
-            tables: stable.tables(&topology, &sessions),
+            tables,
             links: network.links.iter().map(|link| LinkNow::new(link, scale)).collect(),
             directions: vec![Fluid::default(); 2 * network.links.len()],
             routers: vec![RouterState::Up; network.routers.len()],

@@ -69,7 +69,7 @@ impl SteeringState {
             pieces.push((upper, site));
         }
         let resolver = match steering.kind {
-            SteeringKind::Direct => None,
+            SteeringKind::Direct | SteeringKind::Anycast { .. } => None,
             SteeringKind::Dns { ttl, ignoring, ignoring_for } => {
                 Some((ttl, ignoring, ignoring_for))
             }
