@@ -196,6 +196,7 @@ impl Control {
         if !self.routing.write_due(&mut world.network, now) {
             return;
         }
+        world.follow_routes(now);
         changes.push(Change::Paths);
         if !std::mem::replace(&mut self.rerouting, true) {
             self.note_paths(world, now, "paths change");

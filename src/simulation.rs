@@ -26,7 +26,9 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::log::{LinkCell, Log, MiddleboxCell, PipelineCell};
 use crate::measure::outcome::Outcome;
 use crate::measure::recorder::Recorder;
-use crate::scenario::model::{ClientId, PipelineId, Scenario, SiteId, TargetKind, Timeout};
+use crate::scenario::model::{
+    ClientId, PipelineId, Scenario, SiteId, SteeringId, TargetKind, Timeout,
+};
 use crate::traffic::books::Imbalance;
 use crate::traffic::{Engine, Scene, Traffic};
 use crate::world::World;
@@ -215,9 +217,9 @@ impl Trial {
                 bounced: totals.bounced,
             });
         }
-        for name in &self.world.steering {
-            let shares = (0..scenario.sites.len()).map(|site| name.share(SiteId(site as u32)));
-            self.log.steering.extend(shares);
+        for name in (0..scenario.steering.len() as u32).map(SteeringId) {
+            let sites = (0..scenario.sites.len() as u32).map(SiteId);
+            self.log.steering.extend(sites.map(|site| self.world.share(scenario, name, site)));
         }
         self.control.log_probes(scenario, &mut self.log);
         self.log.windows += 1;

@@ -4,12 +4,12 @@
 //! would each shift of the runbook ask of the sites, and how long will a run take? **Model.** Mean
 //! rates: load and presence curves at local time, read every five minutes; each operation followed
 //! through its calls (times x probability x cache misses), stores at the sites of their active
-//! copies, slots held for the work and, under `hold`, for the calls; the ways that the
-//! routers' tables lead once routing is at rest ([`routes`](super::routes), as in a trial), half of
-//! the bits each way. **What it leaves out.** Queueing, retries, noise, caches that are not full:
-//! it is a lower bound of what a run will show; after orders to routers, where anycast names move
-//! to. **Cost.** Regions x operations x sites for each five minutes: microseconds,
-//! whatever the population. **Validation.** Figures by hand, in the tests.
+//! copies, slots held for the work and, under `hold`, for the calls; the ways that the routers'
+//! tables lead once routing is at rest ([`routes`](super::routes), as in a trial), half of the bits
+//! each way. **What it leaves out.** Queueing, retries, noise, caches that are not full: it is a
+//! lower bound of what a run will show; and where anycast names move to after orders to routers.
+//! **Cost.** Regions x operations x sites for each five minutes: microseconds, whatever the
+//! population. **Validation.** Figures by hand, in the tests.
 
 mod demand;
 mod findings;

@@ -6,7 +6,7 @@ use crate::kernel::time::SimTime;
 use crate::measure::outcome::{NetworkOutcome, PathRow, RouteRow};
 use crate::scenario::model::{RouterId, Scenario};
 use crate::world::network::forwarding::End;
-use crate::world::network::{Network, PathNow};
+use crate::world::network::{AnycastId, Destination, Network, PathNow};
 
 /// Runs one trial, with all its traffic, and reads the routes at each of these times (ascending).
 ///
@@ -40,13 +40,24 @@ pub(super) fn outcome(scenario: &Scenario, trial: &Trial) -> NetworkOutcome {
 }
 
 fn row(scenario: &Scenario, network: &Network, change: &RouteChange) -> RouteRow {
-    let (attachment, site) = network.region_pair(change.pair);
+    let (attachment, to) = network.region_pair(change.pair);
     let router = |router: RouterId| scenario.network.routers[router.index()].name.clone();
     let path = |now: &PathNow| {
         let (routers, ends) = network.routers_of(now.path);
-        let [there, back] = routers.map(|way| way.into_iter().map(router).collect());
+        let [there, mut back] = routers.map(|way| way.into_iter().map(router).collect::<Vec<_>>());
+        let leads = network.leads(now.path);
+        let catchment = match to {
+            Destination::Site(_) => None,
+            Destination::Name(_) => {
+                let site = network.site_of(now.path).index();
+                // From nowhere nothing comes back.
+                back.retain(|_| leads);
+                leads.then(|| scenario.sites[site].name.clone())
+            }
+        };
         PathRow {
             share: now.share,
+            catchment,
             carries: now.carries,
             there,
             there_ends: words(ends[0]).to_owned(),
@@ -60,10 +71,18 @@ fn row(scenario: &Scenario, network: &Network, change: &RouteChange) -> RouteRow
         at_s: change.at.as_secs_f64() - scenario.start().as_secs_f64(),
         region: scenario.regions[attachment.region.index()].name.clone(),
         router: router(attachment.router),
-        site: scenario.sites[site.index()].name.clone(),
+        site: match to {
+            Destination::Site(site) => scenario.sites[site.index()].name.clone(),
+            Destination::Name(name) => anycast(scenario, name),
+        },
         carried,
         paths: change.paths.iter().map(path).collect(),
     }
+}
+
+fn anycast(scenario: &Scenario, name: AnycastId) -> String {
+    let mut names = scenario.steering.iter().filter(|name| name.anycast().is_some());
+    names.nth(name.index()).expect("a name of this scenario").name.clone()
 }
 
 fn words(end: End) -> &'static str {

@@ -21,7 +21,7 @@ pub struct RouteRow {
     pub region: String,
     /// Router that it is attached to.
     pub router: String,
-    /// Site.
+    /// Site, or anycast name.
     pub site: String,
     /// Share of flows that get there and back.
     pub carried: f64,
@@ -34,6 +34,10 @@ pub struct RouteRow {
 pub struct PathRow {
     /// Share of flows.
     pub share: f64,
+    /// Of an anycast name: the site in whose catchment these flows are; absent where they find
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catchment: Option<String>,
     /// Whether it carries anything: both ways lead to their ends, and nothing on them is down.
     pub carries: bool,
     /// Routers there, in order; a way that circles ends with the router that it comes back to.
