@@ -177,6 +177,7 @@ impl Trial {
     fn forget_warm_up(&mut self) {
         self.traffic.close_window(self.now, &self.world, &self.recorder, &mut Vec::new());
         self.world.network.take_window(&mut Vec::new(), &mut Vec::new());
+        self.control.routes.close_window(&self.world, self.now);
         self.control.forget_probes();
         for latency in &mut self.recorder.window_latency {
             latency.clear();
@@ -201,6 +202,7 @@ impl Trial {
         }));
         let link = |l: &LinkWindow| LinkCell { utilisation: l.utilisation, loss: l.loss };
         self.log.links.extend(links.iter().map(link));
+        self.log.routes.push(self.control.routes.close_window(&self.world, at));
         for client in 0..scenario.clients.len() {
             let (at, present) = self.traffic.sessions_of(ClientId(client as u32), &self.world);
             self.log.sessions.extend(at);

@@ -12,7 +12,7 @@ pub mod steering;
 use crate::kernel::stream::{Luck, RootSeed};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{Client, ClientId, Demander, Scenario, SiteId, Steering, SteeringId};
-use network::{AnycastId, AttachmentId, Network};
+use network::{AnycastId, AttachmentId, Destination, Network};
 use population::{ClassKind, Group, Population};
 use service::Services;
 use state::{Isolation, StoreState, Throttle};
@@ -132,6 +132,34 @@ impl World {
         let states = self.steering[self.names + number * self.attachments..].iter();
         let weights = &self.weights[number];
         weights.iter().zip(states).map(|(weight, state)| weight * state.share(site)).sum()
+    }
+
+    /// Share of the mailboxes that each region pair of the network is for now.
+    pub fn demand_shares(&self) -> Vec<f64> {
+        let mut shares = vec![0.0; self.network.region_pairs()];
+        for group in &self.population.groups {
+            let (first, cumulative) = &group.attachments;
+            let mut below = 0.0;
+            for (number, &upper) in cumulative.iter().enumerate() {
+                let from = AttachmentId(first + number as u32);
+                let part = f64::from(group.count) * (upper - below);
+                below = upper;
+                let mut add = |to: Destination, share: f64| {
+                    shares[self.network.region_pair_to(from, to)] += part * share;
+                };
+                match self.anycast_of_client[group.client.index()] {
+                    Some(name) => add(Destination::Name(name), 1.0),
+                    None => {
+                        let name = &self.steering[self.name_of(group.client, from)];
+                        let sites = (0..self.sites as u32).map(SiteId);
+                        sites.for_each(|site| add(Destination::Site(site), name.share(site)));
+                    }
+                }
+            }
+        }
+        let all: f64 = shares.iter().sum();
+        shares.iter_mut().filter(|_| all > 0.0).for_each(|share| *share /= all);
+        shares
     }
 
     /// Paths are others: catchments follow.

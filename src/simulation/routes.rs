@@ -1,9 +1,10 @@
 //! The routes between regions and sites, with their names: at an instant, and over a whole trial.
 
 use super::{RunError, Trial, fidelity};
-use crate::control::route_log::RouteChange;
+use crate::control::route_log::{RouteChange, RouteEvent};
 use crate::kernel::time::SimTime;
-use crate::measure::outcome::{NetworkOutcome, PathRow, RouteRow};
+use crate::measure::log::RouteCell;
+use crate::measure::outcome::{NetworkOutcome, PathRow, RouteEventRow, RouteRow, RouteSeries};
 use crate::scenario::model::{RouterId, Scenario};
 use crate::world::network::forwarding::End;
 use crate::world::network::{AnycastId, Destination, Network, PathNow};
@@ -36,7 +37,43 @@ pub fn at_times(
 pub(super) fn outcome(scenario: &Scenario, trial: &Trial) -> NetworkOutcome {
     let log = &trial.control.routes;
     let rows = log.changes.iter().map(|change| row(scenario, &trial.world.network, change));
-    NetworkOutcome { routes: rows.collect(), routes_left_out: log.left_out }
+    let cells = &trial.log.routes;
+    let column = |of: fn(&RouteCell) -> f64| cells.iter().map(of).collect();
+    let demand = RouteSeries {
+        no_route: column(|cell| cell.no_route),
+        looping: column(|cell| cell.looping),
+        black_hole: column(|cell| cell.black_hole),
+        rerouted: column(|cell| cell.rerouted),
+        routers_down: cells.iter().map(|cell| cell.routers_down).collect(),
+        links_down: cells.iter().map(|cell| cell.links_down).collect(),
+    };
+    NetworkOutcome {
+        demand,
+        events: log.events.iter().map(|event| event_row(scenario, trial, event)).collect(),
+        events_left_out: log.events_left_out,
+        routes: rows.collect(),
+        routes_left_out: log.left_out,
+    }
+}
+
+fn event_row(scenario: &Scenario, trial: &Trial, event: &RouteEvent) -> RouteEventRow {
+    // What began at the same instant began it together.
+    let timeline = &trial.control.timeline;
+    let at = event.cause.map(|place| timeline[place].at);
+    let causes = timeline.iter().filter(|happening| Some(happening.at) == at && happening.acts());
+    let (names, texts): (Vec<&str>, Vec<&str>) =
+        causes.map(|cause| (cause.name.as_str(), cause.text.as_str())).unzip();
+    let lost = "a neighbour is lost or found, though nothing was done";
+    let since = |at: SimTime| (at - event.at).as_secs_f64();
+    RouteEventRow {
+        at_s: event.at.as_secs_f64() - scenario.start().as_secs_f64(),
+        name: at.map(|_| names.join(", ")),
+        what: if at.is_none() { lost.to_owned() } else { texts.join("; ") },
+        noticed_s: event.first.map(since),
+        converged_s: event.last.map(since),
+        rested: event.rested,
+        astray: event.astray,
+    }
 }
 
 fn row(scenario: &Scenario, network: &Network, change: &RouteChange) -> RouteRow {
