@@ -375,7 +375,8 @@ fn an_anycast_name_moves_all_or_nothing_and_all_sign_in_at_once() {
     // Two storms, the second when it is mended; routing itself took a quarter of a second.
     assert!(!results.verdict.passed && availability(outcome, 600.0, 660.0) < 0.3);
     assert!(availability(outcome, 1_200.0, 2_000.0) > 0.99);
-    assert!(availability(outcome, 2_110.0, 2_160.0) < 0.3);
+    // Now only the catchment that moves back (60 %) suffers: ashburn has room.
+    assert!(availability(outcome, 2_110.0, 2_160.0) < 0.6);
     assert_eq!(outcome.network.events.len(), 2);
     assert!(outcome.network.events.iter().all(|event| event.converged_s < Some(1.0)));
     assert!(variant(NAME, "room-for-all").verdict.passed);
