@@ -33,6 +33,9 @@ mod parts;
 mod people;
 mod pipeline;
 mod program;
+mod queue;
+mod retry;
+mod served;
 mod signing;
 mod station;
 mod sweeps;
@@ -145,7 +148,8 @@ pub struct Flow {
     spare: Vec<Cohort>,
     spare_rows: Vec<Vec<Row>>,
     paths: Vec<(PathId, f64)>,
-    reached: Vec<connect::Reached>,
+    /// Attempts that have not reached their site yet.
+    on_way: Vec<connect::OnWay>,
     arriving: Vec<Token>,
     orphans: Vec<Token>,
     moved: Moved,
@@ -227,7 +231,7 @@ impl Flow {
             spare: Vec::new(),
             spare_rows: Vec::new(),
             paths: Vec::new(),
-            reached: Vec::new(),
+            on_way: Vec::new(),
             arriving: Vec::new(),
             orphans: Vec::new(),
             moved: Vec::new(),

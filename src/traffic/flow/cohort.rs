@@ -79,6 +79,8 @@ pub(super) struct Way {
     /// Ever, and the sum of their times in the network [s].
     pub sent: u64,
     pub network_s: f64,
+    /// Of that, what steps have let pass before they reached their site [s].
+    pub shown_s: f64,
     /// Answered since rows were last looked at, and the sum of their times but for work [s].
     pub answered: u64,
     pub answered_s: f64,

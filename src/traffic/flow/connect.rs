@@ -30,15 +30,36 @@ pub(super) struct Syn {
     count: u64,
 }
 
-/// Attempts that have reached their site within this step.
+/// Attempts on their way to their site, their connection open.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reached {
+pub(super) struct OnWay {
     program: u16,
     cohort: Key,
-    /// How long their connection took to open [ns].
-    opened: u64,
+    /// When they reach it, to [`GRAIN`]; 0: within this step [ns].
+    due: u64,
+    /// How long after they were sent that is [ns].
+    since: u64,
     count: u64,
 }
+
+/// Times of arrival that differ by less are one [ns].
+const GRAIN: u64 = 10_000_000;
+
+/// Adds attempts to those on their way, of one cohort and time together.
+fn put_on_way(on_way: &mut Vec<OnWay>, new: OnWay) {
+    let alike = |other: &&mut OnWay| (other.cohort, other.due) == (new.cohort, new.due);
+    match on_way.iter_mut().rev().take(LOOK_BACK).find(alike) {
+        Some(same) => {
+            let part = new.count as f64 / (same.count + new.count) as f64;
+            let apart = new.since as f64 - same.since as f64;
+            same.since = (same.since as f64 + part * apart) as u64;
+            same.count += new.count;
+        }
+        None => on_way.push(new),
+    }
+}
+/// Entries that are looked through for such.
+const LOOK_BACK: usize = 4;
 
 impl Flow {
     /// Sends what this step has of what is sent within the beat, and lost SYNs that are due.
@@ -95,9 +116,12 @@ impl Flow {
         let timeout_s = self.programs.all[program as usize].timeout as f64 / 1e9;
         let of = &mut cohort.lanes[lane];
         let Some(from) = of.key.from else {
-            of.arrive(0, n, 0.0);
+            of.arrive(0, n, 0.0, 0.0);
             cohort.open += n;
-            self.reached.push(Reached { program, cohort: key, opened: 0, count: n });
+            put_on_way(
+                &mut self.on_way,
+                OnWay { program, cohort: key, due: 0, since: 0, count: n },
+            );
             return;
         };
         let class = &self.plan.classes[of.key.class as usize];
@@ -117,7 +141,6 @@ impl Flow {
             Some(_) => paths.iter().map(|path| path.1).sum(),
         };
         let mut unopened = 0;
-        let mut through_all = 0;
         for &(path, share) in &paths {
             let n = binomial(&mut self.draws, left, share / share_left);
             (left, share_left) = (left - n, share_left - share);
@@ -153,28 +176,27 @@ impl Flow {
             for (place, n, more_s) in parts {
                 let network_s = network_s + more_s;
                 // Whose client gives up before it gets there does not get there.
-                if network_s - view.delay.as_secs_f64() < timeout_s {
-                    of.arrive(2 * tries + place, n, network_s);
-                    through_all += n;
-                } else {
+                let since_s = network_s - view.delay.as_secs_f64();
+                if since_s >= timeout_s {
                     of.pending += n;
+                    continue;
                 }
+                if n == 0 {
+                    continue;
+                }
+                // Of that, what is still to come after this SYN.
+                let due = step.middle().0 + ((since_s - opening_s(2 * tries)) * 1e9) as u64;
+                let due = if due <= step.to { 0 } else { due / GRAIN * GRAIN };
+                let shown_s = if due == 0 { opening_s(2 * tries) } else { since_s };
+                of.arrive(2 * tries + place, n, network_s, shown_s);
+                cohort.open += n;
+                let since = (since_s * 1e9) as u64;
+                let new = OnWay { program, cohort: key, due, since, count: n };
+                put_on_way(&mut self.on_way, new);
             }
         }
-        cohort.open += through_all;
         paths.clear();
         self.paths = paths;
-        if through_all > 0 {
-            let opened = (opening_s(2 * tries) * 1e9) as u64;
-            match self.reached.last_mut() {
-                Some(last) if (last.cohort, last.opened) == (key, opened) => {
-                    last.count += through_all;
-                }
-                _ => {
-                    self.reached.push(Reached { program, cohort: key, opened, count: through_all })
-                }
-            }
-        }
         if unopened == 0 {
             return;
         }
@@ -191,12 +213,15 @@ impl Flow {
 
     /// What has reached its site in this step is admitted, or refused by a throttle.
     pub(super) fn admit(&mut self, step: Step, scene: &mut Scene) {
-        let mut reached = std::mem::take(&mut self.reached);
-        for Reached { program: program_index, cohort: key, opened, count } in reached.drain(..) {
+        let mut on_way = std::mem::take(&mut self.on_way);
+        for &OnWay { program: program_index, cohort: key, due, since, count } in &on_way {
+            if due > step.to {
+                continue;
+            }
             let program = &self.programs.all[program_index as usize];
             let patience = program.visits.first().map_or(u64::MAX, |entry| entry.timeout);
             let slack =
-                if patience == u64::MAX { u64::MAX } else { patience.saturating_sub(opened) };
+                if patience == u64::MAX { u64::MAX } else { patience.saturating_sub(since) };
             let throttles = &scene.world.throttles;
             let found = throttles
                 .iter()
@@ -223,7 +248,8 @@ impl Flow {
                 None => self.arriving.push(Token::new(key, program_index, slack, admitted)),
             }
         }
-        self.reached = reached;
+        on_way.retain(|on_way| on_way.due > step.to);
+        self.on_way = on_way;
     }
 
     /// Tokens that a throttle's bucket, which holds one second's worth, gives for `count` attempts.
@@ -279,13 +305,15 @@ impl Flow {
 }
 
 impl Lane {
-    /// Attempts that have got through, after so long in the network, with the answer's way.
-    fn arrive(&mut self, way: usize, n: u64, network_s: f64) {
+    /// Attempts that have got through, after so long in the network, with the answer's way, of which
+    /// steps let so much pass.
+    fn arrive(&mut self, way: usize, n: u64, network_s: f64, shown_s: f64) {
         debug_assert!(way < WAYS);
         let way = &mut self.ways[way];
         way.open += n;
         way.sent += n;
         way.network_s += network_s * n as f64;
+        way.shown_s += shown_s * n as f64;
         self.open += n;
     }
 }

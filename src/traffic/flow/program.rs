@@ -66,12 +66,12 @@ impl Program {
 }
 
 /// For how long requests at a station are waited for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Patience {
     /// Shortest timeout [ns].
     pub least: u64,
-    /// All have the same, so who came first gives up first.
-    pub in_order: bool,
+    /// All that there are [ns].
+    pub lengths: Vec<u64>,
 }
 
 /// All programs.
@@ -206,11 +206,11 @@ impl Programs {
     fn patience_at(&self, station: usize) -> Patience {
         let at = |visit: &&Visit| visit.stations.iter().any(|at| at.0 as usize == station);
         let visits = self.all.iter().flat_map(|program| &program.visits).filter(at);
-        let visits: Vec<&Visit> = visits.filter(|visit| visit.timeout != u64::MAX).collect();
-        let least = visits.iter().map(|visit| visit.timeout).min().unwrap_or(u64::MAX);
-        // Clients may have waited for their connection before.
-        let in_order = visits.iter().all(|visit| visit.timeout == least && visit.call.is_some());
-        Patience { least, in_order }
+        let lengths = visits.map(|visit| visit.timeout).filter(|&length| length != u64::MAX);
+        let mut lengths: Vec<u64> = lengths.collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        Patience { least: lengths.first().copied().unwrap_or(u64::MAX), lengths }
     }
 
     fn find_holds(&mut self, stations: usize) {
