@@ -78,6 +78,13 @@ pub struct Happening {
     pub text: String,
 }
 
+impl Happening {
+    /// Whether it is something that faults or people do.
+    pub fn acts(&self) -> bool {
+        ["fault", "fault_end", "step"].contains(&self.kind)
+    }
+}
+
 /// An alarm on watch.
 #[derive(Clone, Debug)]
 struct AlarmState {
@@ -154,7 +161,7 @@ impl Control {
             luck: Luck::named(seed, "control"),
             writes_lost: 0.0,
             timeline: Vec::new(),
-            routes: RouteLog::new(&world.network),
+            routes: RouteLog::new(world),
         }
     }
 
@@ -183,33 +190,15 @@ impl Control {
         self.routing.run_until(&world.network, next.min(horizon));
         self.write_tables(world, now, changes);
         if changes.contains(&Change::Paths) {
-            self.routes.look(&world.network, now);
+            self.routes.touched(now, self.last_cause(), false);
+            self.routes.look(world, now);
         }
-        if self.rerouting && self.routing.at_rest() {
-            self.rerouting = false;
-            self.note_paths(world, now, "routing is at rest");
-        }
-    }
-
-    /// Tables that are due are written; traffic is told if any path is another.
-    fn write_tables(&mut self, world: &mut World, now: SimTime, changes: &mut Vec<Change>) {
-        if !self.routing.write_due(&mut world.network, now) {
-            return;
-        }
-        changes.push(Change::Paths);
-        if !std::mem::replace(&mut self.rerouting, true) {
-            self.note_paths(world, now, "paths change");
-        }
-    }
-
-    fn note_paths(&mut self, world: &World, now: SimTime, what: &str) {
-        let text = match world.network.pairs_astray() {
-            (0, 0) => format!("{what}; every region finds every site"),
-            (lost, loops) => {
-                format!("{what}; ways that lead nowhere: {lost}, in a circle: {loops}")
+        if self.routing.at_rest() {
+            self.routes.rest();
+            if std::mem::take(&mut self.rerouting) {
+                self.note_paths(world, now, "routing is at rest");
             }
-        };
-        self.note(now, "routing", "routing", text);
+        }
     }
 
     fn act_on_events(

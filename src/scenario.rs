@@ -24,6 +24,7 @@ pub mod lower;
 pub mod model;
 pub mod overlay;
 pub mod problem;
+pub mod routes;
 pub mod schema;
 pub mod shape;
 pub mod source;

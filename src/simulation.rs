@@ -26,7 +26,9 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::log::{LinkCell, Log, MiddleboxCell, PipelineCell};
 use crate::measure::outcome::Outcome;
 use crate::measure::recorder::Recorder;
-use crate::scenario::model::{ClientId, PipelineId, Scenario, SiteId, TargetKind, Timeout};
+use crate::scenario::model::{
+    ClientId, PipelineId, Scenario, SiteId, SteeringId, TargetKind, Timeout,
+};
 use crate::traffic::books::Imbalance;
 use crate::traffic::{Engine, Scene, Traffic};
 use crate::world::World;
@@ -175,6 +177,7 @@ impl Trial {
     fn forget_warm_up(&mut self) {
         self.traffic.close_window(self.now, &self.world, &self.recorder, &mut Vec::new());
         self.world.network.take_window(&mut Vec::new(), &mut Vec::new());
+        self.control.routes.close_window(&self.world, self.now);
         self.control.forget_probes();
         for latency in &mut self.recorder.window_latency {
             latency.clear();
@@ -199,6 +202,7 @@ impl Trial {
         }));
         let link = |l: &LinkWindow| LinkCell { utilisation: l.utilisation, loss: l.loss };
         self.log.links.extend(links.iter().map(link));
+        self.log.routes.push(self.control.routes.close_window(&self.world, at));
         for client in 0..scenario.clients.len() {
             let (at, present) = self.traffic.sessions_of(ClientId(client as u32), &self.world);
             self.log.sessions.extend(at);
@@ -215,9 +219,9 @@ impl Trial {
                 bounced: totals.bounced,
             });
         }
-        for name in &self.world.steering {
-            let shares = (0..scenario.sites.len()).map(|site| name.share(SiteId(site as u32)));
-            self.log.steering.extend(shares);
+        for name in (0..scenario.steering.len() as u32).map(SteeringId) {
+            let sites = (0..scenario.sites.len() as u32).map(SiteId);
+            self.log.steering.extend(sites.map(|site| self.world.share(scenario, name, site)));
         }
         self.control.log_probes(scenario, &mut self.log);
         self.log.windows += 1;

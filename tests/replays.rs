@@ -358,3 +358,31 @@ fn a_silent_router_is_unseen_by_servers() {
     assert!(outcome.incident.acted_s.is_none(), "nobody was called");
     assert!(variant(NAME, "watched-from-outside").verdict.passed);
 }
+
+#[test]
+fn an_anycast_name_moves_all_or_nothing_and_all_sign_in_at_once() {
+    const NAME: &str = "moved-by-a-withdrawal";
+    let results = run_with(NAME, &Options::default());
+    check_golden(NAME, std::slice::from_ref(&results));
+    let outcome = trial(&results);
+    // All of the west and a fifth of the east are the catchment of san-jose: 60 %.
+    let share = |outcome: &Outcome, site: usize, at_s: f64| {
+        outcome.series.steering[0].shares[site][(at_s / outcome.series.window_s) as usize]
+    };
+    assert!((share(outcome, 1, 300.0) - 0.6).abs() < 1e-9);
+    assert!((share(outcome, 0, 900.0) - 1.0).abs() < 1e-9);
+    assert!((share(outcome, 1, 3_000.0) - 0.6).abs() < 1e-9);
+    // Two storms, the second when it is mended; routing itself took a quarter of a second.
+    assert!(!results.verdict.passed && availability(outcome, 600.0, 660.0) < 0.3);
+    assert!(availability(outcome, 1_200.0, 2_000.0) > 0.99);
+    // Now only the catchment that moves back (60 %) suffers: ashburn has room.
+    assert!(availability(outcome, 2_110.0, 2_160.0) < 0.6);
+    assert_eq!(outcome.network.events.len(), 2);
+    assert!(outcome.network.events.iter().all(|event| event.converged_s < Some(1.0)));
+    assert!(variant(NAME, "room-for-all").verdict.passed);
+    let reserve = variant(NAME, "prepended");
+    assert!((share(trial(&reserve), 0, 1_200.0) - 1.0).abs() < 1e-9);
+    let hijacked = trial(&variant(NAME, "hijacked")).clone();
+    assert_eq!(availability(&hijacked, 720.0, 1_790.0), 0.0);
+    assert_eq!(trial(&variant(NAME, "no-fault")).incident.impact_s, None);
+}

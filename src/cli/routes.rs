@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Only from this region
     #[arg(long, value_name = "REGION")]
     from: Option<String>,
-    /// Only to this site
+    /// Only to this site, or anycast name
     #[arg(long, value_name = "SITE")]
     to: Option<String>,
 }
@@ -81,7 +81,10 @@ fn times(arguments: &Arguments, scenario: &Scenario) -> Result<Vec<SimTime>, Str
     };
     let regions = scenario.regions.iter().map(|region| region.name.as_str()).collect();
     known(&arguments.from, regions, "region")?;
-    known(&arguments.to, scenario.sites.iter().map(|s| s.name.as_str()).collect(), "site")?;
+    let names = scenario.steering.iter().filter(|name| name.anycast().is_some());
+    let sites = scenario.sites.iter().map(|site| site.name.as_str());
+    let ends = sites.chain(names.map(|name| name.name.as_str())).collect();
+    known(&arguments.to, ends, "site or anycast name")?;
     let texts = arguments.at.iter().chain(&arguments.diff);
     let mut times = Vec::new();
     for text in texts {
@@ -102,7 +105,8 @@ fn described(row: &RouteRow, mark: &str) -> String {
     let mut text = format!("{mark}{} ({}) to {}", row.region, row.router, row.site);
     let _ = writeln!(text, ": {} carried", percent(row.carried));
     for path in &row.paths {
-        let _ = writeln!(text, "{mark}  {:>6} {}", percent(path.share), ways(path));
+        let to = path.catchment.iter().map(|site| format!("to {site}: ")).collect::<String>();
+        let _ = writeln!(text, "{mark}  {:>6} {to}{}", percent(path.share), ways(path));
     }
     text
 }
@@ -113,6 +117,9 @@ fn ways(path: &PathRow) -> String {
         other => format!(" [{other}]"),
     };
     let there = path.there.join(" > ");
+    if path.back.is_empty() {
+        return format!("{there}{}", end(&path.there_ends));
+    }
     let mut reversed = path.back.clone();
     reversed.reverse();
     let mut text = format!("{there}{}", end(&path.there_ends));

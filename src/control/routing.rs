@@ -66,7 +66,7 @@ enum Event {
     /// The interval between advertisements of a session is over.
     Interval { session: SessionId },
     /// The one that is told over a session has heard nothing for its hold time.
-    Hold { session: SessionId, epoch: u32 },
+    Hold { session: SessionId, number: u32 },
 }
 
 /// A table that is written at some instant.
@@ -152,7 +152,7 @@ impl Routing {
                 Event::Spf { router } => self.compute(router, now, network),
                 Event::Update { session, epoch } => self.update(session, epoch, now, network),
                 Event::Interval { session } => self.interval_over(session, now, network),
-                Event::Hold { session, epoch } => self.hold_over(session, epoch, now, network),
+                Event::Hold { session, number } => self.hold_over(session, number, now, network),
             }
         }
     }

@@ -24,6 +24,32 @@ pub struct LinkCell {
     pub loss: f64,
 }
 
+/// Where demand went in one window [share of demand, mean over the window].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RouteCell {
+    /// Length of the window [s].
+    pub seconds: f64,
+    /// To a router that knew no way, or to a stranger; or the answers were.
+    pub no_route: f64,
+    /// In a circle, there or back.
+    pub looping: f64,
+    /// Into a link, router or site that carried nothing, while tables led there.
+    pub black_hole: f64,
+    /// There and back, by paths that were not in use at t = 0.
+    pub rerouted: f64,
+    /// Routers that forwarded nothing at its end [count].
+    pub routers_down: u32,
+    /// Links that carried no user's packets at its end [count].
+    pub links_down: u32,
+}
+
+impl RouteCell {
+    /// Share that got nowhere.
+    pub fn astray(&self) -> f64 {
+        self.no_route + self.looping + self.black_hole
+    }
+}
+
 /// A pipeline in one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PipelineCell {
@@ -57,6 +83,8 @@ pub struct Log {
     pub middleboxes: Vec<MiddleboxCell>,
     /// Links.
     pub links: Vec<LinkCell>,
+    /// Where demand went; one a window.
+    pub routes: Vec<RouteCell>,
     /// Clients and sites: sessions at each site, then users present.
     pub sessions: Vec<u32>,
     /// Pipelines.

@@ -8,7 +8,7 @@ mod network;
 mod series;
 
 use super::agreement::Quoted;
-pub use network::{NetworkOutcome, PathRow, RouteRow};
+pub use network::{NetworkOutcome, PathRow, RouteEventRow, RouteRow, RouteSeries};
 use schemars::JsonSchema;
 use serde::Serialize;
 pub use series::{

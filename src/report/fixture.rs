@@ -222,13 +222,13 @@ fn outcome(story: Story, seed: u64) -> Outcome {
         .collect();
     Outcome {
         seed: 20_140_623 + seed,
-        series: series(&course, availability),
+        series: series(&course, availability.clone()),
         latency: latency(&course),
         incident: incident(&course),
         impact: impact(&course),
         ledgers: ledgers(),
         timeline: timeline(&course),
-        network: Default::default(),
+        network: network(&course, &availability),
         cost: Cost {
             events: 92_114_007,
             attempts: 14_204_118,
@@ -237,6 +237,34 @@ fn outcome(story: Story, seed: u64) -> Outcome {
             ..Cost::default()
         },
         digest: format!("b3:{seed:04}c0ffee"),
+    }
+}
+
+fn network(course: &Course, availability: &[Option<f64>]) -> NetworkOutcome {
+    let share = |factor: f64| -> Vec<f64> {
+        availability.iter().map(|a| factor * (1.0 - a.unwrap_or(1.0))).collect()
+    };
+    let down = |most: f64| share(most).into_iter().map(|count| count.round() as u32).collect();
+    let event = RouteEventRow {
+        at_s: 600.0,
+        name: Some("silent-router".to_string()),
+        what: "silent-router begins".to_string(),
+        noticed_s: Some(0.15),
+        converged_s: Some(4.2),
+        rested: true,
+        astray: 0.4,
+    };
+    NetworkOutcome {
+        demand: RouteSeries {
+            no_route: share(0.2),
+            looping: share(0.05),
+            black_hole: share(0.4),
+            rerouted: share(0.1),
+            routers_down: down(1.0),
+            links_down: down(3.0),
+        },
+        events: if course.story.incident { vec![event] } else { Vec::new() },
+        ..NetworkOutcome::default()
     }
 }
 

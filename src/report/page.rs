@@ -58,6 +58,8 @@ pub(super) fn html(
         clock => shown.map(|shown| clock_rows(&shown.trial.incident, shown)).unwrap_or_default(),
         figures => shown.map(|shown| figures(shown.trial)).unwrap_or_default(),
         latency => shown.map(|shown| latency_rows(shown.trial)).unwrap_or_default(),
+        routes => shown.map(route_rows).unwrap_or_default(),
+        routes_left_out => shown.map(route_rows_left_out).unwrap_or_default(),
         timeline => shown.map(timeline_rows).unwrap_or_default(),
         ledgers => shown.map(|shown| Value::from(Serde(&shown.trial.ledgers))),
         cost => shown.map(|shown| Value::from(Serde(&shown.trial.cost))),
@@ -214,6 +216,41 @@ fn timeline_rows(shown: &Shown<'_>) -> Vec<[String; 5]> {
                 moment.kind.replace('_', " "),
                 moment.name.clone(),
                 moment.text.clone(),
+            ]
+        })
+        .collect()
+}
+
+/// Rows of what touched the network that are shown.
+const ROUTE_ROWS_MAX: usize = 40;
+
+/// Those that are not shown.
+fn route_rows_left_out(shown: &Shown<'_>) -> u64 {
+    let network = &shown.trial.network;
+    network.events.len().saturating_sub(ROUTE_ROWS_MAX) as u64 + network.events_left_out
+}
+
+/// What touched the network: when, what, and how long until the routers agreed again.
+fn route_rows(shown: &Shown<'_>) -> Vec<[String; 7]> {
+    let events = shown.trial.network.events.iter().take(ROUTE_ROWS_MAX);
+    events
+        .map(|event| {
+            let after = |since_s: Option<f64>| since_s.map_or("–".to_string(), words::duration);
+            let converged = match (event.converged_s, event.rested) {
+                (None, _) => "no path moved".to_string(),
+                (Some(since_s), true) => words::duration(since_s),
+                (Some(since_s), false) => {
+                    format!("not at rest, {} so far", words::duration(since_s))
+                }
+            };
+            [
+                shown.clock.full(event.at_s),
+                words::offset(event.at_s),
+                event.name.clone().unwrap_or_default(),
+                event.what.clone(),
+                after(event.noticed_s),
+                converged,
+                format!("{:.1} %", event.astray * 100.0),
             ]
         })
         .collect()

@@ -12,6 +12,7 @@ mod events;
 mod latency;
 mod load;
 mod mail;
+mod network;
 mod queues;
 mod recovery;
 mod scene;
@@ -107,6 +108,7 @@ pub(crate) fn all(shown: &Shown<'_>) -> Vec<Plot> {
         latency::plot(shown),
         sessions::plot(shown),
         load::plot(shown),
+        network::plot(shown),
         amplification::plot(shown),
         queues::plot(shown),
         mail::plot(shown),
@@ -233,7 +235,7 @@ mod tests {
         };
         let first = draw();
         assert_eq!(first, draw());
-        assert_eq!(first.len(), 8);
+        assert_eq!(first.len(), 9);
         assert!(first.iter().all(|svg| svg.len() < 400_000), "an SVG too large for the page");
         assert!(first[0].contains(">\nrecovered") || first[0].contains("recovered 1"));
     }

@@ -4,10 +4,12 @@
 //! would each shift of the runbook ask of the sites, and how long will a run take? **Model.** Mean
 //! rates: load and presence curves at local time, read every five minutes; each operation followed
 //! through its calls (times x probability x cache misses), stores at the sites of their active
-//! copies, slots held for the work and, under `hold`, for the calls; shortest paths. **What it
-//! leaves out.** Queueing, retries, noise, caches that are not full: it is a lower bound of what a
-//! run will show. **Cost.** Regions x operations x sites for each five minutes: microseconds,
-//! whatever the population. **Validation.** Figures by hand, in the tests.
+//! copies, slots held for the work and, under `hold`, for the calls; the ways that the routers'
+//! tables lead once routing is at rest ([`routes`](super::routes), as in a trial), half of the bits
+//! each way. **What it leaves out.** Queueing, retries, noise, caches that are not full: it is a
+//! lower bound of what a run will show; and where anycast names move to after orders to routers.
+//! **Cost.** Regions x operations x sites for each five minutes: microseconds, whatever the
+//! population. **Validation.** Figures by hand, in the tests.
 
 mod demand;
 mod findings;
@@ -18,8 +20,11 @@ pub(crate) mod tests;
 mod visits;
 
 use crate::kernel::time::SimTime;
-use crate::scenario::model::{LinkId, MiddleboxId, Scenario, ServiceId, SiteId, SteeringId};
+use crate::scenario::model::{
+    LinkId, MiddleboxId, RegionId, Scenario, ServiceId, SiteId, SteeringId,
+};
 use demand::Scan;
+use paths::Paths;
 use serde::Serialize;
 
 pub use findings::{Finding, Severity, Subject};
@@ -35,6 +40,8 @@ pub struct Capacity {
     pub links: Vec<LinkLoad>,
     /// What the stations would carry after each shift of the runbook.
     pub shifts: Vec<ShiftLoad>,
+    /// Which sites the users of anycast names come to before the first fault.
+    pub catchments: Vec<Catchment>,
     /// Size of the run.
     pub cost: ExpectedCost,
 }
@@ -91,6 +98,17 @@ pub struct ShiftLoad {
     pub stations: Vec<StationLoad>,
 }
 
+/// Where a region's users of an anycast name come to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Catchment {
+    /// The name.
+    pub name: SteeringId,
+    /// The region.
+    pub region: RegionId,
+    /// Share of the region's users by site; what is missing to 1 finds no way.
+    pub sites: Vec<(SiteId, f64)>,
+}
+
 /// Expected size of a run, at its scale, without retries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct ExpectedCost {
@@ -104,15 +122,32 @@ pub struct ExpectedCost {
 pub fn capacity(scenario: &Scenario) -> Capacity {
     let first_fault = scenario.faults.iter().map(|fault| fault.at).min();
     let before = (scenario.start(), first_fault.unwrap_or(scenario.end()).min(scenario.end()));
-    let scan = Scan::new(scenario);
+    let paths = Paths::new(scenario);
+    let scan = Scan::new(scenario, &paths);
     let peaks = scan.peaks(before.0, before.1);
     Capacity {
         stations: peaks.stations,
         middleboxes: peaks.middleboxes,
         links: peaks.links,
-        shifts: shifts::after_each(scenario, first_fault.unwrap_or(scenario.start())),
+        shifts: shifts::after_each(scenario, &paths, first_fault.unwrap_or(scenario.start())),
+        catchments: catchments(scenario, &scan),
         cost: scan.cost(),
     }
+}
+
+fn catchments(scenario: &Scenario, scan: &Scan<'_>) -> Vec<Catchment> {
+    let mut found = Vec::new();
+    for (index, name) in scenario.steering.iter().enumerate() {
+        if name.anycast().is_none() {
+            continue;
+        }
+        let name = SteeringId(index as u32);
+        for (region, mut sites) in scan.catchments(name).into_iter().enumerate() {
+            sites.retain(|(_, share)| *share > 0.0);
+            found.push(Catchment { name, region: RegionId(region as u32), sites });
+        }
+    }
+    found
 }
 
 /// What is wrong with a scenario's loads before the first fault; see [`Capacity::findings`].

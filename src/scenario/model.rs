@@ -129,6 +129,18 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The number of an anycast name among those of the scenario.
+    pub fn anycast_number(&self, name: SteeringId) -> Option<usize> {
+        self.steering[name.index()].anycast()?;
+        let before = &self.steering[..name.index()];
+        Some(before.iter().filter(|name| name.anycast().is_some()).count())
+    }
+
+    /// Number of anycast names.
+    pub fn anycast_count(&self) -> usize {
+        self.steering.iter().filter(|name| name.anycast().is_some()).count()
+    }
+
     /// A full-population count at this run's scale 1/N, rounded to the nearest.
     pub fn scaled(&self, count: u64) -> u64 {
         (count + self.scale / 2) / self.scale

@@ -157,8 +157,15 @@ fn clock(scenario: &Scenario, trial: &Trial, series: &Series, timeline: &[Moment
         let home_of = |(row, name): (&SteeringSeries, &crate::scenario::model::Steering)| {
             let shares = row.shares.iter().enumerate();
             shares.into_iter().all(|(site, column)| {
-                let at_first = name.answers.iter().find(|answer| answer.0.index() == site);
-                (column[window] - at_first.map_or(0.0, |answer| answer.1)).abs() < 1e-6
+                let at_first = match name.anycast() {
+                    // Nobody set them: home is where the routes led at first.
+                    Some(_) => column[0],
+                    None => {
+                        let answer = name.answers.iter().find(|answer| answer.0.index() == site);
+                        answer.map_or(0.0, |answer| answer.1)
+                    }
+                };
+                (column[window] - at_first).abs() < 1e-6
             })
         };
         series.steering.iter().zip(&scenario.steering).all(home_of)

@@ -59,6 +59,8 @@ enum Event {
     Arrive { op: Key, attempt: u32 },
     /// A refusal reaches the client.
     Refused { op: Key, attempt: u32 },
+    /// A reset from a site that does not know the session reaches the client.
+    Reset { op: Key, attempt: u32 },
     /// The next attempt is due.
     Resend { op: Key, attempt: u32 },
     /// Patience or deadline is over.
@@ -227,6 +229,7 @@ impl Exact {
             Event::Connect { op, attempt } => self.connect(op, attempt, now, scene),
             Event::Arrive { op, attempt } => self.arrive(op, attempt, now, scene),
             Event::Refused { op, attempt } => self.refused(op, attempt, now, scene),
+            Event::Reset { op, attempt } => self.reset(op, attempt, now, scene),
             Event::Resend { op, attempt } => self.resend(op, attempt, now, scene),
             Event::GiveUp { op, attempt } => self.timed_out(op, attempt, now, scene),
             Event::TimeoutQueue { queue } => self.timeouts_due(queue, now, scene),

@@ -10,13 +10,15 @@
 //! beat where none is.
 //!
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
-//! latencies take the service law itself, not the steps. Which of several equal paths a mailbox
-//! uses is drawn anew for each attempt. Of users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks the lanes of what
-//! is sent and the tokens in service, a beat the rows of retries; neither grows with the
-//! population.
+//! latencies take the service law itself, not the steps. Which of several equal paths an attempt
+//! takes is drawn anew each time, but where a fault makes some of them silent (see [`parts`]). Of
+//! users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks
+//! the lanes of what is sent and the tokens in service, a beat the rows of retries; neither grows
+//! with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
 //! `blackstart verify`; both ledgers in integers in every window.
 
+mod anycast;
 mod backoff;
 mod books;
 mod call;
@@ -45,7 +47,7 @@ pub use missing::missing;
 use crate::control::change::Change;
 use crate::kernel::defect::planted;
 use crate::kernel::slab::{Key, Slab};
-use crate::kernel::stream::{RootSeed, Stream};
+use crate::kernel::stream::{Luck, RootSeed, Stream};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::outcome::Cost;
 use crate::scenario::model::{ClientId, PipelineId, Scenario, SiteId};
@@ -55,6 +57,7 @@ use crate::traffic::{ProbeResult, Scene};
 use crate::world::World;
 use crate::world::network::PathId;
 use crate::world::population::ClassKind;
+use crate::world::steering::tag;
 use cohort::{Cohort, Kind, LaneKey, NOBODY, Row};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
@@ -108,8 +111,11 @@ pub struct Flow {
     spreading: Vec<bool>,
     sweeps: Vec<sweeps::Sweep>,
     sweeping: Vec<u32>,
-    /// [attachment][site]: since when some path between them has carried nothing.
+    /// [region pair]: since when some path between them has carried nothing.
     broken_since: Vec<Option<SimTime>>,
+    /// Epochs of the catchments, when they were looked at last.
+    catchments: usize,
+    strays: anycast::Strays,
     /// When some path changed last [ns].
     paths_changed: u64,
     tracers: Vec<Tracer>,
@@ -170,7 +176,7 @@ impl Flow {
             let found = plan.classes.iter().position(|c| c.signs_in && is_of(group, c.kind));
             found.map(|class| class as u16)
         };
-        let mut crowds = crowds::initial(world, &parts, &parked, &mut draws);
+        let mut crowds = parts::initial(world, &parts, &parked, &mut draws);
         let (tracers, homes) = tracers::deal(&mut crowds, &world.population, &mut draws);
         let crowds_of = (0..groups).map(|group| {
             let mine = |crowd: &Crowd| crowd.owner == Owner::Group(group as u32);
@@ -201,7 +207,9 @@ impl Flow {
             spreading: vec![false; world.steering.len()],
             sweeps: Vec::new(),
             sweeping: Vec::new(),
-            broken_since: vec![None; world.attachments * world.sites],
+            broken_since: vec![None; world.network.region_pairs()],
+            catchments: world.catchment_epochs(),
+            strays: anycast::Strays::default(),
             paths_changed: 0,
             tracers: vec![Tracer::default(); homes.len()],
             homes,
@@ -309,6 +317,7 @@ impl Flow {
         if planted("flow-luck-of-a-step") {
             self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
         }
+        self.follow_strays(step.middle(), scene);
         self.sweep(step, scene);
         self.send(step, scene);
         self.admit(step, scene);
@@ -379,7 +388,12 @@ impl Flow {
     fn probe(&mut self, pair: u32, now: SimTime, scene: &mut Scene) {
         let found = self.plan.classes.iter().position(|class| class.kind == ClassKind::Probe);
         let Some(class) = found else { return };
-        let (from, site) = scene.world.probe_pairs[pair as usize];
+        let (from, mut site) = scene.world.probe_pairs[pair as usize];
+        if let Some(name) = self.plan.classes[class].anycast {
+            let flow = Luck(u64::from(pair)).bits(tag::FLOW);
+            let network = &scene.world.network;
+            site = network.site_of(network.path_to_name(from, name, flow));
+        }
         let (kind, from) = (Kind::Probe(pair), Some(from));
         let lane = LaneKey { crowd: NOBODY, class: class as u16, kind, opens: true, from };
         self.operations[class].begun += 1;
@@ -396,7 +410,8 @@ impl Flow {
             if !group.sessions {
                 continue;
             }
-            let name = scene.world.steering_of_client[group.client.index()].index();
+            let Some(from) = crowd.attachment else { continue };
+            let name = scene.world.name_of(group.client, from);
             for cell in 0..crowd.cells.len() {
                 let here = &mut crowd.cells[cell];
                 let site = here.authoritative(&scene.world.steering[name]);

@@ -7,6 +7,7 @@ use crate::scenario::model::{
     AbandonedWork, Backoff, Call, Demander, Discipline, Jitter, Load, OperationId, Pipeline,
     PipelineId, Retry, Scenario, ServiceId, Timeout, WhileCalling,
 };
+use crate::world::network::AnycastId;
 use crate::world::population::{ClassKind, Population};
 use std::ops::Range;
 
@@ -65,6 +66,8 @@ pub struct ClassPlan {
     pub signs_in: bool,
     /// Its client holds sessions.
     pub sessions: bool,
+    /// The anycast name that its requests go to.
+    pub anycast: Option<AnycastId>,
 }
 
 /// How an attempt times out.
@@ -221,6 +224,14 @@ pub struct CachePlan {
     pub entries: f64,
 }
 
+impl ClassPlan {
+    /// Whether its requests are sent in a session, to the site of that session.
+    #[inline]
+    pub fn in_session(&self) -> bool {
+        self.sessions && !self.signs_in
+    }
+}
+
 impl Plan {
     /// The tables of a scenario.
     pub fn new(scenario: &Scenario, population: &Population) -> Plan {
@@ -322,6 +333,12 @@ fn class_plan(
         _ => None,
     };
     let signs_in = session.is_some_and(|session| session.sign_in == class.operation);
+    let anycast = match operation.by {
+        Demander::Client(client) => {
+            scenario.anycast_number(scenario.clients[client.index()].connects)
+        }
+        Demander::Pipeline(_) => None,
+    };
     let is_group = matches!(class.kind, ClassKind::Group(_));
     let timeout = match (&operation.timeout, class.kind) {
         (_, ClassKind::Pipeline(_)) => TimeoutPlan::Never,
@@ -359,6 +376,7 @@ fn class_plan(
         connects: probe || (is_group && (session.is_none() || signs_in)),
         signs_in,
         sessions: session.is_some(),
+        anycast: anycast.map(|name| AnycastId(name as u32)),
     }
 }
 

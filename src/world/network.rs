@@ -11,37 +11,36 @@
 //!
 //! **What it leaves out.** Packets; the relief that an upstream loss gives to what lies behind it.
 //! Bits are split evenly between request and answer (assumption: no scenario states the two sizes
-//! apart). A path's delay and loss are the mean of both ways; where either way leads nowhere
-//! nothing is carried, since a connection needs both (a request sent inside an open session whose
-//! way back has just broken would still arrive). **Cost.** A tick walks the paths that were sent
-//! on, and those in use; a change of a table walks the pairs that pass it; choosing a path and
-//! looking at it are a few loads, independent of the population and of the tables' size.
+//! apart). A path's delay and loss are the mean of both ways; where only one of them leads
+//! anywhere, that one's: a connection needs both, but a request in an open session arrives without
+//! a way back. An anycast name is one more destination, whose paths end at several sites; the parts
+//! of the flow hashes that come to each are its catchments. **Cost.** A tick walks the paths that
+//! were sent on, and those in use; a change of a table walks the pairs that pass it; choosing a
+//! path and looking at it are a few loads, independent of the population and of the tables' size.
 //! **Validation.** Hand-checked shortest paths on the Abilene backbone, a second implementation
-//! (`tests/routing.rs`), Newell's closed forms, conservation under random loads.
+//! (`tests/routing.rs`), figures by hand with traffic (`tests/network.rs`), Newell's closed forms,
+//! conservation under random loads.
 
-pub mod bgp;
-pub mod chart;
 mod element;
 mod fluid;
-pub mod forwarding;
 mod load;
 mod paths;
-pub mod prefix;
-pub mod settings;
-pub mod settle;
 mod table;
 #[cfg(test)]
 mod tests;
-pub mod topology;
 mod view;
 
+pub use crate::scenario::routes::{bgp, chart, forwarding, prefix, settings, settle, topology};
 pub use forwarding::MAX_PATHS;
 pub use load::{LinkWindow, MSS_BITS, MiddleboxWindow, TICK_BUSY, TICK_QUIET, packets_of};
-pub use paths::PathNow;
+pub use paths::{Destination, PathNow};
 pub use view::PathView;
 
 use crate::kernel::time::SimDuration;
-use crate::scenario::model::{LinkId, MiddleboxId, RegionId, RouterId, Scenario, SiteId, WhenFull};
+use crate::scenario::model::{
+    LinkId, MiddleboxId, PrefixId, RegionId, RouterId, Scenario, SiteId, Steering, WhenFull,
+};
+use crate::scenario::routes::AtRest;
 use bgp::Sessions;
 use element::{LinkNow, MiddleboxNow, SessionTable, SiteNow, sites_of};
 use fluid::Fluid;
@@ -58,11 +57,23 @@ use topology::{Direction, Topology};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttachmentId(pub u32);
 
+/// Index of an anycast name, among those of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AnycastId(pub u32);
+
 /// Index of a path; it stays valid, and means the same way, for the whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathId(pub u32);
 
 impl AttachmentId {
+    /// The identifier as an index.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl AnycastId {
     /// The identifier as an index.
     #[inline]
     pub fn index(self) -> usize {
@@ -87,6 +98,13 @@ pub struct Attachment {
     pub router: RouterId,
     /// Share of the region's mailboxes.
     pub share: f64,
+}
+
+/// The address of a name that several sites announce.
+#[derive(Clone, Debug)]
+struct AnycastName {
+    prefix: PrefixId,
+    sites: Vec<SiteId>,
 }
 
 /// What faults have made of a link; the default is a healthy one.
@@ -143,6 +161,8 @@ pub struct Network {
     middleboxes: Vec<MiddleboxNow>,
     sites: Vec<SiteNow>,
     attachments: Vec<Attachment>,
+    /// [anycast name].
+    names: Vec<AnycastName>,
     table: PathTable,
     trace: Trace,
     views: Vec<PathView>,
@@ -165,19 +185,19 @@ impl Network {
         let scale = scenario.scale as f64;
         let attachments = attachments_of(scenario);
         let site_count = scenario.sites.len();
-        let topology = Topology::new(network);
-        let prefixes = Prefixes::new(scenario);
-        let sessions = Sessions::new(network, &topology);
-        let settings = Settings::new(network, &prefixes);
-        let stable = settle::Stable::of(&topology, &sessions, &settings, prefixes.count());
+        let names: Vec<AnycastName> = anycast_names(scenario);
+        let AtRest { topology, prefixes, sessions, settings, tables } = AtRest::new(scenario);
         let mut this = Network {
-            tables: stable.tables(&topology, &sessions),
+            tables,
             links: network.links.iter().map(|link| LinkNow::new(link, scale)).collect(),
             directions: vec![Fluid::default(); 2 * network.links.len()],
             routers: vec![RouterState::Up; network.routers.len()],
             middleboxes: network.middleboxes.iter().map(|m| MiddleboxNow::new(m, scale)).collect(),
             sites: sites_of(scenario),
-            table: PathTable::new((attachments.len() + site_count) * site_count),
+            table: PathTable::new(
+                (attachments.len() + site_count) * site_count + attachments.len() * names.len(),
+            ),
+            names,
             trace: Trace::default(),
             attachments,
             views: Vec::new(),
@@ -347,10 +367,44 @@ impl Network {
         self.table.shares(from.index() * self.sites.len() + to.index())
     }
 
+    /// The same of flows whose hashes are in a part of the unit interval; shares of all flows.
+    pub fn shares_within(
+        &self,
+        from: AttachmentId,
+        to: SiteId,
+        (lower, upper): (f64, f64),
+    ) -> impl Iterator<Item = (PathId, f64)> {
+        let mut before = 0.0;
+        let pair = from.index() * self.sites.len() + to.index();
+        self.table.shares(pair).filter_map(move |(path, share)| {
+            let (start, end) = (before, before + share);
+            before = end;
+            if lower <= 0.0 && upper >= 1.0 {
+                return Some((path, share));
+            }
+            let inside = end.min(upper) - start.max(lower);
+            (inside > 0.0).then_some((path, inside))
+        })
+    }
+
     /// Links of a path's way there, in order.
     pub fn links_of(&self, path: PathId) -> impl Iterator<Item = LinkId> {
         let path = &self.table.paths[path.index()];
         self.table.hops(path).iter().map(|hop| hop.link_id())
+    }
+
+    /// Whether a path passes a link, on the way there or back.
+    pub fn passes_link(&self, path: PathId, link: LinkId) -> bool {
+        let path = &self.table.paths[path.index()];
+        let hops = self.table.hops(path).iter().chain(self.table.hops_back(path));
+        hops.into_iter().any(|hop| hop.link_id() == link)
+    }
+
+    /// Whether a path comes through a router, its beginning included, on the way there or back.
+    pub fn passes_router(&self, path: PathId, router: RouterId) -> bool {
+        let path = &self.table.paths[path.index()];
+        let hops = self.table.hops(path).iter().chain(self.table.hops_back(path));
+        path.start == router || hops.into_iter().any(|&hop| self.topology.far_end(hop) == router)
     }
 
     /// What an attempt meets on a path now.
@@ -414,6 +468,14 @@ impl Network {
         }
         self.sites[site].table = smallest;
     }
+}
+
+fn anycast_names(scenario: &Scenario) -> Vec<AnycastName> {
+    let name = |name: &Steering| {
+        let sites = name.answers.iter().map(|answer| answer.0).collect();
+        Some(AnycastName { prefix: name.anycast()?, sites })
+    };
+    scenario.steering.iter().filter_map(name).collect()
 }
 
 fn attachments_of(scenario: &Scenario) -> Vec<Attachment> {

@@ -69,13 +69,70 @@ impl SteeringState {
             pieces.push((upper, site));
         }
         let resolver = match steering.kind {
-            SteeringKind::Direct => None,
+            SteeringKind::Direct | SteeringKind::Anycast { .. } => None,
             SteeringKind::Dns { ttl, ignoring, ignoring_for } => {
                 Some((ttl, ignoring, ignoring_for))
             }
         };
         let epochs = vec![Epoch { from: SimTime::ZERO, pieces }];
         SteeringState { resolver, epochs, initial: steering.answers.clone() }
+    }
+
+    /// The catchments of one attachment to an anycast name, as a name of its own that is asked each
+    /// time; places are flow hashes. Who finds no way is put down to `first`.
+    pub fn of_catchments(
+        catchments: impl Iterator<Item = (f64, Option<SiteId>)>,
+        first: SiteId,
+    ) -> SteeringState {
+        let nobody = vec![(1.0, first)];
+        let mut state = SteeringState {
+            resolver: None,
+            epochs: vec![Epoch { from: SimTime::ZERO, pieces: nobody }],
+            initial: Vec::new(),
+        };
+        let catchments: Vec<_> = catchments.collect();
+        state.epochs[0].pieces = state.pieces_of(&catchments);
+        state
+    }
+
+    /// Follows catchments that may have moved; an epoch begins if they have.
+    pub fn follow(
+        &mut self,
+        catchments: impl Iterator<Item = (f64, Option<SiteId>)>,
+        now: SimTime,
+    ) {
+        let catchments: Vec<_> = catchments.collect();
+        let pieces = self.pieces_of(&catchments);
+        if pieces != self.epochs[self.epochs.len() - 1].pieces {
+            self.epochs.push(Epoch { from: now, pieces });
+        }
+    }
+
+    /// Pieces by catchments; who finds no way stays where it was.
+    fn pieces_of(&self, catchments: &[(f64, Option<SiteId>)]) -> Pieces {
+        let before = &self.epochs[self.epochs.len() - 1].pieces;
+        let mut pieces = Pieces::new();
+        let mut add = |upper: f64, site: SiteId| match pieces.last_mut() {
+            Some(last) if last.1 == site => last.0 = upper,
+            _ => pieces.push((upper, site)),
+        };
+        let mut lower = 0.0;
+        for &(upper, site) in catchments {
+            match site {
+                Some(site) => add(upper, site),
+                None => {
+                    let inside = |piece: &&(f64, SiteId)| piece.0 > lower;
+                    for &(end, site) in before.iter().filter(inside) {
+                        add(end.min(upper), site);
+                        if end >= upper {
+                            break;
+                        }
+                    }
+                }
+            }
+            lower = upper;
+        }
+        pieces
     }
 
     /// The shares at `start`.

@@ -120,15 +120,18 @@ fn a_site_that_no_policy_leads_to_is_told() {
 }
 
 #[test]
-fn counts_refuse_what_always_the_same_flows_suffer() {
-    let text = INTERNET.replace(
-        "faults: {}",
-        "faults: { it: { at: 5m, fault: { link_silent: { link: p1-e1 } } } }",
-    );
+fn counts_refuse_silent_links_only_together_with_anycast_names() {
+    let silent = "faults: { it: { at: 5m, fault: { link_silent: { link: p1-e1 } } } }";
     let options = Options { fidelity: Some(Fidelity::Flow), ..Options::default() };
+    let text = INTERNET.replace("faults: {}", silent);
     let loaded = parse(&text, &options).unwrap_or_else(|p| panic!("{p}"));
-    let told = fidelity::choose(&loaded.scenario).expect_err("flow draws paths anew");
-    assert!(told.to_string().contains("faults.it.fault: link_silent"), "{told}");
+    assert!(fidelity::choose(&loaded.scenario).is_ok(), "flows are told apart");
+    let text = text
+        .replace("dns: { ttl: 1m }, answers: { main: 100% }", "anycast: { prefix: shared }")
+        .replace("  prefixes:\n", "  prefixes:\n    shared: { sites: [main] }\n");
+    let loaded = parse(&text, &options).unwrap_or_else(|p| panic!("{p}"));
+    let told = fidelity::choose(&loaded.scenario).expect_err("they are not told apart");
+    assert!(told.to_string().contains("faults.it.fault: link_silent under `anycast`"), "{told}");
 }
 
 #[test]

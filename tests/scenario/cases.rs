@@ -265,7 +265,14 @@ pub const CASES: &[Case] = &[
         "{ constant: 5m }",
         "either",
     ),
-    ("web: { direct: {}, ", "web: { ", Code::Conflict, "web", "either `dns` or `direct`"),
+    ("web: { direct: {}, ", "web: { ", Code::Conflict, "web", "one of `dns`, `direct`"),
+    (
+        "web: { direct: {}, ",
+        "web: { anycast: { prefix: chicago }, ",
+        Code::Conflict,
+        "chicago",
+        "the prefix of one site",
+    ),
     (
         "from: chicago, to: san-antonio, share: 50%",
         "from: chicago, to: chicago, share: 50%",

@@ -1,8 +1,8 @@
 //! What follows from a scenario, as tables.
 
 use crate::kernel::time::SimTime;
-use crate::scenario::capacity::{Capacity, ShiftLoad, StationLoad, capacity};
-use crate::scenario::model::Scenario;
+use crate::scenario::capacity::{Capacity, Catchment, ShiftLoad, StationLoad, capacity};
+use crate::scenario::model::{Scenario, SiteId};
 use crate::simulation::fidelity;
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -14,6 +14,9 @@ pub(super) fn text(scenario: &Scenario) -> String {
     text.push_str(&stations(scenario, &found.stations));
     if !found.middleboxes.is_empty() || !found.links.is_empty() {
         text.push_str(&format!("\n\n{}", network(scenario, &found)));
+    }
+    for catchment in &found.catchments {
+        text.push_str(&format!("\n\n{}", caught(scenario, catchment)));
     }
     for shift in &found.shifts {
         let title = shift_title(scenario, shift);
@@ -62,11 +65,26 @@ fn network(scenario: &Scenario, found: &Capacity) -> String {
     trimmed(&table)
 }
 
+/// Where the routes lead a region's users of an anycast name.
+fn caught(scenario: &Scenario, catchment: &Catchment) -> String {
+    let share = |(site, share): &(SiteId, f64)| {
+        format!("{} {}", scenario.sites[site.index()].name, percent(*share))
+    };
+    let mut sites: Vec<String> = catchment.sites.iter().map(share).collect();
+    let found = catchment.sites.iter().map(|(_, share)| share).sum::<f64>();
+    if found < 1.0 - 1e-9 {
+        sites.push(format!("no way {}", percent(1.0 - found)));
+    }
+    let name = &scenario.steering[catchment.name.index()].name;
+    let region = &scenario.regions[catchment.region.index()].name;
+    format!("Catchment of `{name}` (anycast) in `{region}`: {}", sites.join(", "))
+}
+
 fn shift_title(scenario: &Scenario, shift: &ShiftLoad) -> String {
     let Some((steering, answers)) = &shift.answers else {
         return format!("Peak after step `{}`", shift.step);
     };
-    let share = |(site, share): &(crate::scenario::model::SiteId, f64)| {
+    let share = |(site, share): &(SiteId, f64)| {
         format!("{} {}", scenario.sites[site.index()].name, percent(*share))
     };
     let answers: Vec<String> = answers.iter().map(share).collect();
@@ -106,7 +124,7 @@ fn trimmed(table: &Table) -> String {
 mod tests {
     use super::*;
     use crate::scenario::capacity::tests::{small, step};
-    use crate::scenario::model::{Action, SiteId, SteeringId};
+    use crate::scenario::model::{Action, SteeringId};
 
     #[test]
     fn the_tables_say_what_the_load_is() {

@@ -3,8 +3,8 @@
 //! Between systems a session lives on one link and goes with its light or its packets. Inside a
 //! system a session is between any two routers, wherever the link-state protocol finds a way; while
 //! it finds none, updates wait and routes through the other are not taken, as their next hop cannot
-//! be reached. It ends where a router loses its memory, and opens again once that router has found
-//! its way.
+//! be reached. It ends where a router loses its memory, and where two have found no way to each
+//! other for the hold time; it opens again, and everything is told anew, once they have.
 
 use super::{Event, Routing};
 use crate::kernel::time::SimTime;
@@ -69,8 +69,7 @@ impl Routing {
                     self.speaking.ribs.tell(id, prefix, None);
                 }
             } else if sessions.get(id).link.is_none() {
-                let epoch = self.speaking.epoch(id);
-                self.push(now + self.timers.bgp.hold, Event::Hold { session: id, epoch });
+                self.hold(id, now);
             }
         }
         for prefix in self.prefixes() {
@@ -78,10 +77,17 @@ impl Routing {
         }
     }
 
+    /// From now on whoever is told over this session hears nothing.
+    fn hold(&mut self, id: SessionId, now: SimTime) {
+        let number = self.speaking.fall_silent(id);
+        self.push(now + self.timers.bgp.hold, Event::Hold { session: id, number });
+    }
+
     /// Whoever was told over this session has heard nothing for its hold time.
-    pub(super) fn hold_over(&mut self, id: SessionId, epoch: u32, now: SimTime, network: &Network) {
-        if self.speaking.epoch(id) == epoch {
-            self.forget_told(id, now, network);
+    pub(super) fn hold_over(&mut self, id: SessionId, number: u32, now: SimTime, net: &Network) {
+        if self.speaking.is_silent_since(id, number) {
+            self.speaking.close(id);
+            self.forget_told(id, now, net);
         }
     }
 
@@ -92,10 +98,17 @@ impl Routing {
         }
         let sessions = std::sync::Arc::clone(&self.sessions);
         for &id in sessions.inwards(router).iter().chain(sessions.outwards(router)) {
-            let session = sessions.get(id);
-            if session.link.is_none() && !self.speaking.is_open(id) && self.meets(id, network) {
-                self.forget_told(id, now, network);
-                self.speaking.open(id, now);
+            if sessions.get(id).link.is_some() {
+                continue;
+            }
+            match (self.meets(id, network), self.speaking.is_open(id)) {
+                (true, true) => self.speaking.be_heard(id),
+                (true, false) => {
+                    self.forget_told(id, now, network);
+                    self.speaking.open(id, now);
+                }
+                (false, true) if !self.speaking.is_silent(id) => self.hold(id, now),
+                (false, _) => {}
             }
         }
         for prefix in self.prefixes() {
@@ -106,16 +119,17 @@ impl Routing {
         }
     }
 
-    /// Whether both ends of a session inside a system live and find a way to each other.
+    /// Whether both ends of a session inside a system live and find a way to each other: each on
+    /// its own chart. Where one way is, the other is as well (links serve both ways or not at all);
+    /// asked for is the way to the end that tells, whose distances hot potato needs anyway.
     pub(super) fn meets(&self, id: SessionId, network: &Network) -> bool {
         let session = self.sessions.get(id);
-        let finds = |from: RouterId, to: RouterId| {
-            self.charts[from.index()].distance(from, to, &self.topology) != UNREACHABLE
+        let is_found_by = |router: RouterId| {
+            let chart = &self.charts[router.index()];
+            chart.distance(session.to, session.from, &self.topology) != UNREACHABLE
         };
         let ends = [session.from, session.to];
-        ends.into_iter().all(|router| self.is_alive(router, network))
-            && finds(session.from, session.to)
-            && finds(session.to, session.from)
+        ends.into_iter().all(|router| self.is_alive(router, network) && is_found_by(router))
     }
 
     /// The session over a link is reset by hand: both ends give it up, and try again.

@@ -275,3 +275,52 @@ fn too_many_prefixes_shut_a_session_down_until_it_is_reset() {
     assert_eq!(bench.end(), End::NoRoute(RouterId(0)));
     assert!(bench.routing.speaking.is_tripped(Direction(0)));
 }
+
+/// A system of three in a line, 0 to 2; the site is in another one, behind 2.
+fn line_to_an_exit() -> Bench {
+    let links = vec![link(0, 1, 1), link(1, 2, 1), link(2, 3, 1)];
+    bench(&[0, 0, 0, 1], links, 3, model::Routing::profile("default"))
+}
+
+#[test]
+fn a_session_inside_survives_a_cut_that_is_shorter_than_its_hold_time() {
+    let mut bench = line_to_an_exit();
+    let hold = bench.routing.timers.bgp.hold;
+    let told = |bench: &Bench| {
+        let sessions = bench.routing.sessions.inwards(RouterId(0)).iter();
+        let site = PrefixId(0);
+        sessions.filter(|&&id| bench.routing.speaking.ribs.told(id, site).is_some()).count()
+    };
+    // Router 0 knows at +50 ms of the dark, at +100 that router 2 cannot be reached any more.
+    bench.cut(0, false, ms(10_000));
+    bench.run_to(ms(10_000) + hold - SimDuration::from_secs(1));
+    assert_eq!((bench.end(), told(&bench)), (End::NoRoute(RouterId(0)), 1), "held, not taken");
+    // Back: 50 ms of light, four times 5 ms and 33 ms of greeting, SPF and FIB; nothing is told.
+    let back = ms(10_000) + hold - SimDuration::from_secs(1);
+    bench.cut(0, true, back);
+    bench.run_to(back + SimDuration::from_secs(2));
+    assert_eq!(bench.end(), End::Delivered);
+}
+
+#[test]
+fn two_routers_that_cannot_reach_each_other_for_the_hold_time_forget_what_they_were_told() {
+    let mut bench = line_to_an_exit();
+    let hold = bench.routing.timers.bgp.hold;
+    let told = |bench: &Bench| {
+        let sessions = bench.routing.sessions.inwards(RouterId(0)).iter();
+        let site = PrefixId(0);
+        sessions.filter(|&&id| bench.routing.speaking.ribs.told(id, site).is_some()).count()
+    };
+    bench.cut(0, false, ms(10_000));
+    // Both ends compute by +100 ms; the hold time is over so much later, and no sooner.
+    bench.run_to(ms(10_100) + hold - SimDuration::from_millis(60));
+    assert_eq!(told(&bench), 1);
+    bench.run_to(ms(10_100) + hold + SimDuration::from_millis(10));
+    assert_eq!(told(&bench), 0);
+    // When they find each other again, everything is told again.
+    let back = ms(10_000) + hold * 2;
+    bench.cut(0, true, back);
+    bench.run_to(back + SimDuration::from_secs(3));
+    assert_eq!((bench.end(), told(&bench)), (End::Delivered, 1));
+    assert!(bench.routing.at_rest());
+}

@@ -24,6 +24,9 @@ const RETRANSMISSION: SimDuration = SimDuration::from_secs(1);
 struct Line {
     open: bool,
     epoch: u32,
+    /// Nothing comes through, for the so-manieth time.
+    silent: bool,
+    silences: u32,
     /// No advertisement before this.
     ready: SimTime,
     timer: bool,
@@ -75,6 +78,28 @@ impl Speaking {
         self.lines[id.index()].epoch
     }
 
+    /// Nothing comes through any more; the number of this silence.
+    pub(super) fn fall_silent(&mut self, id: SessionId) -> u32 {
+        let line = &mut self.lines[id.index()];
+        line.silent = true;
+        line.silences += 1;
+        line.silences
+    }
+
+    /// Something comes through.
+    pub(super) fn be_heard(&mut self, id: SessionId) {
+        self.lines[id.index()].silent = false;
+    }
+
+    pub(super) fn is_silent(&self, id: SessionId) -> bool {
+        self.lines[id.index()].silent
+    }
+
+    pub(super) fn is_silent_since(&self, id: SessionId, number: u32) -> bool {
+        let line = &self.lines[id.index()];
+        line.silent && line.silences == number
+    }
+
     /// Nothing more is told, and what is under way is lost.
     pub(super) fn close(&mut self, id: SessionId) {
         let line = &mut self.lines[id.index()];
@@ -87,7 +112,7 @@ impl Speaking {
     pub(super) fn open(&mut self, id: SessionId, now: SimTime) {
         self.close(id);
         let line = &mut self.lines[id.index()];
-        line.open = true;
+        (line.open, line.silent) = (true, false);
         line.ready = now;
         let row = id.index() * self.prefix_count..(id.index() + 1) * self.prefix_count;
         self.last[row.clone()].fill(None);

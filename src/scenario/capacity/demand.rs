@@ -1,11 +1,12 @@
 //! Demand over the day, laid on stations, middleboxes and links.
 
-use super::paths::Tree;
+use super::paths::{Paths, Route};
 use super::visits::{Visits, Walker};
 use super::{ExpectedCost, LinkLoad, MiddleboxLoad, StationLoad};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{
     ClientId, LinkId, Load, MiddleboxId, OperationId, Region, Scenario, ServiceId, SiteId,
+    Steering, SteeringId,
 };
 
 /// Distance of two looks at the curves.
@@ -17,12 +18,10 @@ const SLOPE_S: f64 = 60.0;
 /// A scenario with one set of shares, ready to be read at any time.
 pub(super) struct Scan<'a> {
     scenario: &'a Scenario,
-    /// [steering]: shares of the sites.
-    answers: Vec<Vec<(SiteId, f64)>>,
+    /// [region][steering]: the sites that its users come to, and which way.
+    routes: Vec<Vec<Vec<Route>>>,
     /// [operation][site]: what one request sent to the site brings, and its mean time [s].
     unit: Vec<Vec<(Visits, f64)>>,
-    /// [region][site]: share of a bit on each direction of each link.
-    routes: Vec<Vec<Vec<[f64; 2]>>>,
     /// [service * sites + site]: slots, at full size.
     slots: Vec<f64>,
 }
@@ -48,45 +47,53 @@ struct Instant {
 
 impl<'a> Scan<'a> {
     /// With the shares of `start`.
-    pub(super) fn new(scenario: &'a Scenario) -> Scan<'a> {
-        let answers = scenario.steering.iter().map(|name| name.answers.clone()).collect();
+    pub(super) fn new(scenario: &'a Scenario, paths: &Paths<'_>) -> Scan<'a> {
+        let answers: Vec<_> = scenario.steering.iter().map(|name| name.answers.clone()).collect();
         let active: Vec<_> = scenario.stores.iter().map(|store| store.copies.clone()).collect();
-        Scan::with(scenario, answers, &active, &[])
+        Scan::with(scenario, paths, &answers, &active, &[])
     }
 
     /// With these shares of names and stores, and instances added at (service, site).
     pub(super) fn with(
         scenario: &'a Scenario,
-        answers: Vec<Vec<(SiteId, f64)>>,
+        paths: &Paths<'_>,
+        answers: &[Vec<(SiteId, f64)>],
         active: &[Vec<(SiteId, f64)>],
         added: &[(ServiceId, SiteId, u64)],
     ) -> Scan<'a> {
-        let network = &scenario.network;
-        let trees: Vec<Tree> =
-            scenario.sites.iter().map(|site| Tree::to(site.router, network)).collect();
         let sites = (0..scenario.sites.len() as u32).map(SiteId);
-        let walker = Walker { scenario, trees: &trees, active };
+        let walker = Walker { scenario, paths, active };
         let operations = (0..scenario.operations.len() as u32).map(OperationId);
         let unit = operations
             .map(|operation| sites.clone().map(|site| walker.request(operation, site)).collect())
             .collect();
         let routes = scenario.regions.iter().map(|region| {
-            let to_site = |tree: &Tree| {
-                let mut load = vec![[0.0; 2]; network.links.len()];
-                for &(router, share) in &region.routers {
-                    let mut one = vec![[0.0; 2]; network.links.len()];
-                    tree.add_unit(network, router, &mut one);
-                    for (sum, part) in load.iter_mut().zip(one) {
-                        *sum = [sum[0] + share * part[0], sum[1] + share * part[1]];
-                    }
+            let of_name = |(name, answers): (&Steering, &Vec<(SiteId, f64)>)| match name.anycast() {
+                Some(prefix) => {
+                    let sites = name.answers.iter().map(|answer| answer.0);
+                    paths.to_name(&region.routers, prefix, sites)
                 }
-                load
+                None => {
+                    let to = |&(site, share): &(SiteId, f64)| Route {
+                        share,
+                        ..paths.to_site(&region.routers, site)
+                    };
+                    answers.iter().map(to).collect()
+                }
             };
-            trees.iter().map(to_site).collect()
+            scenario.steering.iter().zip(answers).map(of_name).collect()
         });
         let routes = routes.collect();
         let slots = slots(scenario, added);
-        Scan { scenario, answers, unit, routes, slots }
+        Scan { scenario, routes, unit, slots }
+    }
+
+    /// Shares of its sites that users of a name come to, by region: the catchments.
+    pub(super) fn catchments(&self, name: SteeringId) -> Vec<Vec<(SiteId, f64)>> {
+        let of = |routes: &Vec<Vec<Route>>| {
+            routes[name.index()].iter().map(|route| (route.site, route.share)).collect()
+        };
+        self.routes.iter().map(of).collect()
     }
 
     /// Peaks from `from` to `to`, both included.
@@ -213,7 +220,8 @@ impl<'a> Scan<'a> {
                 (mailboxes * region.present.at(local), mailboxes * slope.max(0.0) / SLOPE_S)
             }
         };
-        for &(site, share) in &self.answers[client.connects.index()] {
+        for route in &self.routes[region_index][client.connects.index()] {
+            let (site, share) = (route.site, route.share);
             if client.session.is_some() {
                 now.sessions[site.index()] += present * share;
             }
@@ -242,8 +250,7 @@ impl<'a> Scan<'a> {
                 }
                 let bits = rate * operation.size_bytes * 8.0;
                 now.bits_per_s[site.index()] += bits;
-                let route = &self.routes[region_index][site.index()];
-                for (sum, part) in now.link_bits_per_s.iter_mut().zip(route) {
+                for (sum, part) in now.link_bits_per_s.iter_mut().zip(&route.load) {
                     *sum = [sum[0] + bits * part[0], sum[1] + bits * part[1]];
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::ShiftLoad;
 use super::demand::Scan;
+use super::paths::Paths;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{Action, Scenario, ServiceId, SiteId, SteeringId};
 
@@ -9,7 +10,7 @@ type Shares = Vec<(SiteId, f64)>;
 
 /// Load after each step that moves any, the steps applied in the runbook's order (whatever their
 /// guards would say), at the peak between `from` and the end of the run.
-pub(super) fn after_each(scenario: &Scenario, from: SimTime) -> Vec<ShiftLoad> {
+pub(super) fn after_each(scenario: &Scenario, paths: &Paths<'_>, from: SimTime) -> Vec<ShiftLoad> {
     let mut state = State {
         answers: scenario.steering.iter().map(|name| name.answers.clone()).collect(),
         active: scenario.stores.iter().map(|store| store.copies.clone()).collect(),
@@ -21,7 +22,7 @@ pub(super) fn after_each(scenario: &Scenario, from: SimTime) -> Vec<ShiftLoad> {
         else {
             continue;
         };
-        let scan = Scan::with(scenario, state.answers.clone(), &state.active, &state.added);
+        let scan = Scan::with(scenario, paths, &state.answers, &state.active, &state.added);
         let answers = match moved {
             Moved::Name(name) => Some((name, state.answers[name.index()].clone())),
             Moved::Databases => None,

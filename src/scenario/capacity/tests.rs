@@ -269,10 +269,10 @@ fn the_slope_of_presence_signs_in_and_only_it_opens_connections() {
 }
 
 #[test]
-fn links_carry_what_the_shortest_paths_bring() {
+fn links_carry_half_of_the_bits_each_way() {
     let scenario = small();
     let link = capacity(&scenario).links[0];
-    close(link.peak_utilisation, RATE * 0.25 * 8_000.0 / 1e7);
+    close(link.peak_utilisation, 0.5 * RATE * 0.25 * 8_000.0 / 1e7);
 }
 
 #[test]
@@ -282,8 +282,91 @@ fn equal_paths_share_a_link_load_evenly() {
     scenario.network.links.push(twin);
     let found = capacity(&scenario);
     for link in found.links {
-        close(link.peak_utilisation, RATE * 0.125 * 8_000.0 / 1e7);
+        close(link.peak_utilisation, 0.5 * RATE * 0.125 * 8_000.0 / 1e7);
     }
+}
+
+/// [`small`] with all mailboxes at router 0 and all answers from one site at `site`, on routers of
+/// these systems; links as (ends, metric).
+fn across(systems: Vec<System>, routers: &[u32], links: &[(u32, u32, u64)], site: u32) -> Scenario {
+    let mut scenario = small();
+    let router = |&system: &u32| Router { system: SystemId(system), ..Router::named("r") };
+    let link = |&(a, b, metric): &(u32, u32, u64)| Link {
+        between: (RouterId(a), RouterId(b)),
+        metric,
+        ..scenario.network.links[0].clone()
+    };
+    let links = links.iter().map(link).collect();
+    let network = &mut scenario.network;
+    (network.systems, network.links) = (systems, links);
+    network.routers = routers.iter().map(router).collect();
+    scenario.sites[0].router = RouterId(site);
+    scenario.steering[0].answers = vec![(SiteId(0), 1.0)];
+    scenario
+}
+
+fn system(customers: &[u32]) -> System {
+    let customers = customers.iter().copied().map(SystemId).collect();
+    System { customers, ..System::alone() }
+}
+
+/// Bits of all demands one way, of a link's capacity.
+const ONE_WAY: f64 = 0.5 * RATE * 8_000.0 / 1e7;
+
+#[test]
+fn across_systems_the_policies_decide_not_the_shortest_path() {
+    // Users (0) and site (2) meet at a customer of both (1), and at their provider (3). The way
+    // through the customer is 50 times shorter, and nobody tells it: it would be a valley.
+    let systems = vec![system(&[1]), system(&[]), system(&[1]), system(&[0, 2])];
+    let links = [(0, 1, 1), (1, 2, 1), (0, 3, 50), (3, 2, 50)];
+    let scenario = across(systems, &[0, 1, 2, 3], &links, 2);
+    let found = capacity(&scenario).links;
+    let loads: Vec<f64> = found.iter().map(|link| link.peak_utilisation).collect();
+    assert_eq!(loads[..2], [0.0, 0.0]);
+    close(loads[2], ONE_WAY);
+    close(loads[3], ONE_WAY);
+}
+
+#[test]
+fn answers_take_the_way_back_that_their_own_system_chooses() {
+    // Two systems that meet at two places; each sends out at the nearest (hot potato): there
+    // 0 > 2 > 3, back 3 > 1 > 0.
+    let systems = vec![system(&[]), system(&[])];
+    let links = [(0, 1, 10), (2, 3, 10), (0, 2, 1), (1, 3, 1)];
+    let mut scenario = across(systems, &[0, 0, 1, 1], &links, 3);
+    for link in capacity(&scenario).links {
+        close(link.peak_utilisation, ONE_WAY);
+    }
+    // Without the second place both ways are one: 0 > 2 > 3 and back.
+    scenario.network.links.pop();
+    let loads = capacity(&scenario).links;
+    assert_eq!(loads[0].peak_utilisation, 0.0);
+    close(loads[1].peak_utilisation, ONE_WAY);
+    close(loads[2].peak_utilisation, ONE_WAY);
+}
+
+#[test]
+fn users_of_an_anycast_name_load_the_site_that_the_routes_lead_to() {
+    // A line of routers: east (0), in between (1), west (2); two thirds of the users at 0, one at
+    // 1, which is nearer to west.
+    let links = [(0, 1, 10), (1, 2, 5)];
+    let mut scenario = across(vec![System::alone()], &[0, 0, 0], &links, 0);
+    scenario.sites[1].router = RouterId(2);
+    scenario.regions[0].routers = vec![(RouterId(0), 2.0 / 3.0), (RouterId(1), 1.0 / 3.0)];
+    let both = vec![SiteId(0), SiteId(1)];
+    let prefix = Prefix { name: "any".into(), sites: both, within: None, announced: true };
+    scenario.network.prefixes = vec![prefix];
+    let name = &mut scenario.steering[0];
+    name.kind = SteeringKind::Anycast { prefix: PrefixId(2) };
+    name.answers = vec![(SiteId(0), 0.0), (SiteId(1), 0.0)];
+    let found = capacity(&scenario);
+    close(station(&found.stations, 0, 0).peak_requests_per_s, RATE * 2.0 / 3.0);
+    close(station(&found.stations, 0, 1).peak_requests_per_s, RATE / 3.0);
+    assert_eq!(found.links[0].peak_utilisation, 0.0);
+    close(found.links[1].peak_utilisation, ONE_WAY / 3.0);
+    let catchment = &found.catchments[0];
+    close(catchment.sites[0].1, 2.0 / 3.0);
+    close(catchment.sites[1].1, 1.0 / 3.0);
 }
 
 #[test]
@@ -371,7 +454,7 @@ fn over_the_limit_is_refused_and_close_to_it_is_warned_of() {
     scenario.services[0].sites[0].instances = 2;
     scenario.services[1].concurrency = 1;
     scenario.services[1].sites[0].instances = 13;
-    scenario.network.links[0].bandwidth = 1e6;
+    scenario.network.links[0].bandwidth = 5e5;
     let found = check(&scenario);
     let subjects: Vec<_> = found.iter().map(|f| (f.severity, f.subject)).collect();
     let web = Subject::Station(ServiceId(0), SiteId(0));

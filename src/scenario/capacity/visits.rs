@@ -1,6 +1,6 @@
 //! What one request brings to every station: visits and slot time, without queueing.
 
-use super::paths::{Tree, nearest};
+use super::paths::Paths;
 use crate::scenario::model::{Call, OperationId, Scenario, ServiceId, SiteId, WhileCalling};
 
 /// Visits and slot time at every (service, site), by `service * sites + site`.
@@ -33,8 +33,8 @@ impl Visits {
 pub(super) struct Walker<'a> {
     /// The scenario.
     pub(super) scenario: &'a Scenario,
-    /// Paths to each site's router.
-    pub(super) trees: &'a [Tree],
+    /// Its network.
+    pub(super) paths: &'a Paths<'a>,
     /// [store]: share of its databases active at each site.
     pub(super) active: &'a [Vec<(SiteId, f64)>],
 }
@@ -88,8 +88,7 @@ impl Walker<'_> {
             let station = service.index() * self.scenario.sites.len() + at.index();
             visits.requests[station] += amount * share;
             visits.slot_s[station] += amount * share * held_s;
-            let routers = self.scenario.sites[site.index()].router;
-            let there_and_back_s = 2.0 * self.trees[at.index()].delay_s(routers);
+            let there_and_back_s = 2.0 * self.paths.delay_s(site, at).unwrap_or(0.0);
             time_s += share * (work_s + calls_s + there_and_back_s);
         }
         time_s
@@ -102,7 +101,7 @@ impl Walker<'_> {
             return self.active[store].iter().copied().filter(|(_, share)| *share > 0.0).collect();
         }
         let places = self.scenario.services[service.index()].sites.iter();
-        let to = nearest(self.scenario, self.trees, site, places.map(|placement| placement.site));
+        let to = self.paths.nearest(site, places.map(|placement| placement.site));
         to.map(|to| (to, 1.0)).into_iter().collect()
     }
 }

@@ -47,10 +47,17 @@ static OPERATION: Shape = Shape::Map(&[
 
 /// A name that clients connect to.
 pub static STEERING: Shape = Shape::Map(&[
-    may("dns", &DNS, "Answered by DNS resolvers; either this or `direct`."),
+    may("dns", &DNS, "Answered by DNS resolvers; either this, `direct` or `anycast`."),
     may("direct", &Shape::Map(&[]), "Answered at once at each connection."),
-    need("answers", &SITE_SHARES, "Shares of the sites at `start`."),
+    may("anycast", &ANYCAST, "One address at several sites; the routes decide which is reached."),
+    may("answers", &SITE_SHARES, "Shares of the sites at `start`; not for `anycast`."),
 ]);
+
+static ANYCAST: Shape = Shape::Map(&[need(
+    "prefix",
+    &NAME,
+    "The prefix of `network.prefixes` that the address is in; its sites answer.",
+)]);
 
 static DNS: Shape = Shape::Map(&[
     need("ttl", &DURATION, "Time to live of the answer."),

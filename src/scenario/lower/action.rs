@@ -84,7 +84,7 @@ fn triggers(context: &Context<'_>, node: Option<&Node>) -> Vec<Trigger> {
 fn action(context: &Context<'_>, entry: &Entry, standing: Standing) -> Option<Action> {
     let get = |key: &str| entry.value.get(key);
     let site = |key: &str| SiteId(context.id(Kind::Site, get(key)));
-    let steering = || SteeringId(context.id(Kind::Steering, get("steering")));
+    let steering = || steered(context, get("steering"));
     let service = || ServiceId(context.id(Kind::Service, get("service")));
     let partition = || super::fault::partition(context, entry);
     let from = || get("from").map(|node| ServiceId(context.id(Kind::Service, Some(node))));
@@ -140,6 +140,19 @@ fn action(context: &Context<'_>, entry: &Entry, standing: Standing) -> Option<Ac
         _ => Action::Network { order: super::routing::order(context, entry)?, takes: takes() },
     };
     Some(action)
+}
+
+/// A name whose answers people can set.
+fn steered(context: &Context<'_>, node: Option<&Node>) -> SteeringId {
+    let id = context.id(Kind::Steering, node);
+    let names = context.tree.at(Kind::Steering.path()).map(Node::entries).unwrap_or(&[]);
+    let anycast = names.get(id as usize).is_some_and(|name| name.value.get("anycast").is_some());
+    if let Some(node) = node.filter(|_| anycast) {
+        let message = "an anycast name has no answers to set";
+        let help = "steer it by routing: `announce`, `withdraw`, `prepend`, `weight`, …".to_owned();
+        context.reporter.error_with_help(Code::Conflict, node.place, message, Some(help));
+    }
+    SteeringId(id)
 }
 
 /// `to`, which is not `from`.

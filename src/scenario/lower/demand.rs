@@ -216,21 +216,40 @@ pub fn steering(context: &Context<'_>) -> Vec<Steering> {
     entries(context, Kind::Steering)
         .iter()
         .map(|entry| {
-            let answers = read::shares(context, entry.value.get("answers"), Kind::Site);
-            Steering {
-                name: entry.key.clone(),
-                kind: steering_kind(context, entry),
-                answers: answers.into_iter().map(|(id, share)| (SiteId(id), share)).collect(),
-            }
+            let answers = entry.value.get("answers");
+            let kind = steering_kind(context, entry);
+            let answers = match kind {
+                SteeringKind::Anycast { prefix } => {
+                    if let Some(answers) = answers {
+                        let message = "routing decides which site an anycast name reaches";
+                        context.reporter.error(Code::Conflict, answers.place, message);
+                    }
+                    let sites = super::routing::sites_of(context, prefix).into_iter();
+                    sites.map(|site| (site, 0.0)).collect()
+                }
+                SteeringKind::Dns { .. } | SteeringKind::Direct => {
+                    if answers.is_none() && entry.value.is_map() {
+                        let message = format!("`{}` needs `answers`", entry.key);
+                        context.reporter.error(Code::MissingKey, entry.key_place, message);
+                    }
+                    let shares = read::shares(context, answers, Kind::Site).into_iter();
+                    shares.map(|(id, share)| (SiteId(id), share)).collect()
+                }
+            };
+            Steering { name: entry.key.clone(), kind, answers }
         })
         .collect()
 }
 
 fn steering_kind(context: &Context<'_>, entry: &Entry) -> SteeringKind {
-    let (dns, direct) = (entry.value.get("dns"), entry.value.get("direct"));
-    if dns.is_some() == direct.is_some() && entry.value.is_map() {
-        let message = format!("`{}` needs either `dns` or `direct`", entry.key);
+    let ways = ["dns", "direct", "anycast"].map(|way| entry.value.get(way));
+    if ways.iter().flatten().count() != 1 && entry.value.is_map() {
+        let message = format!("`{}` needs one of `dns`, `direct` and `anycast`", entry.key);
         context.reporter.error(Code::Conflict, entry.key_place, message);
+    }
+    let [dns, _, anycast] = ways;
+    if let Some(anycast) = anycast {
+        return SteeringKind::Anycast { prefix: super::routing::anycast(context, anycast) };
     }
     let Some(dns) = dns else {
         return SteeringKind::Direct;

@@ -95,6 +95,36 @@ pub fn prefixes(context: &Context<'_>) -> Vec<Prefix> {
     prefixes
 }
 
+/// The prefix of an anycast name: one of the scenario's own, not a site's.
+pub fn anycast(context: &Context<'_>, node: &Node) -> PrefixId {
+    let node = node.get("prefix");
+    let prefix = context.prefix(node);
+    if let Some(node) = node.filter(|_| prefix.index() < context.names(Kind::Site).count()) {
+        let message = "this is the prefix of one site; an anycast address is in a prefix of \
+                       `network.prefixes`, which its `sites` announce";
+        context.reporter.error(Code::Conflict, node.place, message);
+    } else if let Some(node) = node.filter(|_| prefix.0 != UNKNOWN)
+        && sites_of(context, prefix).is_empty()
+    {
+        let message = "no site announces this prefix";
+        context.reporter.error(Code::Conflict, node.place, message);
+    }
+    prefix
+}
+
+/// The sites that announce a prefix of `network.prefixes`.
+pub fn sites_of(context: &Context<'_>, prefix: PrefixId) -> Vec<SiteId> {
+    let own = prefix.index().checked_sub(context.names(Kind::Site).count());
+    let entry = own.and_then(|own| entries(context, Kind::Prefix).get(own));
+    let sites = entry.and_then(|entry| entry.value.get("sites")).map(Node::items);
+    let position = |node: &Node| {
+        let found = context.names(Kind::Site).position(|site| Some(site) == node.text())?;
+        Some(SiteId(found as u32))
+    };
+    // Names that are unknown were reported where the prefix is.
+    sites.unwrap_or_default().iter().filter_map(position).collect()
+}
+
 /// Where the people are who change routers.
 pub fn operators(context: &Context<'_>, node: Option<&Node>) -> Option<Operators> {
     let node = node?;

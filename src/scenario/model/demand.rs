@@ -1,6 +1,6 @@
 //! Populations, clients, their operations, and how they find a site, resolved.
 
-use super::{ClientId, OperationId, PipelineId, RouterId, ServiceId, SiteId, SteeringId};
+use super::{ClientId, OperationId, PipelineId, PrefixId, RouterId, ServiceId, SiteId, SteeringId};
 use crate::kernel::sample::Distribution;
 use crate::kernel::time::SimDuration;
 use serde::Serialize;
@@ -193,8 +193,19 @@ pub struct Steering {
     pub name: String,
     /// How the answer reaches clients.
     pub kind: SteeringKind,
-    /// Shares of the sites at `start`, adding up to 1.
+    /// Shares of the sites at `start`, adding up to 1; of an anycast name the sites that announce
+    /// it, without shares: routing decides.
     pub answers: Vec<(SiteId, f64)>,
+}
+
+impl Steering {
+    /// The prefix that the name's one address is in, if several sites announce it.
+    pub fn anycast(&self) -> Option<PrefixId> {
+        match self.kind {
+            SteeringKind::Anycast { prefix } => Some(prefix),
+            SteeringKind::Dns { .. } | SteeringKind::Direct => None,
+        }
+    }
 }
 
 /// How an answer reaches clients.
@@ -212,4 +223,10 @@ pub enum SteeringKind {
     },
     /// At once: a load balancer or directory asked at each connection.
     Direct,
+    /// Always the same address, announced at several sites (RFC 4786): whoever uses it comes to
+    /// the one that the routers' tables lead to.
+    Anycast {
+        /// The prefix that the address is in.
+        prefix: PrefixId,
+    },
 }

@@ -68,7 +68,7 @@ impl Exact {
         }
         let view = scene.world.network.between_sites(from_site, to);
         let lost = self.jobs[key.index].luck.uniform(u64::from(call) << 32 | draw::LOST);
-        if view.carries && lost >= view.loss {
+        if view.arrives && lost >= view.loss {
             self.calendar.push(now + view.delay, Event::CallArrive { job: key, call });
         }
     }
@@ -256,7 +256,7 @@ impl Exact {
                     return;
                 }
                 let view = scene.world.network.between_sites(to, from);
-                if view.carries {
+                if view.arrives {
                     let event = if ok {
                         Event::CallAnswered { job, call }
                     } else {

@@ -9,7 +9,7 @@ use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
 use crate::traffic::exact::station::{Caller, Request};
 use crate::traffic::plan::{ClassPlan, TimeoutPlan};
-use crate::world::network::{AttachmentId, PathId};
+use crate::world::network::{AttachmentId, PathId, PathView};
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
 
@@ -173,6 +173,8 @@ pub struct Bucket {
 pub(super) enum Failure {
     TimedOut,
     Refused,
+    /// With its session.
+    Reset,
     Lost,
 }
 
@@ -223,8 +225,10 @@ impl Exact {
             cell.first += u32::from(attempt == 1);
         }
         if let ClassKind::Group(group) = class.kind {
-            op.site = if class.sessions && !class.signs_in {
+            op.site = if class.in_session() {
                 self.mailboxes.site(op.mailbox).unwrap_or(op.site)
+            } else if class.anycast.is_some() {
+                op.site // Routers decide, when it is sent.
             } else {
                 let group = &scene.world.population.groups[group as usize];
                 let steering = scene.world.steering_of_client[group.client.index()];
@@ -283,15 +287,28 @@ impl Exact {
         };
         let opens = class.connects || op.reconnect;
         let network = &mut scene.world.network;
-        let path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
+        let flow = flow_of(op, class, attempt, mailbox);
+        let path = match class.anycast {
+            None => network.path(from, op.site, flow),
+            Some(name) => network.path_to_name(from, name, flow),
+        };
         op.path = path;
         op.paths_changes = self.paths_changes;
         let view = network.view(path);
         let first_try = op.syn_tries == 0;
         network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
-        if !view.carries {
+        // Without a way back no connection opens; in an open one the request gets there.
+        if !view.carries && (opens || !view.arrives) {
             self.ops.set_phase(key, Phase::Lost);
             return;
+        }
+        if class.anycast.is_some() {
+            let site = network.site_of(path);
+            if class.in_session() && site != op.site {
+                self.meets_stranger(key, attempt, view, now);
+                return;
+            }
+            op.site = site;
         }
         let delivered = 1.0 - view.loss;
         let mut delay = view.delay;
@@ -330,6 +347,16 @@ impl Exact {
         }
     }
 
+    /// The routes lead a session's request to another site of its anycast name, which knows nothing
+    /// of the session and resets the connection (RFC 9293, section 3.5.2).
+    fn meets_stranger(&mut self, key: Key, attempt: u32, view: PathView, now: SimTime) {
+        if view.carries {
+            self.calendar.push(now + view.delay * 2, Event::Reset { op: key, attempt });
+        } else {
+            self.ops.set_phase(key, Phase::Lost);
+        }
+    }
+
     /// An attempt comes to its site.
     pub(super) fn arrive(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         if self.op_waits(key, attempt) {
@@ -341,7 +368,7 @@ impl Exact {
     #[inline]
     fn reach_site(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let op = &mut self.ops[key.index];
-        if op.path().is_some_and(|path| !scene.world.network.view(path).carries) {
+        if op.path().is_some_and(|path| !scene.world.network.view(path).arrives) {
             // The path broke under it: what is in transit is lost.
             self.ops.set_phase(key, Phase::Lost);
             return;
@@ -418,7 +445,7 @@ impl Exact {
                 path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
             }
             let view = network.view(path);
-            if !view.carries {
+            if !view.returns {
                 self.ops.set_phase(key, Phase::Lost);
                 return;
             }
@@ -460,10 +487,12 @@ fn source_of(kind: ClassKind, mailbox: u32, scene: &Scene) -> Option<(Attachment
     }
 }
 
-/// The flow hash of an attempt: of the connection that it opens, or of its session's.
+/// The flow hash of an attempt: of the connection that it opens, or of its session's. To an anycast
+/// name all of a mailbox's connections have one (a hash of addresses alone), so that all of them
+/// come to the same site.
 #[inline]
 fn flow_of(op: &Op, class: &ClassPlan, attempt: u32, mailbox: Luck) -> u64 {
-    if class.connects || op.reconnect {
+    if class.anycast.is_none() && (class.connects || op.reconnect) {
         op.luck.bits(draw::of(draw::FLOW, attempt))
     } else {
         mailbox.bits(tag::FLOW)

@@ -90,6 +90,23 @@ impl Exact {
         }
     }
 
+    /// A reset reaches the client: its session is over, and the attempt has failed.
+    pub(super) fn reset(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
+        if !self.op_waits(key, attempt) {
+            return;
+        }
+        let op = &self.ops[key.index];
+        let (mailbox, site, kind) =
+            (op.mailbox, op.site, self.plan.classes[op.class as usize].kind);
+        if let ClassKind::Group(group) = kind
+            && self.mailboxes.site(mailbox) == Some(site)
+        {
+            scene.recorder.sessions_lost += 1;
+            self.end_session(mailbox, group as usize, site, now, scene);
+        }
+        self.fail(key, Failure::Reset, now, scene);
+    }
+
     pub(super) fn succeed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
         let op = self.close_operation(key).expect("an operation that waits is in the slab");
         let class_index = op.class as usize;
@@ -139,7 +156,7 @@ impl Exact {
         let totals = &mut scene.recorder.clients[class_index];
         match failure {
             Failure::TimedOut => totals.timed_out += 1,
-            Failure::Refused => totals.refused += 1,
+            Failure::Refused | Failure::Reset => totals.refused += 1,
             Failure::Lost => totals.lost += 1,
         }
         if let Some(cell) = scene.recorder.cell(class_index, at) {

@@ -50,8 +50,10 @@ pub struct Mailboxes {
     /// Demands before this are warm-up: they are not anybody's downtime.
     pub(super) measured_from: SimTime,
     pub(super) sweeps: Vec<Running>,
-    /// [attachment][site]: since when some path between them has carried nothing.
+    /// [region pair]: since when some path between them has carried nothing.
     pub(super) broken_since: Vec<Option<SimTime>>,
+    /// Epochs of the catchments, when they were looked at last.
+    pub(super) catchments: usize,
 }
 
 impl Mailboxes {
@@ -74,6 +76,7 @@ impl Mailboxes {
             measured_from: SimTime::ZERO,
             sweeps: Vec::new(),
             broken_since: Vec::new(),
+            catchments: 0,
         }
     }
 
@@ -151,7 +154,8 @@ impl Exact {
         let sites = world.sites;
         self.mailboxes.sites = sites;
         self.mailboxes.signed_in = vec![0; population.groups.len() * sites];
-        self.mailboxes.broken_since = vec![None; world.attachments * sites];
+        self.mailboxes.broken_since = vec![None; world.network.region_pairs()];
+        self.mailboxes.catchments = world.catchment_epochs();
         self.mailboxes.measured_from = world.measured_from;
         for (index, group) in population.groups.iter().enumerate() {
             let present = population.present(group, SimTime::ZERO);
@@ -165,10 +169,8 @@ impl Exact {
             if !group.sessions {
                 continue;
             }
-            let steering = world.steering_of_client[group.client.index()];
             for mailbox in group.first..group.first + present {
-                let luck = population.luck(mailbox);
-                let site = world.steering[steering.index()].authoritative(luck);
+                let site = world.home_of(group, population.luck(mailbox));
                 self.mailboxes.all[mailbox as usize].presence = Presence::At(site);
                 self.mailboxes.signed_in[index * sites + site.index()] += 1;
                 world.network.session_opened(site);
@@ -340,7 +342,6 @@ impl Exact {
             if !group.sessions {
                 continue;
             }
-            let steering = scene.world.steering_of_client[group.client.index()];
             let first = group.first;
             for mailbox in first..first + self.mailboxes.present[index] {
                 if self.mailboxes.signed_in(mailbox) {
@@ -353,7 +354,7 @@ impl Exact {
                     self.cancel(key, now, scene);
                 }
                 let luck = scene.world.population.luck(mailbox);
-                let site = scene.world.steering[steering.index()].authoritative(luck);
+                let site = scene.world.home_of(&scene.world.population.groups[index], luck);
                 self.discard_parked(mailbox);
                 self.signed_in(mailbox, index as u32, site, now, scene);
             }

@@ -7,10 +7,11 @@
 
 use super::{Event, Exact};
 use crate::kernel::defect::planted;
+use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{SiteId, SteeringId};
 use crate::traffic::Scene;
-use crate::world::network::AttachmentId;
+use crate::world::network::{AttachmentId, Destination, PathId};
 use crate::world::steering::tag;
 
 /// Slices of a sweep: a keepalive of 60 s is found out in steps of 0.23 s.
@@ -21,6 +22,9 @@ const SLICES: u32 = 256;
 pub(super) enum Target {
     /// Sessions of a group whose path carries nothing, since this time at least.
     Broken { group: u32, since: SimTime },
+    /// Sessions of a group that the routes lead to another site of its anycast name, whose resets
+    /// end them at their next keepalive.
+    Strayed { group: u32 },
     /// Sessions that the name would send elsewhere now.
     Moved(SteeringId),
     /// Sessions at a site.
@@ -54,28 +58,31 @@ pub(super) struct Running {
 impl Exact {
     /// Some path changed: pairs that newly carry nothing are swept for their sessions.
     pub(super) fn paths_changed(&mut self, now: SimTime, scene: &mut Scene) {
-        let sites = self.mailboxes.sites;
+        let network = &scene.world.network;
         let mut newly_broken = false;
-        for pair in 0..self.mailboxes.broken_since.len() {
-            let from = AttachmentId((pair / sites) as u32);
-            let to = SiteId((pair % sites) as u32);
-            let network = &scene.world.network;
-            let broken = !network.shares(from, to).all(|(path, _)| network.view(path).carries);
-            let since = &mut self.mailboxes.broken_since[pair];
+        for (pair, since) in self.mailboxes.broken_since.iter_mut().enumerate() {
+            let broken = network.paths_now(pair).any(|path| !path.carries);
             newly_broken |= broken;
             *since = if broken { since.or(Some(now)) } else { None };
         }
-        if !newly_broken || planted("sessions-outlive-their-path") {
-            return;
-        }
+        newly_broken &= !planted("sessions-outlive-their-path");
+        let epochs = scene.world.catchment_epochs();
+        let strayed = std::mem::replace(&mut self.mailboxes.catchments, epochs) != epochs;
         for index in 0..scene.world.population.groups.len() {
-            let group = &scene.world.population.groups[index];
-            let Some((keepalive, lost_after)) = scene.world.session_of_client[group.client.index()]
-            else {
+            let client = scene.world.population.groups[index].client.index();
+            let Some((keepalive, lost_after)) = scene.world.session_of_client[client] else {
                 continue;
             };
-            let target = Target::Broken { group: index as u32, since: now };
-            self.begin_sweep(Sweep { target, span: keepalive, wait: lost_after }, now);
+            let group = index as u32;
+            if let Some(wait) = lost_after.filter(|_| newly_broken) {
+                let target = Target::Broken { group, since: now };
+                self.begin_sweep(Sweep { target, span: keepalive, wait }, now);
+            }
+            if strayed && scene.world.anycast_of_client[client].is_some() {
+                let target = Target::Strayed { group };
+                let wait = SimDuration::ZERO;
+                self.begin_sweep(Sweep { target, span: keepalive, wait }, now);
+            }
         }
     }
 
@@ -102,7 +109,7 @@ impl Exact {
         for index in 0..scene.world.population.groups.len() {
             let group = &scene.world.population.groups[index];
             let of_group = match target {
-                Target::Broken { group, .. } => group as usize == index,
+                Target::Broken { group, .. } | Target::Strayed { group } => group as usize == index,
                 Target::Moved(name) => scene.world.steering_of_client[group.client.index()] == name,
                 Target::Site(_) => true,
             };
@@ -114,7 +121,7 @@ impl Exact {
             for mailbox in (first + slice..first + present).step_by(SLICES as usize) {
                 let Some(site) = self.mailboxes.site(mailbox) else { continue };
                 if self.is_hit(target, mailbox, index, site, scene) {
-                    let lost = matches!(target, Target::Broken { .. });
+                    let lost = matches!(target, Target::Broken { .. } | Target::Strayed { .. });
                     scene.recorder.sessions_lost += u64::from(lost);
                     self.end_session(mailbox, index, site, now, scene);
                 }
@@ -138,13 +145,33 @@ impl Exact {
             Target::Moved(_) if planted("drain-closes-every-session") => true,
             Target::Moved(name) => scene.world.steering[name.index()].authoritative(luck) != site,
             Target::Broken { since, .. } => {
-                let from = population.attachment(&population.groups[group], luck);
-                let pair = from as usize * self.mailboxes.sites + site.index();
-                let network = &scene.world.network;
-                let path = network.path(AttachmentId(from), site, luck.bits(tag::FLOW));
+                let (path, pair) = way_of(group, luck, site, scene);
                 self.mailboxes.broken_since[pair].is_some_and(|broken| broken <= since)
-                    && !network.view(path).carries
+                    && !scene.world.network.view(path).carries
             }
+            Target::Strayed { .. } => {
+                let (path, _) = way_of(group, luck, site, scene);
+                let network = &scene.world.network;
+                network.view(path).carries && network.site_of(path) != site
+            }
+        }
+    }
+}
+
+/// The path of a mailbox's session at a site, and the region pair that it belongs to.
+fn way_of(group: usize, luck: Luck, site: SiteId, scene: &Scene) -> (PathId, usize) {
+    let (population, network) = (&scene.world.population, &scene.world.network);
+    let group = &population.groups[group];
+    let from = AttachmentId(population.attachment(group, luck));
+    let flow = luck.bits(tag::FLOW);
+    match scene.world.anycast_of_client[group.client.index()] {
+        None => {
+            let pair = network.region_pair_to(from, Destination::Site(site));
+            (network.path(from, site, flow), pair)
+        }
+        Some(name) => {
+            let pair = network.region_pair_to(from, Destination::Name(name));
+            (network.path_to_name(from, name, flow), pair)
         }
     }
 }

@@ -99,15 +99,16 @@ pub(super) struct Lane {
     pub pending: u64,
     /// Lost in the network; the client does not know.
     pub lost: u64,
-    /// Refused since the last beat.
+    /// Refused since the last beat; and those whose session was over.
     pub refused: u64,
+    pub reset: u64,
     pub ways: [Way; WAYS],
 }
 
 impl Lane {
     /// Attempts that their clients wait for.
     pub(super) fn standing(&self) -> u64 {
-        self.unsent + self.open + self.pending + self.lost + self.refused
+        self.unsent + self.open + self.pending + self.lost + self.refused + self.reset
     }
 
     /// Attempts that were answered since rows were last looked at.
@@ -236,8 +237,17 @@ impl Flow {
         let mut rows = self.spare_rows.pop().unwrap_or_default();
         rows.clear();
         let ways = [Way::default(); WAYS];
-        let mut new =
-            Lane { key: lane, rows, unsent: 0, open: 0, pending: 0, lost: 0, refused: 0, ways };
+        let mut new = Lane {
+            key: lane,
+            rows,
+            unsent: 0,
+            open: 0,
+            pending: 0,
+            lost: 0,
+            refused: 0,
+            reset: 0,
+            ways,
+        };
         new.add(row);
         cohort.lanes.push(new);
     }

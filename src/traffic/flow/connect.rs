@@ -1,6 +1,7 @@
 //! The network between clients and sites: what attempts meet on their way, in counts.
 
-use super::cohort::{Lane, WAYS};
+use super::cohort::{Lane, LaneKey, WAYS};
+use super::crowds::ALL_FLOWS;
 use super::program::Step;
 use super::token::Token;
 use super::{Flow, Scene};
@@ -8,7 +9,7 @@ use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
-use crate::world::network::AttachmentId;
+use crate::world::network::{Destination, PathId};
 
 /// Waits before a lost SYN is sent again [s], then the attempt is lost (RFC 6298, section 2).
 pub(super) const SYN_WAITS: [f64; 3] = [1.0, 2.0, 4.0];
@@ -104,6 +105,7 @@ impl Flow {
         step: Step,
         scene: &mut Scene,
     ) {
+        let n = self.keep_from_straying((key, lane), n, scene);
         if n == 0 {
             return;
         }
@@ -122,11 +124,22 @@ impl Flow {
             );
             return;
         };
+        let class = &self.plan.classes[of.key.class as usize];
+        let mut paths = std::mem::take(&mut self.paths);
+        let crowd = self.crowds.get(of.key.crowd as usize);
+        let flows = crowd.filter(|_| !of.key.opens).map_or(ALL_FLOWS, |crowd| crowd.flows);
+        let network = &scene.world.network;
+        match class.anycast {
+            None => paths.extend(network.shares_within(from, site, flows)),
+            Some(name) => paths.extend(network.shares_of_name(from, name, site)),
+        }
         let opens = of.key.opens;
         let bits = if tries == 0 { self.plan.classes[of.key.class as usize].bits } else { 0.0 };
-        let mut paths = std::mem::take(&mut self.paths);
-        paths.extend(scene.world.network.shares(from, site));
-        let (mut left, mut share_left) = (n, 1.0);
+        let mut left = n;
+        let mut share_left = match class.anycast {
+            None => flows.1 - flows.0,
+            Some(_) => paths.iter().map(|path| path.1).sum(),
+        };
         let mut unopened = 0;
         for &(path, share) in &paths {
             let n = binomial(&mut self.draws, left, share / share_left);
@@ -136,7 +149,8 @@ impl Flow {
             }
             scene.world.network.offer_many(path, n, u32::from(opens), bits);
             let view = scene.world.network.view(path);
-            if !view.carries {
+            // Without a way back no connection opens; in an open one the request gets there.
+            if !view.carries && (opens || !view.arrives) {
                 of.lost += n;
                 continue;
             }
@@ -255,11 +269,38 @@ impl Flow {
         admitted
     }
 
-    /// Share of the answers from a site that find their way back.
-    pub(super) fn carried(from: AttachmentId, site: SiteId, scene: &Scene) -> f64 {
+    /// Share of the answers to a lane's attempts, sent at `sent` [ns], that find their way back:
+    /// over the paths of now, if these are others since; else over those by which requests arrived.
+    pub(super) fn returned(&self, lane: LaneKey, site: SiteId, sent: u64, scene: &Scene) -> f64 {
         let network = &scene.world.network;
-        let paths = network.shares(from, site);
-        paths.filter(|&(path, _)| network.view(path).carries).map(|(_, share)| share).sum()
+        let Some(from) = lane.from else { return 1.0 };
+        let anycast = self.plan.classes[lane.class as usize].anycast;
+        let to = anycast.map_or(Destination::Site(site), Destination::Name);
+        let broken = |to| self.broken_since[network.region_pair_to(from, to)].is_some();
+        if !broken(to) && !broken(Destination::Site(site)) {
+            return 1.0;
+        }
+        let since_changed = sent <= self.paths_changed;
+        if !since_changed && lane.opens {
+            return 1.0;
+        }
+        let crowd = self.crowds.get(lane.crowd as usize);
+        let flows = crowd.filter(|_| !lane.opens).map_or(ALL_FLOWS, |crowd| crowd.flows);
+        let mut shares = (0.0, 0.0);
+        let mut add = |(path, share): (PathId, f64)| {
+            let view = network.view(path);
+            let asked = since_changed || view.arrives;
+            shares.0 += if asked && view.returns { share } else { 0.0 };
+            shares.1 += if asked { share } else { 0.0 };
+        };
+        match anycast {
+            // Answers from one of an anycast name's sites go home as from any site.
+            Some(name) if !since_changed => {
+                network.shares_of_name(from, name, site).for_each(&mut add);
+            }
+            _ => network.shares_within(from, site, flows).for_each(&mut add),
+        }
+        if shares.1 > 0.0 { shares.0 / shares.1 } else { 1.0 }
     }
 }
 

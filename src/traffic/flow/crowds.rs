@@ -6,23 +6,26 @@
 //! crowd with one piece of the unit interval that steering divides and, while a change of the name
 //! spreads, behind resolvers of one kind and phase. Cells are cut when an epoch begins that answers
 //! their members differently, and put together as soon as their resolvers know no more than the
-//! others. A pipeline's messages have a crowd too, without cells.
+//! others. For an anycast name the pieces are of the flow hashes, as the catchments of the crowd's
+//! attachment divide them. A pipeline's messages have a crowd too, without cells.
 
+use super::anycast::Pace;
 use super::backoff::Pool;
-use super::parts::Parts;
 use super::tracers::At;
 use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{PipelineId, SiteId};
-use crate::world::World;
 use crate::world::network::AttachmentId;
 use crate::world::steering::SteeringState;
 
 /// Phases of ordinary resolvers that are told apart while a change spreads, and of those that
 /// ignore TTLs.
 const PHASES: [u32; 2] = [32, 16];
+
+/// Flow hashes of everybody.
+pub(super) const ALL_FLOWS: (f64, f64) = (0.0, 1.0);
 
 /// Whose a crowd is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +88,8 @@ pub(super) struct Crowd {
     /// Where it enters the network; `None`: what it sends is at its site already.
     pub attachment: Option<AttachmentId>,
     pub part: u16,
+    /// The part of the unit interval that the flow hashes of its members' sessions are in.
+    pub flows: (f64, f64),
     pub cells: Vec<Cell>,
     /// Sum over the cells.
     pub members: u64,
@@ -98,6 +103,7 @@ pub(super) struct Crowd {
     pub pools: Vec<Pool>,
     /// [site]: logarithm of what is left of the first sessions there.
     pub survival: Vec<f64>,
+    pub pace: Pace,
     /// [state]: tracers in its cells.
     pub traced: Vec<u32>,
 }
@@ -109,6 +115,7 @@ impl Crowd {
             owner: Owner::Pipeline(pipeline),
             attachment: None,
             part,
+            flows: ALL_FLOWS,
             cells: Vec::new(),
             members: 0,
             present: 0,
@@ -116,6 +123,7 @@ impl Crowd {
             parked: Vec::new(),
             pools: Vec::new(),
             survival: Vec::new(),
+            pace: Pace::default(),
             traced: Vec::new(),
         }
     }
@@ -159,6 +167,19 @@ impl Cell {
             swept: Vec::new(),
             tracers: vec![Vec::new(); At::places(sites)],
         }
+    }
+
+    /// The members of one piece of a name's unit interval at t = 0.
+    pub(super) fn of_piece(
+        piece: (f64, f64),
+        members: u64,
+        sites: usize,
+        name: &SteeringState,
+    ) -> Cell {
+        let mut cell = Cell::new(piece, members, sites);
+        cell.answered = cell.answer(name, SimTime::ZERO);
+        cell.was = cell.answered;
+        cell
     }
 
     /// An empty cell like this one.
@@ -292,68 +313,6 @@ impl Cell {
 
 fn add(to: &mut [u64], from: &[u64]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-}
-
-/// The crowds of all mailboxes at t = 0, one cell a piece of their name.
-pub(super) fn initial(
-    world: &World,
-    parts: &Parts,
-    parked: &[usize],
-    draws: &mut Stream,
-) -> Vec<Crowd> {
-    let mut crowds = Vec::new();
-    for (index, group) in world.population.groups.iter().enumerate() {
-        let name = &world.steering[world.steering_of_client[group.client.index()].index()];
-        let (first, cumulative) = &group.attachments;
-        let mut below = 0.0;
-        let mut left = u64::from(group.count);
-        for (number, &up_to) in cumulative.iter().enumerate() {
-            let share = (up_to - below) / (1.0 - below).max(1e-12);
-            let last = number + 1 == cumulative.len();
-            let mut here = if last { left } else { binomial(draws, left, share) };
-            left -= here;
-            below = up_to;
-            let mut share_left = 1.0;
-            for (part, share) in parts.shares().enumerate() {
-                let last = part + 1 == parts.count();
-                let share_of = share / share_left;
-                let members = if last { here } else { binomial(draws, here, share_of) };
-                here -= members;
-                share_left -= share;
-                crowds.push(Crowd {
-                    owner: Owner::Group(index as u32),
-                    attachment: Some(AttachmentId(first + number as u32)),
-                    part: part as u16,
-                    cells: pieces(name, members, world.sites, draws),
-                    members,
-                    present: 0,
-                    signed: vec![0; world.sites],
-                    parked: vec![Parked::default(); parked[index]],
-                    pools: Vec::new(),
-                    survival: vec![0.0; world.sites],
-                    traced: vec![0; At::places(world.sites)],
-                });
-            }
-        }
-    }
-    crowds
-}
-
-fn pieces(name: &SteeringState, mut members: u64, sites: usize, draws: &mut Stream) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    let mut lower = 0.0;
-    for upper in name.ends() {
-        let whole = upper >= 1.0 - 1e-12;
-        let share = (upper - lower) / (1.0 - lower).max(1e-12);
-        let here = if whole { members } else { binomial(draws, members, share) };
-        members -= here;
-        let mut cell = Cell::new((lower, if whole { 1.0 } else { upper }), here, sites);
-        cell.answered = cell.answer(name, SimTime::ZERO);
-        cell.was = cell.answered;
-        cells.push(cell);
-        lower = upper;
-    }
-    cells
 }
 
 impl Crowd {

@@ -4,6 +4,7 @@
 //! to, then, for what failed, which of their rows. Which rows were answered is drawn when a lane
 //! has done with its answers: until then nothing depends on it but latencies.
 
+use super::anycast::GONE;
 use super::backoff::{Pool, PoolKey};
 use super::cohort::{Kind, Lane, LaneKey, Row, WAYS};
 use super::crowds::Owner;
@@ -23,6 +24,8 @@ use crate::world::population::ClassKind;
 pub(super) enum Failure {
     TimedOut,
     Refused,
+    /// With their session.
+    Reset,
 }
 
 /// Age bins within `good_within`, and for each doubling above it.
@@ -89,16 +92,10 @@ impl Flow {
                 self.answer_failed((program, sent), lane, failed, scene);
             }
             open_now += lane.open;
-            if lane.refused > 0 {
-                let mut rows = std::mem::take(&mut self.drawn);
-                let refused = std::mem::take(&mut lane.refused);
-                lane.draw_rows(refused, &mut self.draws, |row| rows.push(row));
-                scene.recorder.clients[lane.key.class as usize].refused += refused;
-                let site = self.programs.all[program as usize].site;
-                self.fail(lane.key, site, &mut rows, Failure::Refused, at, scene);
-                rows.clear();
-                self.drawn = rows;
-            }
+            let refused = std::mem::take(&mut lane.refused);
+            self.refused(program, lane, (refused, Failure::Refused), at, scene);
+            let reset = std::mem::take(&mut lane.reset);
+            self.refused(program, lane, (reset, Failure::Reset), at, scene);
         }
         let never = self.programs.all[program as usize].timeout == u64::MAX;
         let done = self.clock >= closes && lanes.iter().all(|lane| lane.standing() == 0);
@@ -112,6 +109,30 @@ impl Flow {
         if done {
             self.close_cohort(key);
         }
+    }
+
+    /// Clients know that so many attempts of a lane were refused.
+    fn refused(
+        &mut self,
+        program: u16,
+        lane: &mut Lane,
+        (n, failure): (u64, Failure),
+        at: SimTime,
+        scene: &mut Scene,
+    ) {
+        if n == 0 {
+            return;
+        }
+        let mut rows = std::mem::take(&mut self.drawn);
+        lane.draw_rows(n, &mut self.draws, |row| rows.push(row));
+        if failure == Failure::Reset {
+            rows.iter_mut().for_each(|row| row.know.alive = GONE);
+        }
+        scene.recorder.clients[lane.key.class as usize].refused += n;
+        let site = self.programs.all[program as usize].site;
+        self.fail(lane.key, site, &mut rows, failure, at, scene);
+        rows.clear();
+        self.drawn = rows;
     }
 
     /// Clients stop waiting for all that is left of a cohort.
@@ -144,8 +165,7 @@ impl Flow {
         n: u64,
         scene: &Scene,
     ) -> [u64; WAYS] {
-        let from = lane.key.from.filter(|_| sent <= self.paths_changed);
-        let carried = from.map_or(1.0, |from| Flow::carried(from, site, scene));
+        let returned = self.returned(lane.key, site, sent, scene);
         let (mut others, mut left) = (lane.open, n);
         lane.open -= n;
         let mut back = [0; WAYS];
@@ -157,8 +177,10 @@ impl Flow {
             let here = hypergeometric(&mut self.draws, way.open, others, left);
             left -= here;
             way.open -= here;
-            *back =
-                if carried > 1.0 - 1e-9 { here } else { binomial(&mut self.draws, here, carried) };
+            *back = match returned > 1.0 - 1e-9 {
+                true => here,
+                false => binomial(&mut self.draws, here, returned),
+            };
             lane.lost += here - *back;
         }
         back

@@ -5,7 +5,7 @@
 //! A beat is a whole part of a second, short against every wait and timeout of a client.
 
 use super::cohort::{Kind, LaneKey, NOBODY, Row};
-use super::crowds::{Cell, Owner};
+use super::crowds::{Cell, Crowd, Owner};
 use super::tracers::At;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric, poisson};
@@ -57,6 +57,7 @@ impl Flow {
             self.programs.follow(scene.world);
         }
         self.follow_names(self.clock, scene);
+        self.take_pace();
         self.put_retries(scene);
         let second_left = CELL - self.clock % CELL;
         let share = self.beat as f64 / second_left as f64;
@@ -128,7 +129,8 @@ impl Flow {
             for crowd in &mut self.crowds {
                 let Owner::Group(group) = crowd.owner else { continue };
                 let client = scene.world.population.groups[group as usize].client;
-                if scene.world.steering_of_client[client.index()].index() != name {
+                let of = crowd.attachment.map(|from| scene.world.name_of(client, from));
+                if of != Some(name) {
                     continue;
                 }
                 if begins {
@@ -214,10 +216,31 @@ impl Flow {
 
     /// Sends attempts where their session is.
     pub(super) fn send_in_session(&mut self, lane: LaneKey, row: Row, scene: &mut Scene) {
+        self.send_to(lane, row, |crowd, site| crowd.signed[site], scene);
+    }
+
+    /// Sends attempts in sessions that have begun since the last one ended: where names send now.
+    pub(super) fn send_in_next_session(&mut self, lane: LaneKey, row: Row, scene: &mut Scene) {
+        let crowd = &self.crowds[lane.crowd as usize];
+        match (0..scene.world.sites).any(|site| crowd.at_home(site) > 0) {
+            true => self.send_to(lane, row, Crowd::at_home, scene),
+            false => self.send_in_session(lane, row, scene),
+        }
+    }
+
+    /// Sends attempts to sites, each as likely as it has sessions of a kind.
+    fn send_to(
+        &mut self,
+        lane: LaneKey,
+        row: Row,
+        sessions_at: impl Fn(&Crowd, usize) -> u64,
+        scene: &mut Scene,
+    ) {
         let mut left = row.count;
-        let mut sessions = self.crowds[lane.crowd as usize].sessions();
+        let crowd = &self.crowds[lane.crowd as usize];
+        let mut sessions: u64 = (0..scene.world.sites).map(|site| sessions_at(crowd, site)).sum();
         for site in 0..scene.world.sites {
-            let here = self.crowds[lane.crowd as usize].signed[site];
+            let here = sessions_at(&self.crowds[lane.crowd as usize], site);
             let n = binomial(&mut self.draws, left, here as f64 / sessions.max(1) as f64);
             sessions -= here;
             left -= n;

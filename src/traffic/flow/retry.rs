@@ -73,14 +73,14 @@ impl Flow {
         } else if class.sessions {
             // Who asked in a session asks again in it, if it is there still, or in the next one.
             let survived = self.survived(lane.crowd, site, &row);
-            let in_session = self.crowds[lane.crowd as usize].in_session();
+            let in_next = self.back_in_session(lane, &row);
             let held = binomial(&mut self.draws, row.count, survived);
-            let back = binomial(&mut self.draws, row.count - held, in_session);
+            let back = binomial(&mut self.draws, row.count - held, in_next);
             let out = Row { count: row.count - held - back, ..row };
             self.end_failed(lane, site, out, 1.0, scene);
             self.sends(lane, site, Row { count: held, ..row }, scene);
             if back > 0 {
-                self.send_in_session(lane, Row { count: back, ..row }, scene);
+                self.send_in_next_session(lane, Row { count: back, ..row }, scene);
             }
         } else {
             // Their last answer is older than this attempt's timeout and wait by no more than that.

@@ -86,6 +86,7 @@ impl Flow {
         let n = n - self.drop_leaving(lane);
         let kind = lane.kind.number();
         let crowd = &mut self.crowds[lane.crowd as usize];
+        crowd.pace.came += n;
         let signing = crowd.signing();
         for (place, &count) in self.dealt.iter().enumerate() {
             if count > 0 {

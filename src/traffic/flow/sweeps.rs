@@ -9,7 +9,7 @@ use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{ClientId, SiteId, SteeringId};
-use crate::world::network::AttachmentId;
+use crate::world::network::{AnycastId, AttachmentId, Destination};
 
 /// Logarithm of the share that is left where the last session has ended.
 const NONE_LEFT: f64 = -40.0;
@@ -19,6 +19,9 @@ const NONE_LEFT: f64 = -40.0;
 pub(super) enum Target {
     /// Sessions of a group whose path has carried nothing since it began.
     Broken(u32),
+    /// Sessions of a group that the routes lead to another site of its anycast name, whose resets
+    /// end them at their next keepalive.
+    Strayed(u32),
     /// Sessions that the name would send elsewhere now.
     Moved(SteeringId),
     /// Sessions at a site.
@@ -37,25 +40,31 @@ pub(super) struct Sweep {
 impl Flow {
     /// Some path changed: pairs that newly carry nothing are swept for their sessions.
     pub(super) fn sweep_broken(&mut self, now: SimTime, scene: &mut Scene) {
+        let network = &scene.world.network;
         let mut newly_broken = false;
-        let sites = scene.world.sites;
-        for pair in 0..self.broken_since.len() {
-            let from = AttachmentId((pair / sites) as u32);
-            let broken = Flow::carried(from, SiteId((pair % sites) as u32), scene) < 1.0 - 1e-9;
-            let since = &mut self.broken_since[pair];
+        for (pair, since) in self.broken_since.iter_mut().enumerate() {
+            let broken = network.paths_now(pair).any(|path| !path.carries && path.share > 1e-9);
             newly_broken |= broken;
             *since = if broken { since.or(Some(now)) } else { None };
         }
-        if !newly_broken {
-            return;
+        let epochs = scene.world.catchment_epochs();
+        let strayed = std::mem::replace(&mut self.catchments, epochs) != epochs;
+        if strayed {
+            self.follow_names(now.0, scene);
         }
         for group in 0..scene.world.population.groups.len() {
-            let client = scene.world.population.groups[group].client;
-            let Some((keepalive, lost_after)) = scene.world.session_of_client[client.index()]
-            else {
+            let client = scene.world.population.groups[group].client.index();
+            let Some((keepalive, lost_after)) = scene.world.session_of_client[client] else {
                 continue;
             };
-            self.begin_sweep(Target::Broken(group as u32), keepalive, lost_after, now, scene);
+            let group = group as u32;
+            if let Some(wait) = lost_after.filter(|_| newly_broken) {
+                self.begin_sweep(Target::Broken(group), keepalive, wait, now, scene);
+            }
+            if strayed && scene.world.anycast_of_client[client].is_some() {
+                let target = Target::Strayed(group);
+                self.begin_sweep(target, keepalive, SimDuration::ZERO, now, scene);
+            }
         }
     }
 
@@ -77,11 +86,18 @@ impl Flow {
             let group = &scene.world.population.groups[number as usize];
             let name = scene.world.steering_of_client[group.client.index()];
             let Some(from) = crowd.attachment.filter(|_| group.sessions) else { continue };
+            let anycast = scene.world.anycast_of_client[group.client.index()];
+            let flows = crowd.flows;
             for cell in &mut crowd.cells {
                 for site in 0..scene.world.sites {
                     let id = SiteId(site as u32);
                     let share = match target {
-                        Target::Broken(of) if of == number => 1.0 - Flow::carried(from, id, scene),
+                        Target::Broken(of) if of == number => {
+                            broken(from, (anycast, id), flows, scene)
+                        }
+                        Target::Strayed(of) if of == number => {
+                            f64::from(u8::from(cell.answered != id))
+                        }
                         Target::Moved(of) if of == name => {
                             let answer = cell.authoritative(&scene.world.steering[name.index()]);
                             f64::from(u8::from(answer != id))
@@ -137,18 +153,35 @@ impl Flow {
                     }
                     let n = n.min(here.signed[site as usize]);
                     let site = SiteId(site);
-                    if matches!(sweep.target, Target::Broken(_)) {
-                        let from = self.crowds[crowd].attachment.map_or(0, |from| from.index());
-                        let pair = from * scene.world.sites + site.index();
-                        if self.broken_since[pair].is_none_or(|since| since > sweep.began) {
-                            continue;
+                    match sweep.target {
+                        Target::Broken(group) => {
+                            let pair = self.pair_of(crowd, group, site, scene);
+                            if self.broken_since[pair].is_none_or(|since| since > sweep.began) {
+                                continue;
+                            }
+                            scene.recorder.sessions_lost += n;
                         }
-                        scene.recorder.sessions_lost += n;
+                        Target::Strayed(_) => {
+                            if self.crowds[crowd].cells[cell].answered == site {
+                                continue;
+                            }
+                            scene.recorder.sessions_lost += n;
+                        }
+                        Target::Moved(_) | Target::Site(_) => {}
                     }
                     self.end_sessions((crowd as u32, cell), site, n, step.middle(), scene);
                 }
             }
         }
+    }
+
+    /// The region pair that a crowd's sessions at a site go by.
+    fn pair_of(&self, crowd: usize, group: u32, site: SiteId, scene: &Scene) -> usize {
+        let client = scene.world.population.groups[group as usize].client;
+        let anycast = scene.world.anycast_of_client[client.index()];
+        let from = self.crowds[crowd].attachment.expect("a group's crowd hangs on a router");
+        let to = anycast.map_or(Destination::Site(site), Destination::Name);
+        scene.world.network.region_pair_to(from, to)
     }
 
     /// A share of the sessions is lost at once.
@@ -181,7 +214,7 @@ impl Flow {
     }
 
     /// Sessions end without their users' doing; the clients sign in again.
-    fn end_sessions(
+    pub(super) fn end_sessions(
         &mut self,
         (crowd, cell): (u32, usize),
         site: SiteId,
@@ -233,4 +266,25 @@ impl Flow {
         let survival = &self.crowds[crowd as usize].survival;
         survival.get(site.index()).map_or(1.0, |now| math::exp((now - row.know.alive).min(0.0)))
     }
+}
+
+/// Share of the sessions at a site, from an attachment and with these flow hashes, whose path
+/// carries nothing.
+fn broken(
+    from: AttachmentId,
+    (anycast, site): (Option<AnycastId>, SiteId),
+    flows: (f64, f64),
+    scene: &Scene,
+) -> f64 {
+    let network = &scene.world.network;
+    let (mut all, mut carried) = (0.0, 0.0);
+    let add = |(path, share)| {
+        all += share;
+        carried += if network.view(path).carries { share } else { 0.0 };
+    };
+    match anycast {
+        Some(name) => network.shares_of_name(from, name, site).for_each(add),
+        None => network.shares_within(from, site, flows).for_each(add),
+    }
+    if all > 0.0 { 1.0 - carried / all } else { 0.0 }
 }

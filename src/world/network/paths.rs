@@ -3,10 +3,10 @@
 
 use super::forwarding::{End, Exit, Way};
 use super::prefix::Address;
-use super::table::{Pair, PathKind};
+use super::table::{Leg, Pair, PathKind};
 use super::topology::Direction;
 use super::view::PathView;
-use super::{Attachment, Network, PathId, Tally};
+use super::{AnycastId, Attachment, AttachmentId, Network, PathId, Tally};
 use crate::scenario::model::{PrefixId, RouterId, SiteId};
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ impl Network {
         let mut dirty = std::mem::take(&mut self.trace.dirty);
         dirty.sort_unstable();
         dirty.dedup();
-        let pairs = (self.attachments.len() + self.sites.len()) * self.sites.len();
+        let pairs = self.pair_count();
         let mut walked = false;
         let mut changed = false;
         for pair in 0..pairs {
@@ -88,7 +88,7 @@ impl Network {
 
     /// Walks all pairs.
     pub(super) fn retrace_all(&mut self) {
-        let pairs = (self.attachments.len() + self.sites.len()) * self.sites.len();
+        let pairs = self.pair_count();
         self.trace.words = self.routers.len().div_ceil(64).max(1);
         self.trace.passed = vec![0; pairs * self.trace.words];
         for pair in 0..pairs {
@@ -123,28 +123,71 @@ impl Network {
 
     /// Follows the tables between the ends of a pair, there and back; whether its paths are others.
     fn walk(&mut self, index: usize) -> bool {
+        let names_from = self.pair_count() - self.attachments.len() * self.names.len();
+        if let Some(number) = index.checked_sub(names_from) {
+            return self.walk_to_name(index, number);
+        }
         let (pair, home) = self.ends_of(index);
         if pair.kind == PathKind::Local {
-            let here = [Way { hops: Vec::new(), share: 1.0, end: End::Delivered }];
-            let changed = self.table.set_pair(index, pair, &here, &here);
+            let leg = Leg { pair, there: vec![STAY], back: vec![STAY] };
+            let changed = self.table.set_pair(index, &[leg]);
             self.look_at_pair(index);
             return changed;
         }
         let mut seen = Vec::new();
         let there = self.ways(pair.start, Address::Site(pair.to), &mut seen);
-        let far = self.sites[pair.to.index()].router;
-        let mut back = self.ways(far, home, &mut seen);
-        // In the order of the ways there, so that equal links go with equal links.
-        back.sort_by(|a, b| {
-            let links = |way: &Way| way.hops.iter().rev().map(|h| h.link()).collect::<Vec<_>>();
-            links(a).cmp(&links(b))
-        });
-        self.trace.note(index, &seen);
-        let changed = self.table.set_pair(index, pair, &there, &back);
+        let back = self.ways_back(pair.to, home, &mut seen);
+        self.set_walked(index, &[Leg { pair, there, back }], &seen)
+    }
+
+    fn set_walked(&mut self, index: usize, legs: &[Leg], seen: &[RouterId]) -> bool {
+        self.trace.note(index, seen);
+        let changed = self.table.set_pair(index, legs);
         if changed {
             self.look_at_pair(index);
         }
         changed
+    }
+
+    /// The ways of answers from a site, in the order of the ways there, so that equal links go with
+    /// equal links.
+    fn ways_back(&self, site: SiteId, home: Address, seen: &mut Vec<RouterId>) -> Vec<Way> {
+        let mut back = self.ways(self.sites[site.index()].router, home, seen);
+        back.sort_by(|a, b| {
+            let links = |way: &Way| way.hops.iter().rev().map(|h| h.link()).collect::<Vec<_>>();
+            links(a).cmp(&links(b))
+        });
+        back
+    }
+
+    /// Follows the tables from an attachment to whichever site of an anycast name they lead to.
+    /// Flows that find none are put down to the name's first site, and carried nowhere.
+    fn walk_to_name(&mut self, index: usize, number: usize) -> bool {
+        let (from, name) = (number / self.names.len(), &self.names[number % self.names.len()]);
+        let start = self.attachments[from].router;
+        let mut seen = Vec::new();
+        let ways = self.ways(start, Address::Anycast(name.prefix), &mut seen);
+        let mut legs: Vec<(Option<SiteId>, Vec<Way>)> = Vec::new();
+        for way in ways {
+            let last = way.hops.last().map_or(start, |&hop| self.topology.far_end(hop));
+            let here = |site: &&SiteId| self.sites[site.index()].router == last;
+            let delivered = way.end == End::Delivered;
+            let site = name.sites.iter().find(here).copied().filter(|_| delivered);
+            match legs.last_mut() {
+                Some((same, there)) if *same == site => there.push(way),
+                _ => legs.push((site, vec![way])),
+            }
+        }
+        let leg = |(site, there): (Option<SiteId>, Vec<Way>)| {
+            let back = match site {
+                Some(site) => self.ways_back(site, Address::Users(start), &mut seen),
+                None => vec![STAY],
+            };
+            let to = site.unwrap_or(name.sites[0]);
+            Leg { pair: Pair { start, to, kind: PathKind::FromRegion }, there, back }
+        };
+        let legs: Vec<Leg> = legs.into_iter().map(leg).collect();
+        self.set_walked(index, &legs, &seen)
     }
 
     /// The ways from a router to an address by the tables as they are.
@@ -152,6 +195,9 @@ impl Network {
         self.tables.ways(from, to, &self.topology, &self.prefixes, seen)
     }
 }
+
+/// No way to go.
+const STAY: Way = Way { hops: Vec::new(), share: 1.0, end: End::Delivered };
 
 /// A path in use, with its share of a pair's flows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,24 +210,108 @@ pub struct PathNow {
     pub carries: bool,
 }
 
+/// What a region's requests are addressed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A site.
+    Site(SiteId),
+    /// A name with one address at several sites.
+    Name(AnycastId),
+}
+
 impl Network {
-    /// Number of pairs of a region's router and a site.
+    /// Number of pairs of a region's router and a site or an anycast name.
     pub fn region_pairs(&self) -> usize {
-        self.attachments.len() * self.sites.len()
+        self.attachments.len() * (self.sites.len() + self.names.len())
+    }
+
+    /// The number of such a pair.
+    pub fn region_pair_to(&self, from: AttachmentId, to: Destination) -> usize {
+        match to {
+            Destination::Site(site) => from.index() * self.sites.len() + site.index(),
+            Destination::Name(name) => {
+                let sites = self.attachments.len() * self.sites.len();
+                sites + from.index() * self.names.len() + name.index()
+            }
+        }
     }
 
     /// The ends of such a pair.
-    pub fn region_pair(&self, pair: usize) -> (Attachment, SiteId) {
-        let site = SiteId((pair % self.sites.len()) as u32);
-        (self.attachments[pair / self.sites.len()], site)
+    pub fn region_pair(&self, pair: usize) -> (Attachment, Destination) {
+        let sites = self.attachments.len() * self.sites.len();
+        let (from, to) = match pair.checked_sub(sites) {
+            None => {
+                let site = SiteId((pair % self.sites.len()) as u32);
+                (pair / self.sites.len(), Destination::Site(site))
+            }
+            Some(number) => {
+                let name = AnycastId((number % self.names.len()) as u32);
+                (number / self.names.len(), Destination::Name(name))
+            }
+        };
+        (self.attachments[from], to)
     }
 
-    /// The paths that it uses.
+    /// In the table of paths, pairs of sites lie between those of regions.
+    fn table_pair(&self, region_pair: usize) -> usize {
+        let to_sites = self.attachments.len() * self.sites.len();
+        let between_sites = self.sites.len() * self.sites.len();
+        region_pair + if region_pair < to_sites { 0 } else { between_sites }
+    }
+
+    fn pair_count(&self) -> usize {
+        self.region_pairs() + self.sites.len() * self.sites.len()
+    }
+
+    /// The paths that a region's router and a site or name use.
     pub fn paths_now(&self, pair: usize) -> impl Iterator<Item = PathNow> + '_ {
-        self.table.shares(pair).map(|(path, share)| {
+        self.table.shares(self.table_pair(pair)).map(|(path, share)| {
             let carries = self.views[path.index()].carries;
             PathNow { path, share, carries }
         })
+    }
+
+    /// The path of a flow to an anycast name; [`Network::site_of`] says where it comes to.
+    #[inline]
+    pub fn path_to_name(&self, from: AttachmentId, name: AnycastId, flow_hash: u64) -> PathId {
+        let first = (self.attachments.len() + self.sites.len()) * self.sites.len();
+        self.table.choose(first + from.index() * self.names.len() + name.index(), flow_hash)
+    }
+
+    /// The site at the end of a path.
+    #[inline]
+    pub fn site_of(&self, path: PathId) -> SiteId {
+        self.table.paths[path.index()].to
+    }
+
+    /// Whether the tables lead from its beginning to its site.
+    pub fn leads(&self, path: PathId) -> bool {
+        self.table.paths[path.index()].ends[0] == End::Delivered
+    }
+
+    /// The paths of flows to an anycast name that come to this site, or nowhere, with their shares
+    /// of all flows; nothing once all come elsewhere.
+    pub fn shares_of_name(
+        &self,
+        from: AttachmentId,
+        name: AnycastId,
+        site: SiteId,
+    ) -> impl Iterator<Item = (PathId, f64)> {
+        let pair = self.table_pair(self.region_pair_to(from, Destination::Name(name)));
+        let here = move |path: PathId| self.site_of(path) == site || !self.leads(path);
+        self.table.shares(pair).filter(move |&(path, _)| here(path))
+    }
+
+    /// Catchments: upper ends of parts of the unit interval of flow hashes, and the site that they
+    /// come to, or none.
+    pub fn catchments(
+        &self,
+        from: AttachmentId,
+        name: AnycastId,
+    ) -> impl Iterator<Item = (f64, Option<SiteId>)> {
+        let pair = self.table_pair(self.region_pair_to(from, Destination::Name(name)));
+        let site = |path: PathId| self.leads(path).then(|| self.site_of(path));
+        self.table.ends(pair).map(move |(path, upper)| (upper, site(path)))
     }
 
     /// Routers of a path's way there and of its way back, and where both end.
@@ -199,7 +329,8 @@ impl Network {
     /// Ways of regions to sites, there or back, that end without an answer: (nowhere, in a circle).
     pub fn pairs_astray(&self) -> (usize, usize) {
         let (mut nowhere, mut circles) = (0, 0);
-        for pair in 0..self.attachments.len() * self.sites.len() {
+        for pair in 0..self.region_pairs() {
+            let pair = self.table_pair(pair);
             let paths = self.table.shares(pair).map(|(path, _)| &self.table.paths[path.index()]);
             for end in paths.flat_map(|path| path.ends) {
                 match end {

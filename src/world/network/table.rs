@@ -45,6 +45,21 @@ pub(super) struct Pair {
     pub(super) kind: PathKind,
 }
 
+/// The ways between two ends: there, with their shares of all flows, and back, with their shares of
+/// this leg's flows.
+#[derive(Clone, Debug)]
+pub(super) struct Leg {
+    pub(super) pair: Pair,
+    pub(super) there: Vec<Way>,
+    pub(super) back: Vec<Way>,
+}
+
+impl Leg {
+    fn share(&self) -> f64 {
+        self.there.iter().map(|way| way.share).sum()
+    }
+}
+
 /// Number of different hashes, 2^64.
 const HASHES: f64 = 18_446_744_073_709_551_616.0;
 
@@ -99,26 +114,44 @@ impl PathTable {
     }
 
     /// Sets the ways of a pair, there and back; whether its paths or their shares are others now.
-    pub(super) fn set_pair(
+    /// Several legs are the catchments of an anycast name: each has its part of the flows.
+    pub(super) fn set_pair(&mut self, index: usize, legs: &[Leg]) -> bool {
+        let mut choices: Vec<Choice> = Vec::new();
+        let mut below = 0.0;
+        for (number, leg) in legs.iter().enumerate() {
+            let last_leg = number + 1 == legs.len();
+            let whole = if legs.len() == 1 { 1.0 } else { leg.share() };
+            self.add_leg(index, leg, (below, whole), last_leg, &mut choices);
+            below += whole;
+        }
+        let changed = self.choices[index] != choices;
+        self.choices[index] = choices;
+        self.live_is_old |= changed;
+        changed
+    }
+
+    /// Adds the paths of a leg, which has `whole` of the unit interval from `below` on.
+    fn add_leg(
         &mut self,
         index: usize,
-        pair: Pair,
-        there: &[Way],
-        back: &[Way],
-    ) -> bool {
-        let mut choices: Vec<Choice> = Vec::with_capacity(there.len() + back.len());
+        leg: &Leg,
+        (below, whole): (f64, f64),
+        last_leg: bool,
+        choices: &mut Vec<Choice>,
+    ) {
+        let Leg { pair, there, back } = leg;
         let (mut out, mut home) = (0, 0);
-        let (mut out_share, mut home_share) = (there[0].share, back[0].share);
-        // Both lists cut the unit interval; each piece of both cuts is one path.
+        let (mut out_share, mut home_share) = (there[0].share, whole * back[0].share);
+        // Both lists cut the leg's interval; each piece of both cuts is one path.
         loop {
-            let path = self.intern(index, pair, &there[out], &back[home]);
+            let path = self.intern(index, *pair, &there[out], &back[home]);
             let last = out + 1 == there.len() && home + 1 == back.len();
-            let upper = out_share.min(home_share);
+            let upper = below + if last { whole } else { out_share.min(home_share) };
             // `as` saturates at the largest hash.
-            let last_hash = if last { u64::MAX } else { (upper * HASHES) as u64 };
+            let last_hash = if last && last_leg { u64::MAX } else { (upper * HASHES) as u64 };
             choices.push(Choice { last_hash, path });
             if last {
-                break;
+                return;
             }
             let behind = |a: f64, b: f64| a <= b + SAME_SHARE;
             let (step_out, step_home) =
@@ -129,13 +162,9 @@ impl PathTable {
             }
             if step_home && home + 1 < back.len() {
                 home += 1;
-                home_share += back[home].share;
+                home_share += whole * back[home].share;
             }
         }
-        let changed = self.choices[index] != choices;
-        self.choices[index] = choices;
-        self.live_is_old |= changed;
-        changed
     }
 
     /// Notes which paths are in use, if pairs have been set.
@@ -168,6 +197,12 @@ impl PathTable {
         self.paths.push(Path { start, to, kind, ends, cuts });
         self.ever[index].push(id);
         id
+    }
+
+    /// Every path of the pair in use, with the upper end of its part of the hashes' unit interval.
+    pub(super) fn ends(&self, pair: usize) -> impl Iterator<Item = (PathId, f64)> {
+        let upper = |hash: u64| if hash == u64::MAX { 1.0 } else { hash as f64 / HASHES };
+        self.choices[pair].iter().map(move |choice| (choice.path, upper(choice.last_hash)))
     }
 
     /// The path that a flow of this pair takes.

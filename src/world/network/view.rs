@@ -3,18 +3,26 @@
 
 use super::forwarding::End;
 use super::table::PathKind;
+use super::topology::Direction;
 use super::{Network, RouterState};
+use crate::kernel::math;
 use crate::kernel::time::SimDuration;
-use crate::scenario::model::WhenFull;
+use crate::scenario::model::{RouterId, WhenFull};
 
 /// What an attempt meets on a path at this instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PathView {
-    /// Whether anything arrives; `false` is a black hole.
+    /// Whether anything arrives at the site; `false` is a black hole.
+    pub arrives: bool,
+    /// Whether anything comes back from there.
+    pub returns: bool,
+    /// Both: a connection can be opened.
     pub carries: bool,
-    /// Delay one way, queues included: half the round trip.
+    /// Delay one way, queues included: half the round trip; of the one way that is left, if only
+    /// one is.
     pub delay: SimDuration,
-    /// Share of packets lost one way; a round trip loses 1 - (1 - loss)^2.
+    /// Share of packets lost one way; a round trip loses 1 - (1 - loss)^2. All, where neither way
+    /// is left.
     pub loss: f64,
     /// What a new connection waits for at middleboxes, once, on top of `delay`.
     pub connection_delay: SimDuration,
@@ -27,6 +35,8 @@ pub struct PathView {
 impl PathView {
     /// No way at all.
     pub(super) const NOTHING: PathView = PathView {
+        arrives: false,
+        returns: false,
         carries: false,
         delay: SimDuration::ZERO,
         loss: 1.0,
@@ -57,26 +67,32 @@ impl Network {
     pub(super) fn look(&self, index: usize) -> PathView {
         let path = &self.table.paths[index];
         let site = &self.sites[path.to.index()];
-        let mut view = PathView { carries: site.up, loss: 0.0, ..PathView::NOTHING };
         if path.kind == PathKind::Local {
-            return view;
+            let up = site.up;
+            let open = PathView { arrives: up, returns: up, carries: up, ..PathView::NOTHING };
+            return PathView { loss: 0.0, ..open };
         }
-        if path.ends != [End::Delivered; 2] {
-            return PathView::NOTHING;
-        }
-        view.carries &= self.routers[path.start.index()] == RouterState::Up;
-        // Both ways together; half of it, or its root, is what one way has on the mean.
-        let (mut delay, mut queues_s, mut passed) = (SimDuration::ZERO, 0.0, 1.0);
-        for &hop in self.table.hops(path).iter().chain(self.table.hops_back(path)) {
-            let (link, queue) = (&self.links[hop.link()], &self.directions[hop.index()]);
-            let far_end = self.topology.far_end(hop);
-            view.carries &= link.carries() && self.routers[far_end.index()] == RouterState::Up;
-            delay = delay + link.delay + link.state.extra_delay;
-            queues_s += 0.5 * queue.delay_s;
-            passed *= link.passes(hop.side()) * (1.0 - queue.loss);
-        }
-        view.delay = SimDuration(delay.0 / 2);
-        passed = crate::kernel::math::sqrt(passed);
+        let is_up = |router: RouterId| self.routers[router.index()] == RouterState::Up;
+        let mut there = OneWay::new(site.up && is_up(path.start), path.ends[0]);
+        self.follow(self.table.hops(path), &mut there);
+        let mut back = OneWay::new(site.up && is_up(site.router), path.ends[1]);
+        self.follow(self.table.hops_back(path), &mut back);
+        let mut view = PathView { arrives: there.open, returns: back.open, ..PathView::NOTHING };
+        view.carries = there.open && back.open;
+        let (mut queues_s, mut passed) = match (there.open, back.open) {
+            (true, true) => {
+                self.follow(self.table.hops_back(path), &mut there);
+                // Of both ways together one has half, or the root, on the mean.
+                view.delay = SimDuration(there.delay.0 / 2);
+                (0.5 * there.queues_s, math::sqrt(there.passed))
+            }
+            (false, false) => return PathView::NOTHING,
+            (open, _) => {
+                let left = if open { there } else { back };
+                view.delay = left.delay;
+                (left.queues_s, left.passed)
+            }
+        };
         if path.kind == PathKind::FromRegion {
             let mut connections_s = 0.0;
             let mut arriving = 1.0;
@@ -96,7 +112,36 @@ impl Network {
             view.connection_delay = SimDuration::from_secs_f64(connections_s);
         }
         view.delay += SimDuration::from_secs_f64(queues_s);
-        view.loss = if view.carries { 1.0 - passed } else { 1.0 };
+        view.loss = 1.0 - passed;
         view
+    }
+
+    /// Adds what is met on the hops of one way.
+    fn follow(&self, hops: &[Direction], way: &mut OneWay) {
+        for &hop in hops {
+            let (link, queue) = (&self.links[hop.link()], &self.directions[hop.index()]);
+            let far_end = self.topology.far_end(hop);
+            way.open &= link.carries() && self.routers[far_end.index()] == RouterState::Up;
+            way.delay = way.delay + link.delay + link.state.extra_delay;
+            way.queues_s += queue.delay_s;
+            way.passed *= link.passes(hop.side()) * (1.0 - queue.loss);
+        }
+    }
+}
+
+/// What is met on the way there, or on the way back.
+#[derive(Clone, Copy, Debug)]
+struct OneWay {
+    open: bool,
+    delay: SimDuration,
+    queues_s: f64,
+    /// Share of packets that are not lost.
+    passed: f64,
+}
+
+impl OneWay {
+    fn new(up: bool, end: End) -> OneWay {
+        let open = up && end == End::Delivered;
+        OneWay { open, delay: SimDuration::ZERO, queues_s: 0.0, passed: 1.0 }
     }
 }

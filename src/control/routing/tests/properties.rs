@@ -110,7 +110,7 @@ fn check(seed: u64) {
                 assert_eq!(found, expected, "{seed}: {router:?} {prefix:?}");
             }
         }
-        for prefix in bench.network.prefixes().of(Address::Users(RouterId(0))).1 {
+        for prefix in bench.network.prefixes().of(Address::Users(RouterId(0))).prefixes {
             let exits =
                 (bench.network.tables().exit(router, *prefix), tables.exit(router, *prefix));
             assert_eq!(exits.0, exits.1, "{seed}: {router:?}");

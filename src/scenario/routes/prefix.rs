@@ -10,6 +10,19 @@ pub enum Address {
     Site(SiteId),
     /// Users behind a router.
     Users(RouterId),
+    /// Any of the sites of a prefix, whichever the routes lead to.
+    Anycast(PrefixId),
+}
+
+/// Where packets to an address end, and what routers look up for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Routers behind which it is.
+    pub homes: &'a [RouterId],
+    /// A home takes it only while it announces the prefix: others take it as well.
+    pub anycast: bool,
+    /// Prefixes that it is in, the most specific first.
+    pub prefixes: &'a [PrefixId],
 }
 
 /// The prefixes of a scenario.
@@ -19,8 +32,8 @@ pub struct Prefixes {
     /// [prefix]: where it is announced when nothing is wrong.
     origins: Vec<Vec<RouterId>>,
     announced: Vec<bool>,
-    /// [site]: its router, and the prefixes that its address is in, the most specific first.
-    sites: Vec<(RouterId, Vec<PrefixId>)>,
+    /// [prefix]: those that an address in it is in, the most specific first.
+    covering: Vec<Vec<PrefixId>>,
     /// Routers with users, and their prefix.
     users: Vec<(RouterId, [PrefixId; 1])>,
     /// [fault]: the prefix that it announces.
@@ -36,7 +49,7 @@ impl Prefixes {
             names: scenario.sites.iter().map(|site| site.name.clone()).collect(),
             origins: scenario.sites.iter().map(|site| vec![site.router]).collect(),
             announced: vec![true; scenario.sites.len()],
-            sites: Vec::new(),
+            covering: Vec::new(),
             users: Vec::new(),
             hijacks: Vec::new(),
         };
@@ -71,19 +84,8 @@ impl Prefixes {
             };
             this.hijacks.push(hijack);
         }
-        for (index, site) in scenario.sites.iter().enumerate() {
-            let own = PrefixId(index as u32);
-            let mut covering = vec![(0, own)];
-            let mut next = 0;
-            while next < covering.len() {
-                let (depth, whole) = covering[next];
-                let below = parts.iter().filter(|part| part.1 == whole);
-                covering.extend(below.map(|part| (depth + 1, part.0)));
-                next += 1;
-            }
-            covering.sort_by_key(|&(depth, prefix)| (std::cmp::Reverse(depth), prefix));
-            this.sites.push((site.router, covering.into_iter().map(|(_, p)| p).collect()));
-        }
+        let all = (0..this.count() as u32).map(PrefixId);
+        this.covering = all.map(|own| covering(own, &parts)).collect();
         this
     }
 
@@ -122,17 +124,39 @@ impl Prefixes {
         })
     }
 
-    /// The router that an address is at, and the prefixes that it is in, the most specific first.
-    pub fn of(&self, address: Address) -> (RouterId, &[PrefixId]) {
-        match address {
-            Address::Site(site) => {
-                let (router, prefixes) = &self.sites[site.index()];
-                (*router, prefixes)
-            }
+    /// Where an address is, and the prefixes that it is in.
+    pub fn of(&self, address: Address) -> Target<'_> {
+        let (own, anycast) = match address {
+            Address::Site(site) => (PrefixId(site.0), false),
+            Address::Anycast(prefix) => (prefix, true),
             Address::Users(router) => {
                 let found = self.users.binary_search_by_key(&router, |users| users.0);
-                (router, found.map_or(&[], |index| &self.users[index].1))
+                let users = &self.users[found.expect("an address of users that are there")];
+                (users.1[0], false)
             }
-        }
+        };
+        let (homes, prefixes) = (self.origins(own), &self.covering[own.index()]);
+        Target { homes, anycast, prefixes }
     }
+}
+
+/// The prefixes that an address in `own` is in, the most specific first: parts of it, itself, and
+/// what it is part of.
+fn covering(own: PrefixId, parts: &[(PrefixId, PrefixId)]) -> Vec<PrefixId> {
+    let mut found = vec![(0, own)];
+    let mut next = 0;
+    while next < found.len() {
+        let (depth, whole) = found[next];
+        let below = parts.iter().filter(|part| part.1 == whole);
+        found.extend(below.map(|part| (depth + 1, part.0)));
+        next += 1;
+    }
+    found.sort_by_key(|&(depth, prefix)| (std::cmp::Reverse(depth), prefix));
+    let mut found: Vec<PrefixId> = found.into_iter().map(|(_, prefix)| prefix).collect();
+    let mut at = own;
+    while let Some(&(_, whole)) = parts.iter().find(|part| part.0 == at) {
+        found.push(whole);
+        at = whole;
+    }
+    found
 }

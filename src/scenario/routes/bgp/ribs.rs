@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Kin, Route, SessionId, Sessions};
 use crate::scenario::model::{PrefixId, RouterId, SystemId};
-use crate::world::network::chart::{Chart, UNREACHABLE};
-use crate::world::network::settings::Settings;
-use crate::world::network::topology::Topology;
+use crate::scenario::routes::chart::{Chart, UNREACHABLE};
+use crate::scenario::routes::settings::Settings;
+use crate::scenario::routes::topology::Topology;
 
 /// What the decision process looks at besides the routes.
 #[derive(Clone, Copy, Debug)]

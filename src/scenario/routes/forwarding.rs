@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::chart::{Chart, UNREACHABLE};
-use super::prefix::{Address, Prefixes};
+use super::prefix::{Address, Prefixes, Target};
 use super::topology::{Direction, Topology};
 use crate::scenario::model::{PrefixId, RouterId};
 
@@ -51,7 +51,7 @@ pub enum End {
     NoRoute(RouterId),
     /// Back at the router before the hop of this index: from there on it circles.
     Loop(u32),
-    /// At another router that announces the address: hijacked, or another place of an anycast.
+    /// At another router that announces the address: hijacked.
     Elsewhere(RouterId),
     /// After more hops than a packet may take.
     TooLong,
@@ -136,12 +136,10 @@ impl Tables {
         prefixes: &Prefixes,
         seen: &mut Vec<RouterId>,
     ) -> Vec<Way> {
-        let (destination, covering) = prefixes.of(to);
         let mut walk = Walk {
             tables: self,
             topology,
-            destination,
-            covering,
+            target: prefixes.of(to),
             on_the_way: Vec::new(),
             hops: Vec::new(),
             ways: Vec::new(),
@@ -160,8 +158,7 @@ impl Tables {
 struct Walk<'a> {
     tables: &'a Tables,
     topology: &'a Topology,
-    destination: RouterId,
-    covering: &'a [PrefixId],
+    target: Target<'a>,
     on_the_way: Vec<RouterId>,
     hops: Vec<Direction>,
     ways: Vec<Way>,
@@ -175,7 +172,7 @@ impl Walk<'_> {
 
     fn follow(&mut self, at: RouterId, share: f64) {
         self.seen.push(at);
-        if at == self.destination {
+        if !self.target.anycast && self.target.homes.contains(&at) {
             return self.end(share, End::Delivered);
         }
         if let Some(before) = self.on_the_way.iter().position(|&router| router == at) {
@@ -185,9 +182,10 @@ impl Walk<'_> {
             return self.end(share, End::TooLong);
         }
         let mut next = Vec::new();
-        for &prefix in self.covering {
+        for &prefix in self.target.prefixes {
             if self.tables.next_hops(at, prefix, self.topology, &mut next) {
-                return self.end(share, End::Elsewhere(at));
+                let home = self.target.anycast && self.target.homes.contains(&at);
+                return self.end(share, if home { End::Delivered } else { End::Elsewhere(at) });
             }
             if !next.is_empty() {
                 break;
