@@ -58,7 +58,6 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
     ("M/M/c c 20", "mean_sojourn", 0.02, "half a service time a step, near saturation"),
     ("M/M/c c", "mean_sojourn", 0.005, "the same, with more servers"),
     ("M/M/c c", "utilisation", 0.01, "busy slots are the mean of a step's two ends"),
-    ("lambda=800 nu=1 for", "attempts", 0.25, "a retry due within a beat waits for the next"),
 ];
 
 fn applies(servers: u64, column: &str) -> bool {

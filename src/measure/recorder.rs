@@ -130,6 +130,9 @@ pub struct Recorder {
 /// Longest slice of the latency tables: their number is kept near 240.
 const SLICES: u64 = 240;
 
+/// Windows that are looked at on either side for one that has demanded what has ended.
+const FAR: usize = 100;
+
 impl Recorder {
     /// Empty tables for `classes` classes, `stations` stations and `pipelines` pipelines.
     pub fn new(
@@ -195,6 +198,29 @@ impl Recorder {
         let start = self.start + self.window * window as u64;
         self.latest = (start, start + self.window, window);
         Some(())
+    }
+
+    /// Demands of a class have ended, intended about `at`: counts them in that window, and those
+    /// that it has not demanded in the nearest that have.
+    pub fn ended(&mut self, class: usize, at: SimTime, n: u64, which: fn(&mut Cell) -> &mut u32) {
+        let Some(window) = self.window_of(at) else { return };
+        let cells = &mut self.cells[class * self.windows..(class + 1) * self.windows];
+        let mut left = n as u32;
+        for apart in 0..=FAR {
+            let earlier = window.checked_sub(apart);
+            let later = (window + apart < cells.len() && apart > 0).then_some(window + apart);
+            for at in earlier.into_iter().chain(later) {
+                let cell = &mut cells[at];
+                let told = cell.good + cell.late + cell.failed + cell.suppressed;
+                let here = left.min(cell.demand.saturating_sub(told));
+                *which(cell) += here;
+                left -= here;
+            }
+            if left == 0 {
+                return;
+            }
+        }
+        *which(&mut cells[window]) += left;
     }
 
     /// The counts of a class in a window.

@@ -7,6 +7,7 @@
 //! **Leaves out.** Within a slot (1/512 of the longest wait, where that is over a beat) due times
 //! are spread evenly.
 
+use crate::kernel::defect::planted;
 use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
@@ -21,7 +22,7 @@ pub(super) struct PoolKey {
     pub class: u16,
     /// Attempts made; no longer counted once the backoff has settled.
     pub attempt: u16,
-    /// Age since the intended start, in bins (messages: the bin of the intended start).
+    /// Messages: intended start, in parts of the time in which they are on time.
     pub bin: u16,
     pub demanded: bool,
     /// The next attempt opens a connection.
@@ -202,7 +203,11 @@ impl Pool {
             let due = self.due;
             self.mass.add(&due, -1.0);
         }
-        let know = self.knowledge(&self.due);
+        let know = if planted("flow-mean-birth-time") {
+            Knowledge { spread_s: 0.0, ..self.waiting() }
+        } else {
+            self.knowledge(&self.due)
+        };
         if self.sending > 0 {
             let left = (self.next * self.slot).saturating_sub(from).max(1);
             let share = (to - from) as f64 / left as f64;

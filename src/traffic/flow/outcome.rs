@@ -11,8 +11,6 @@ use super::crowds::Owner;
 use super::program::Program;
 use super::tracers::At;
 use super::{Flow, ProbeResult, Scene};
-use crate::kernel::defect::planted;
-use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
@@ -26,20 +24,6 @@ pub(super) enum Failure {
     Refused,
     /// With their session.
     Reset,
-}
-
-/// Age bins within `good_within`, and for each doubling above it.
-const BINS: (f64, f64) = (4.0, 2.0);
-
-/// The bin of an age, for operations that are good within `good_s`.
-fn bin_of(age_s: f64, good_s: f64) -> u16 {
-    let part = age_s.max(0.0) / good_s;
-    let bin = if part < 1.0 {
-        BINS.0 * part
-    } else {
-        BINS.0 + BINS.1 * math::ln(part) / std::f64::consts::LN_2
-    };
-    bin.min(250.0) as u16
 }
 
 impl Flow {
@@ -356,11 +340,10 @@ impl Flow {
         let key = PoolKey {
             class: lane.class,
             attempt: attempt as u16,
+            // The age of the oldest message is a measure: those of one time stay together.
             bin: match lane.from {
-                _ if !demanded || planted("flow-mean-birth-time") => 0,
-                // The age of the oldest message is a measure: those of one time stay together.
                 None => (row.know.intended_s / good_s) as u16,
-                Some(_) => bin_of(at.as_secs_f64() - row.know.intended_s, good_s),
+                Some(_) => 0,
             },
             demanded,
             reconnect: failure != Failure::Refused,
@@ -392,12 +375,14 @@ impl Flow {
     }
 
     fn not_served(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
-        if lane.kind == Kind::Demanded {
-            let intended = row.intended();
-            if let Some(cell) = scene.recorder.cell(lane.class as usize, intended) {
-                cell.failed += row.count as u32;
-            }
-            self.told(lane, site, row, 0, intended, scene);
+        if lane.kind != Kind::Demanded {
+            return;
+        }
+        for part in self.parts_of(row, 0.0) {
+            let intended = part.intended();
+            let class = lane.class as usize;
+            scene.recorder.ended(class, intended, part.count, |cell| &mut cell.failed);
+            self.told(lane, site, part, 0, intended, scene);
         }
     }
 

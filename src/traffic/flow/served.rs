@@ -53,8 +53,7 @@ impl Flow {
         self.resolved = rows;
     }
 
-    /// Demands of a row were answered, by attempts that have waited so long but for work. Their
-    /// intended starts are taken as even over an interval of the row's mean and spread.
+    /// Demands of a row were answered, by attempts that have waited so long but for work.
     fn row_served(
         &mut self,
         (program, sent): (u16, u64),
@@ -63,29 +62,39 @@ impl Flow {
         attempt_s: f64,
         scene: &mut Scene,
     ) {
-        let age_s = (sent as f64 / 1e9 - row.know.intended_s).max(0.0);
-        if row.attempt == 1 {
-            self.demands_served(program, lane, row, (0.0, attempt_s), scene);
-            return;
+        for part in self.parts_of(row, attempt_s) {
+            let age_s = (sent as f64 / 1e9 - part.know.intended_s).max(0.0);
+            let before_s = if row.attempt == 1 { 0.0 } else { age_s };
+            self.demands_served(program, lane, part, (before_s, attempt_s), scene);
         }
-        let half_s = row.know.spread_s * math::sqrt(3.0);
-        let parts = if half_s < ALIKE * (age_s + attempt_s) { 1 } else { PARTS.min(row.count) };
+    }
+
+    /// A row in parts by intended start, which is taken as even over an interval of the row's mean
+    /// and spread: as many as tell latencies of `least_s` or more apart.
+    pub(super) fn parts_of(&mut self, row: Row, least_s: f64) -> impl Iterator<Item = Row> + use<> {
+        // Between two attempts there are whole beats, which adds a variance of its own: of a time
+        // rounded to one, in the mean over its phase.
+        let beat_s = self.beat as f64 / 1e9;
+        let of_beats = f64::from(row.attempt - 1) * beat_s * beat_s / 6.0;
+        let half_s = math::sqrt(3.0 * (row.know.spread_s.powi(2) - of_beats).max(0.0));
+        let age_s = self.clock as f64 / 1e9 - row.know.intended_s;
+        let alike = row.attempt == 1 || half_s < ALIKE * (age_s + least_s).max(0.0);
+        let n = if alike { 1 } else { PARTS.min(row.count) };
+        let mut parts = [Row { count: 0, ..row }; PARTS as usize];
         let mut left = row.count;
-        for part in 0..parts {
-            let count = binomial(&mut self.draws, left, 1.0 / (parts - part) as f64);
-            left -= count;
-            // One that stands for all of them is anywhere; each of many has its place.
-            let place = if parts < PARTS && parts == row.count {
-                self.draws.uniform()
-            } else {
-                (part as f64 + 0.5) / parts as f64
+        for (number, part) in parts.iter_mut().enumerate().take(n as usize) {
+            part.count = binomial(&mut self.draws, left, 1.0 / (n - number as u64) as f64);
+            left -= part.count;
+            // One that stands for itself is anywhere; of many each part has its place.
+            let place = match n {
+                1 if alike => 0.5,
+                PARTS => (number as f64 + 0.5) / PARTS as f64,
+                _ => self.draws.uniform(),
             };
-            let later_s = half_s * (2.0 * place - 1.0);
-            let mut row = Row { count, ..row };
-            row.know.intended_s += later_s;
-            let before_s = (age_s - later_s).max(0.0);
-            self.demands_served(program, lane, row, (before_s, attempt_s), scene);
+            part.know.intended_s += half_s * (2.0 * place - 1.0);
+            part.know.spread_s = 0.0;
         }
+        parts.into_iter().filter(|part| part.count > 0)
     }
 
     /// Demands of a row were answered: `before_s` after their intended start and the attempt's time
@@ -113,10 +122,8 @@ impl Flow {
         let good = (program.total.cdf(good_within - base_s) / in_time).min(1.0);
         let good = binomial(&mut self.draws, count, good);
         let intended = row.intended();
-        if let Some(cell) = scene.recorder.cell(class_index, intended) {
-            cell.good += good as u32;
-            cell.late += (count - good) as u32;
-        }
+        scene.recorder.ended(class_index, intended, good, |cell| &mut cell.good);
+        scene.recorder.ended(class_index, intended, count - good, |cell| &mut cell.late);
         let slice = scene.recorder.slice_of(intended);
         self.latencies.add(lane.class, program_index, slice, base_s, in_time, count);
         let site = self.programs.all[program_index as usize].site;
