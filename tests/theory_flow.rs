@@ -58,7 +58,21 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
     ("M/M/c c 20", "mean_sojourn", 0.02, "half a service time a step, near saturation"),
     ("M/M/c c", "mean_sojourn", 0.005, "the same, with more servers"),
     ("M/M/c c", "utilisation", 0.01, "busy slots are the mean of a step's two ends"),
+    (
+        "Erlang B c 100 a 90",
+        "blocking_prob",
+        0.13,
+        "no place to wait: who found a slot is sent away",
+    ),
+    ("Erlang B", "blocking_prob", 0.04, "the same"),
+    ("Erlang B", "carried_load_erlangs", 0.035, "the same"),
+    ("lambda=800 nu=1 for", "attempts", 0.05, "a retry due within a beat waits for the next"),
 ];
+
+#[test]
+fn erlang_b_whatever_the_service_law() {
+    markov::erlang_b_whatever_the_service_law();
+}
 
 fn applies(servers: u64, column: &str) -> bool {
     // An onlooker without work of his own sees where in a step he is put.

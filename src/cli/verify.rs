@@ -3,7 +3,7 @@
 use super::bug::{self, Replay};
 use super::input::{ScenarioArguments, scale};
 use super::{ExitCode, output};
-use crate::measure::agreement::{Agreement, Finding, Quoted};
+use crate::measure::agreement::{Agreement, Quoted};
 use crate::report;
 use crate::scenario::capacity::capacity;
 use crate::scenario::{self, Options, Scenario};
@@ -22,8 +22,8 @@ Examples:
   blackstart verify outage.yaml --sizes 1/1000,1/200 --out agreement.json
 
 Later runs of the scenario in counts quote what is measured here, from the file beside it.
-Ends with 0 when every figure agrees, with 10 when one is missed or undecided, with 12 when a
-run that is repeated differs.";
+Ends with 0 when every figure's mean is within its bound, with 10 when one is missed or outside
+with too few seeds to tell, with 12 when a run that is repeated differs.";
 
 /// Fewest and most trials of each fidelity and size, unless told otherwise [count].
 const SEEDS: (u32, u32) = (4, 24);
@@ -97,10 +97,10 @@ pub fn verify(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             "error: `{name}` at 1/{scale} gave another digest when repeated: {one}, then {other}\n"
         ));
     }
-    Ok(match agreement.finding() {
+    Ok(match agreement.passes() {
         _ if !differing.is_empty() => ExitCode::NotReproducible,
-        Finding::Agrees | Finding::Bimodal => ExitCode::Success,
-        Finding::Undecided | Finding::Missed => ExitCode::TargetMissed,
+        true => ExitCode::Success,
+        false => ExitCode::TargetMissed,
     })
 }
 

@@ -127,6 +127,15 @@ impl Agreement {
         self.sizes.last().expect("a verification has a size")
     }
 
+    /// Whether no figure is missed, and none that is undecided has its mean outside the bound.
+    pub fn passes(&self) -> bool {
+        self.judged().comparisons.iter().all(|row| match row.finding {
+            Finding::Agrees | Finding::Bimodal => true,
+            Finding::Undecided => row.off().abs() <= row.bound,
+            Finding::Missed => false,
+        })
+    }
+
     /// The worst of its comparisons.
     pub fn finding(&self) -> Finding {
         let findings = self.judged().comparisons.iter().map(|row| row.finding);

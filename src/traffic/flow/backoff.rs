@@ -22,7 +22,8 @@ pub(super) struct PoolKey {
     pub class: u16,
     /// Attempts made; no longer counted once the backoff has settled.
     pub attempt: u16,
-    /// Messages: intended start, in parts of the time in which they are on time.
+    /// Age since the intended start, in octaves (messages: intended start, in parts of the time in
+    /// which they are on time).
     pub bin: u16,
     pub demanded: bool,
     /// The next attempt opens a connection.
@@ -138,8 +139,9 @@ impl Pool {
         self.changes[place].add(by, times);
     }
 
-    /// Takes `n` clients in that have failed evenly over `over` around `at`, and wait evenly between
-    /// `from` and `to` [ns]: due over the interval with the mean and the variance of that sum.
+    /// Takes `n` clients in that have failed evenly over `over` around `at`, and wait evenly
+    /// between `from` and `to` [ns]: due over the interval with the mean and the variance of that
+    /// sum.
     pub(super) fn add(
         &mut self,
         n: u64,

@@ -305,8 +305,8 @@ impl Flow {
 }
 
 impl Lane {
-    /// Attempts that have got through, after so long in the network, with the answer's way, of which
-    /// steps let so much pass.
+    /// Attempts that have got through, after so long in the network, with the answer's way, of
+    /// which steps let so much pass.
     fn arrive(&mut self, way: usize, n: u64, network_s: f64, shown_s: f64) {
         debug_assert!(way < WAYS);
         let way = &mut self.ways[way];

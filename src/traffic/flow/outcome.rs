@@ -11,6 +11,7 @@ use super::crowds::Owner;
 use super::program::Program;
 use super::tracers::At;
 use super::{Flow, ProbeResult, Scene};
+use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
@@ -24,6 +25,12 @@ pub(super) enum Failure {
     Refused,
     /// With their session.
     Reset,
+}
+
+/// How often an age has doubled since it was `good_s`, and once more; 0 below it.
+fn octave_of(age_s: f64, good_s: f64) -> u16 {
+    let octaves = math::ln((age_s / good_s).max(1e-9)) / std::f64::consts::LN_2;
+    (octaves + 1.0).max(0.0) as u16
 }
 
 impl Flow {
@@ -340,10 +347,11 @@ impl Flow {
         let key = PoolKey {
             class: lane.class,
             attempt: attempt as u16,
-            // The age of the oldest message is a measure: those of one time stay together.
             bin: match lane.from {
+                _ if !demanded => 0,
+                // The age of the oldest message is a measure: those of one time stay together.
                 None => (row.know.intended_s / good_s) as u16,
-                Some(_) => 0,
+                Some(_) => octave_of(at.as_secs_f64() - row.know.intended_s, good_s),
             },
             demanded,
             reconnect: failure != Failure::Refused,

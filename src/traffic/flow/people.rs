@@ -18,9 +18,11 @@ use crate::world::population::ClassKind;
 /// Rates are constant over a second [ns].
 pub(super) const CELL: u64 = 1_000_000_000;
 
-/// A beat is at most this part of a timeout, and of the mean wait before a retry.
+/// A beat is at most this part of a timeout, and of all but the shortest waits before a retry,
+/// those of the first part of their range.
 const OF_TIMEOUT: u64 = 15;
 const OF_WAIT: u64 = 2;
+const OF_RANGE: u64 = 4;
 /// Beats that a second may be divided into.
 const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
 
@@ -28,7 +30,7 @@ const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
 pub(super) fn beat_of(plan: &Plan, timeouts: impl Iterator<Item = u64>) -> u64 {
     let waits = plan.classes.iter().filter(|class| class.retry.allows_after(1)).map(|class| {
         let (least, most) = class.retry.wait_range_ns(1).unwrap_or_default();
-        u64::midpoint(least, most) / OF_WAIT
+        (least + (most - least) / OF_RANGE) / OF_WAIT
     });
     let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).min();
     let longest = longest.unwrap_or(CELL);

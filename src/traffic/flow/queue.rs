@@ -218,7 +218,8 @@ impl Flow {
         let (first, last) =
             ((line.before.0 + line.before.1) as f64, (line.busy + line.waiting) as f64);
         let moves = 2.0 * line.arrived as f64 + first - last;
-        // Where it was over the limit already, as after slots are lost, nothing is known of between.
+        // Where it was over the limit already, as after slots are lost, nothing is known of in
+        // between.
         if first > most || line.arrived == 0 {
             return over;
         }

@@ -157,8 +157,9 @@ impl Flow {
         self.tell_movers(lane, spent, f64::NEG_INFINITY, scene);
     }
 
-    /// Tells the tracers whose demanded sign-ins have ended, and forgets them: each has the intended
-    /// start of one of these rows, and was served if it has its session within this time [s].
+    /// Tells the tracers whose demanded sign-ins have ended, and forgets them: each has the
+    /// intended start of one of these rows, and was served if it has its session within this time
+    /// [s].
     fn tell_movers(&mut self, lane: LaneKey, rows: &[Row], good_s: f64, scene: &Scene) {
         let all: u64 = rows.iter().map(|row| row.count).sum();
         let told = lane.kind == Kind::Demanded && all > 0;

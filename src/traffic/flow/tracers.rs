@@ -2,10 +2,11 @@
 //! of a mailbox, which counts cannot add up.
 //!
 //! A tracer is in one of the states of its cell: away, present and idle or signing in, or with a
-//! session at a site, for whose members nothing may work for hours while all is well at another. When
-//! n of N members of a state change it, or demand something, each tracer there is among them with
-//! probability n / N; a group's tracers come and go in the order of its mailboxes. **Leaves out.**
-//! Which of a mailbox's own attempts failed before: retries of one demand are told when it ends.
+//! session at a site, for whose members nothing may work for hours while all is well at another.
+//! When n of N members of a state change it, or demand something, each tracer there is among them
+//! with probability n / N; those who do both are the same. A group's tracers come and go in the
+//! order of its mailboxes. **Leaves out.** Which of a mailbox's own attempts failed before: retries
+//! of one demand are told when it ends.
 
 use super::Flow;
 use super::cohort::{LaneKey, Row};
