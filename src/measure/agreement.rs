@@ -127,11 +127,12 @@ impl Agreement {
         self.sizes.last().expect("a verification has a size")
     }
 
-    /// Whether no figure is missed, and none that is undecided has its mean outside the bound.
+    /// Whether no figure is missed, and none that is undecided is off by more than its bound and
+    /// the noise of what these seeds can tell (a standard error).
     pub fn passes(&self) -> bool {
         self.judged().comparisons.iter().all(|row| match row.finding {
             Finding::Agrees | Finding::Bimodal => true,
-            Finding::Undecided => row.off().abs() <= row.bound,
+            Finding::Undecided => row.off().abs() <= row.bound.max(row.se),
             Finding::Missed => false,
         })
     }

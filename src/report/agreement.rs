@@ -141,13 +141,13 @@ fn in_all(agreement: &Agreement) -> String {
             count(Finding::Bimodal)
         ),
         Finding::Undecided if agreement.passes() => format!(
-            "PASSES  {} of {of} figures agree; the means of {undecided} are within their bounds too, \
-             but not by two standard errors: more --seeds would tell",
+            "PASSES  {} of {of} figures agree; {undecided} are undecided, none off by more than its \
+             bound or its noise: more --seeds would tell",
             of - undecided
         ),
         Finding::Undecided => format!(
-            "UNDECIDED  {undecided} of {of} figures, with a mean outside its bound by less than \
-             two standard errors: more --seeds would tell"
+            "UNDECIDED  {undecided} of {of} figures, and off by more than bound and noise: more \
+             --seeds would tell"
         ),
         Finding::Missed => {
             format!("MISSED  {missed} of {of} figures outside their bounds, {undecided} undecided")

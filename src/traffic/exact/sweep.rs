@@ -95,7 +95,8 @@ impl Exact {
 
     fn schedule_slice(&mut self, number: u32, slice: u32) {
         let Running { sweep, began } = self.mailboxes.sweeps[number as usize];
-        let part = f64::from(slice + 1) / f64::from(SLICES);
+        // A slice is come to in the middle of its time.
+        let part = (f64::from(slice) + 0.5) / f64::from(SLICES);
         let due = began + sweep.wait + sweep.span.mul_f64(part);
         self.calendar.push(due, Event::Sweep { sweep: number, slice });
     }

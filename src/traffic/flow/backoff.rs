@@ -56,9 +56,10 @@ impl Sums {
 /// What clients know of their operation, in the mean.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Knowledge {
-    /// Intended start, and its standard deviation [s].
+    /// Intended start, its standard deviation, and what none is before [s].
     pub intended_s: f64,
     pub spread_s: f64,
+    pub earliest_s: f64,
     /// Logarithm of what was left of their crowd's first sessions at the site of their last attempt
     /// when that was sent.
     pub alive: f64,
@@ -74,6 +75,7 @@ impl Knowledge {
         Knowledge {
             intended_s: mean(self.intended_s, other.intended_s),
             spread_s: math::sqrt(within + part * (1.0 - part) * apart * apart),
+            earliest_s: self.earliest_s.min(other.earliest_s),
             alive: mean(self.alive, other.alive),
         }
     }
@@ -91,8 +93,9 @@ pub(super) struct Pool {
     slot: u64,
     /// Number of the next slot to be drawn.
     next: u64,
-    /// What intended starts are counted from [s].
+    /// What intended starts are counted from, and the earliest since the pool was empty [s].
     epoch_s: f64,
+    earliest_s: f64,
     /// Change of those due from slot to slot, around the ring.
     changes: Vec<Sums>,
     /// Those due in the slot before `next`.
@@ -112,6 +115,7 @@ impl Pool {
             slot,
             next: now.div_ceil(slot),
             epoch_s: now as f64 / 1e9,
+            earliest_s: f64::INFINITY,
             changes: vec![Sums::default(); (longest / slot) as usize + 5],
             due: Sums::default(),
             mass: Sums::default(),
@@ -127,11 +131,13 @@ impl Pool {
         // What rounding has left over knows nothing of its own.
         let of = if of.n > 1e-6 { of } else { &self.mass };
         if of.n <= 1e-6 {
-            return Knowledge { intended_s: self.epoch_s, ..Knowledge::default() };
+            let intended_s = self.epoch_s;
+            return Knowledge { intended_s, earliest_s: intended_s, ..Knowledge::default() };
         }
         let mean = of.intended / of.n;
         let spread_s = math::sqrt((of.squares / of.n - mean * mean).max(0.0));
-        Knowledge { intended_s: self.epoch_s + mean, spread_s, alive: of.alive / of.n }
+        let (intended_s, alive) = (self.epoch_s + mean, of.alive / of.n);
+        Knowledge { intended_s, spread_s, earliest_s: self.earliest_s, alive }
     }
 
     fn change(&mut self, slot: u64, by: &Sums, times: f64) {
@@ -150,8 +156,9 @@ impl Pool {
         know: Knowledge,
     ) {
         if self.count == 0 {
-            self.epoch_s = know.intended_s;
+            (self.epoch_s, self.earliest_s) = (know.intended_s, know.earliest_s);
         }
+        self.earliest_s = self.earliest_s.min(know.earliest_s);
         self.count += n;
         let earliest = self.next * self.slot;
         let last = earliest + (self.changes.len() as u64 - 2) * self.slot - 1;

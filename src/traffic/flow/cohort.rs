@@ -58,7 +58,8 @@ pub(super) struct Row {
 impl Row {
     /// First attempts of operations intended at `at`.
     pub(super) fn first(at: SimTime, count: u64) -> Row {
-        let know = Knowledge { intended_s: at.as_secs_f64(), ..Knowledge::default() };
+        let intended_s = at.as_secs_f64();
+        let know = Knowledge { intended_s, earliest_s: intended_s, ..Knowledge::default() };
         Row { attempt: 1, know, count }
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Visit {
     pub probability: f64,
     /// The call that makes it: index into the plan's; `None`: the entry.
     pub call: Option<u16>,
+    /// Mean wait before a call that was given up is made again [s]; `None`: it is not.
+    pub again_s: Option<f64>,
     /// Timeout of the call, or at an entry that drops abandoned work the client's [ns].
     pub timeout: u64,
 }
@@ -131,6 +133,7 @@ impl Programs {
             cost: 1.0,
             probability: 1.0,
             call: None,
+            again_s: None,
             timeout: u64::MAX,
         };
         let class = plan.classes.iter().find(|class| class.operation == operation);
@@ -149,8 +152,11 @@ impl Programs {
             visits.push(Visit { timeout, ..entry });
             for index in plan.calls_of(class.entry, operation) {
                 let call = &plan.calls[index as usize];
+                let (least, most) = call.retry.wait_range_ns(1).unwrap_or_default();
+                let again_s = u64::midpoint(least, most) as f64 / 1e9;
                 let visit = Visit {
                     probability: call.probability,
+                    again_s: call.retry.allows_after(1).then_some(again_s),
                     call: Some(index),
                     timeout: plan.timeout_lengths[call.timeout_queue as usize],
                     ..visit(call.service)
@@ -168,10 +174,17 @@ impl Programs {
     }
 
     fn total(&self, visits: &[Visit], slow: &[f64]) -> Law {
-        let part = |(visit, slow): (&Visit, &f64)| {
-            (&self.laws[visit.law as usize], visit.cost * slow, visit.probability)
+        let law = |(visit, slow): (&Visit, &f64)| {
+            let timeout_s = match visit.call {
+                Some(_) => visit.timeout as f64 / 1e9,
+                None => f64::INFINITY,
+            };
+            let law = &self.laws[visit.law as usize];
+            law.of_calls(visit.cost * slow, timeout_s, visit.again_s)
         };
-        let parts: Vec<(&Law, f64, f64)> = visits.iter().zip(slow).map(part).collect();
+        let laws: Vec<Law> = visits.iter().zip(slow).map(law).collect();
+        let part = |(law, visit): (_, &Visit)| (law, 1.0, visit.probability);
+        let parts: Vec<(&Law, f64, f64)> = laws.iter().zip(visits).map(part).collect();
         Law::sum(&parts)
     }
 

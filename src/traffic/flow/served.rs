@@ -77,6 +77,7 @@ impl Flow {
         let beat_s = self.beat as f64 / 1e9;
         let of_beats = f64::from(row.attempt - 1) * beat_s * beat_s / 6.0;
         let half_s = math::sqrt(3.0 * (row.know.spread_s.powi(2) - of_beats).max(0.0));
+        let half_s = half_s.min(row.know.intended_s - row.know.earliest_s).max(0.0);
         let age_s = self.clock as f64 / 1e9 - row.know.intended_s;
         let alike = row.attempt == 1 || half_s < ALIKE * (age_s + least_s).max(0.0);
         let n = if alike { 1 } else { PARTS.min(row.count) };
