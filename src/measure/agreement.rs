@@ -127,12 +127,12 @@ impl Agreement {
         self.sizes.last().expect("a verification has a size")
     }
 
-    /// Whether no figure is missed, and none that is undecided is off by more than its bound and
-    /// the noise of what these seeds can tell (a standard error).
+    /// Whether no figure is missed, and none that is undecided is off by more than its bound and a
+    /// standard error: what these seeds do not tell is not held against it, but must be small.
     pub fn passes(&self) -> bool {
         self.judged().comparisons.iter().all(|row| match row.finding {
             Finding::Agrees | Finding::Bimodal => true,
-            Finding::Undecided => row.off().abs() <= row.bound.max(row.se),
+            Finding::Undecided => row.off().abs() <= row.bound + row.se,
             Finding::Missed => false,
         })
     }
