@@ -36,7 +36,7 @@ pub const DEBTS: &[(&str, usize)] = &[
     ("lost mailbox-minutes", 3),
     ("mailboxes affected", 3),
     ("felt downtime, mean", 7),
-    // Five since `exact` lets nobody demand before he has come: two of them are a handful of demands.
+    // Five since `exact` lets nobody demand before he has come: two are a handful of demands.
     ("demands suppressed", 5),
     ("attempts", 1),
     ("highest amplification", 1),

@@ -11,6 +11,7 @@ use super::crowds::Owner;
 use super::program::Program;
 use super::tracers::At;
 use super::{Flow, ProbeResult, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
@@ -348,7 +349,7 @@ impl Flow {
             class: lane.class,
             attempt: attempt as u16,
             bin: match lane.from {
-                _ if !demanded => 0,
+                _ if !demanded || planted("flow-mean-birth-time") => 0,
                 // The age of the oldest message is a measure: those of one time stay together.
                 None => (row.know.intended_s / good_s) as u16,
                 Some(_) => octave_of(at.as_secs_f64() - row.know.intended_s, good_s),
