@@ -11,7 +11,7 @@
 //!
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
 //! latencies take the service law itself, not the steps. Which of several equal paths an attempt
-//! takes is drawn anew each time, but where a fault makes some of them silent (see [`parts`]). Of
+//! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
 //! users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks
 //! the lanes of what is sent and the tokens in service, a beat the rows of retries; neither grows
 //! with the population.
