@@ -134,7 +134,7 @@ impl World {
         weights.iter().zip(states).map(|(weight, state)| weight * state.share(site)).sum()
     }
 
-    /// Share of the mailboxes that each region pair of the network is for now.
+    /// Share of the mailboxes that each region pair of the network has at present.
     pub fn demand_shares(&self) -> Vec<f64> {
         let mut shares = vec![0.0; self.network.region_pairs()];
         for group in &self.population.groups {

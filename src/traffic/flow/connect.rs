@@ -44,6 +44,8 @@ pub(super) struct OnWay {
 
 /// Times of arrival that differ by less are one [ns].
 const GRAIN: u64 = 10_000_000;
+/// Entries that are looked through for one of the same cohort and time.
+const LOOK_BACK: usize = 4;
 
 /// Adds attempts to those on their way, of one cohort and time together.
 fn put_on_way(on_way: &mut Vec<OnWay>, new: OnWay) {
@@ -58,8 +60,6 @@ fn put_on_way(on_way: &mut Vec<OnWay>, new: OnWay) {
         None => on_way.push(new),
     }
 }
-/// Entries that are looked through for such.
-const LOOK_BACK: usize = 4;
 
 impl Flow {
     /// Sends what this step has of what is sent within the beat, and lost SYNs that are due.

@@ -252,7 +252,8 @@ impl Flow {
         let mut turned = Vec::new();
         let queued = line.queue.range_mut(from..);
         let waiting = draw_out(queued, &mut over, &mut self.draws, &mut turned);
-        let started = line.serving.iter_mut().filter(|token| is_new(token));
+        // Whoever has been given up has waited: he did not come in this step.
+        let started = line.serving.iter_mut().filter(|token| is_new(token) && !token.orphan);
         let busy = draw_out(started, &mut over, &mut self.draws, &mut turned);
         line.waiting -= waiting;
         line.busy -= busy;
