@@ -22,8 +22,8 @@ pub(super) struct PoolKey {
     pub class: u16,
     /// Attempts made; no longer counted once the backoff has settled.
     pub attempt: u16,
-    /// Age since the intended start, in octaves (messages: intended start, in parts of the time in
-    /// which they are on time).
+    /// How often the age has grown by half since answers were good (messages: intended start, in
+    /// parts of the time in which they are on time).
     pub bin: u16,
     pub demanded: bool,
     /// The next attempt opens a connection.

@@ -28,10 +28,10 @@ pub(super) enum Failure {
     Reset,
 }
 
-/// How often an age has doubled since it was `good_s`, and once more; 0 below it.
-fn octave_of(age_s: f64, good_s: f64) -> u16 {
-    let octaves = math::ln((age_s / good_s).max(1e-9)) / std::f64::consts::LN_2;
-    (octaves + 1.0).max(0.0) as u16
+/// How often an age has grown by half since it was `good_s`, and once more; 0 below it.
+fn age_bin(age_s: f64, good_s: f64) -> u16 {
+    let times = math::ln((age_s / good_s).max(1e-9)) / math::ln(1.5);
+    (times + 1.0).max(0.0) as u16
 }
 
 impl Flow {
@@ -352,7 +352,7 @@ impl Flow {
                 _ if !demanded || planted("flow-mean-birth-time") => 0,
                 // The age of the oldest message is a measure: those of one time stay together.
                 None => (row.know.intended_s / good_s) as u16,
-                Some(_) => octave_of(at.as_secs_f64() - row.know.intended_s, good_s),
+                Some(_) => age_bin(at.as_secs_f64() - row.know.intended_s, good_s),
             },
             demanded,
             reconnect: failure != Failure::Refused,
