@@ -181,6 +181,22 @@ impl<E: Copy> Calendar<E> {
         Some((SimTime(late.time), late.event))
     }
 
+    /// A copy with what `copied` makes of each event, in the same order; those of which it makes
+    /// nothing are left out.
+    #[must_use]
+    pub fn copy_of(&self, mut copied: impl FnMut(E) -> Option<E>) -> Calendar<E> {
+        let due = self.due.copy_of(&mut copied);
+        let late = self.late.iter().filter_map(|late| {
+            let event = copied(late.event)?;
+            Some(Late { event, ..*late })
+        });
+        let late: BinaryHeap<Late<E>> = late.collect();
+        let (wheel, waiting_count) = self.wheel.copy_of(&mut copied);
+        let pending_count = due.len() + late.len() + waiting_count;
+        let (next_order, cursor) = (self.next_order, self.cursor);
+        Calendar { due, late, next_order, cursor, wheel, pending_count }
+    }
+
     /// Time of the earliest event [ns since t = 0].
     #[inline]
     pub fn peek_time(&self) -> Option<SimTime> {
@@ -256,6 +272,11 @@ impl<E: Copy> Wheel<E> {
         // The lowest bit stands in for an equal time, which belongs to level 0 too.
         let level = (63 - ((waiting.time ^ cursor) | 1).leading_zeros() as usize) / 8;
         let number = (waiting.time >> (8 * level)) as usize % SLOT_COUNT;
+        self.append(level, number, waiting);
+    }
+
+    #[inline]
+    fn append(&mut self, level: usize, number: usize, waiting: Waiting<E>) {
         self.occupied[level][number / 64] |= 1 << (number % 64);
         self.occupied_levels |= 1 << level;
         self.pool.append(&mut self.slots[level * SLOT_COUNT + number], waiting);
@@ -283,6 +304,21 @@ impl<E: Copy> Wheel<E> {
             self.occupied_levels &= !(1 << slot.level);
         }
         std::mem::replace(&mut self.slots[slot.level * SLOT_COUNT + slot.number], ChunkList::EMPTY)
+    }
+
+    /// As [`Calendar::copy_of`]; with the number of events in the copy.
+    fn copy_of(&self, mut copied: impl FnMut(E) -> Option<E>) -> (Wheel<E>, usize) {
+        let mut copy = Wheel::new();
+        let mut count = 0;
+        for (slot, list) in self.slots.iter().enumerate() {
+            let (level, number) = (slot / SLOT_COUNT, slot % SLOT_COUNT);
+            for &Waiting { time, event } in self.pool.of(list) {
+                let Some(event) = copied(event) else { continue };
+                copy.append(level, number, Waiting { time, event });
+                count += 1;
+            }
+        }
+        (copy, count)
     }
 
     /// Distributes the events of a slot over lower levels, chunk by chunk, keeping their order.

@@ -110,10 +110,18 @@ proptest! {
             apply(&mut model, &mut calendar, step)?;
         }
         let mut copy = calendar.clone();
+        let mut part = calendar.copy_of(|number| (number % 3 != 0).then_some(number + 1));
+        let stays = |(_, number): &&(u64, u64)| number % 3 != 0;
+        prop_assert_eq!(part.len(), model.pending.keys().filter(stays).count());
         while let Some(expected) = model.pop_until(u64::MAX) {
             prop_assert_eq!(calendar.pop(), Some(expected));
             prop_assert_eq!(copy.pop(), Some(expected));
+            let (time, number) = expected;
+            if number % 3 != 0 {
+                prop_assert_eq!(part.pop(), Some((time, number + 1)));
+            }
         }
+        prop_assert_eq!(part.pop(), None);
         prop_assert_eq!(calendar.pop(), None);
         prop_assert!(calendar.is_empty());
     }

@@ -1,6 +1,7 @@
 //! Where demands come from: Poisson sources, closed loads, users who come and go, probes.
 
-use super::client::{Flags, Op, draw};
+use super::client::draw;
+use super::op::{Flags, Op};
 use super::{Event, Exact};
 use crate::kernel::sample;
 use crate::kernel::stream::{Luck, RootSeed, Stream};
@@ -127,11 +128,11 @@ impl Exact {
         if let Some(cell) = scene.recorder.cell(class as usize, now) {
             cell.demand += 1;
         }
-        let op = Op::new(class, mailbox, luck, now, Flags::DEMANDED);
+        let op = Op::new(mailbox, luck, now, Flags::DEMANDED);
         if self.plan.classes[class as usize].sessions && !self.mailboxes.signed_in(mailbox) {
-            self.suppress(op, now, scene);
+            self.suppress(class, op, now, scene);
         } else {
-            self.begin(op, now, scene);
+            self.begin(class, op, now, scene);
         }
     }
 
@@ -158,12 +159,12 @@ impl Exact {
     /// After an operation's end: the next demand of a closed load. What comes back after a sign-in
     /// is no demand; its mailbox has thought on since that was suppressed or failed.
     #[inline]
-    pub(super) fn think_again(&mut self, op: &Op, at: SimTime) {
-        let Some(think) = &self.plan.classes[op.class as usize].think else { return };
+    pub(super) fn think_again(&mut self, class: u16, op: &Op, at: SimTime) {
+        let Some(think) = &self.plan.classes[class as usize].think else { return };
         if op.is_demanded() {
             let wait = think.sample(op.luck.derive(draw::THINK));
             let at = at + SimDuration::from_secs_f64(wait);
-            self.calendar.push(at, Event::Think { class: op.class, mailbox: op.mailbox });
+            self.calendar.push(at, Event::Think { class, mailbox: op.mailbox });
         }
     }
 
@@ -173,8 +174,8 @@ impl Exact {
         let Some(class) = found else { return };
         self.probes_sent += 1;
         let luck = self.probe_luck.derive(self.probes_sent);
-        let mut op = Op::new(class as u16, pair, luck, now, Flags::PROBE);
-        op.site = scene.world.probe_pairs[pair as usize].1;
-        self.begin(op, now, scene);
+        let mut op = Op::new(pair, luck, now, Flags::PROBE);
+        op.set_site(scene.world.probe_pairs[pair as usize].1);
+        self.begin(class as u16, op, now, scene);
     }
 }
