@@ -191,7 +191,7 @@ impl<E: Copy> Calendar<E> {
             Some(Late { event, ..*late })
         });
         let late: BinaryHeap<Late<E>> = late.collect();
-        let (wheel, waiting_count) = self.wheel.copy_of(&mut copied);
+        let (wheel, waiting_count) = self.wheel.copy_of(self.cursor, &mut copied);
         let pending_count = due.len() + late.len() + waiting_count;
         let (next_order, cursor) = (self.next_order, self.cursor);
         Calendar { due, late, next_order, cursor, wheel, pending_count }
@@ -272,11 +272,6 @@ impl<E: Copy> Wheel<E> {
         // The lowest bit stands in for an equal time, which belongs to level 0 too.
         let level = (63 - ((waiting.time ^ cursor) | 1).leading_zeros() as usize) / 8;
         let number = (waiting.time >> (8 * level)) as usize % SLOT_COUNT;
-        self.append(level, number, waiting);
-    }
-
-    #[inline]
-    fn append(&mut self, level: usize, number: usize, waiting: Waiting<E>) {
         self.occupied[level][number / 64] |= 1 << (number % 64);
         self.occupied_levels |= 1 << level;
         self.pool.append(&mut self.slots[level * SLOT_COUNT + number], waiting);
@@ -307,14 +302,12 @@ impl<E: Copy> Wheel<E> {
     }
 
     /// As [`Calendar::copy_of`]; with the number of events in the copy.
-    fn copy_of(&self, mut copied: impl FnMut(E) -> Option<E>) -> (Wheel<E>, usize) {
+    fn copy_of(&self, cursor: u64, mut copied: impl FnMut(E) -> Option<E>) -> (Wheel<E>, usize) {
         let mut copy = Wheel::new();
         let mut count = 0;
-        for (slot, list) in self.slots.iter().enumerate() {
-            let (level, number) = (slot / SLOT_COUNT, slot % SLOT_COUNT);
-            for &Waiting { time, event } in self.pool.of(list) {
-                let Some(event) = copied(event) else { continue };
-                copy.append(level, number, Waiting { time, event });
+        for &Waiting { time, event } in self.slots.iter().flat_map(|list| self.pool.of(list)) {
+            if let Some(event) = copied(event) {
+                copy.insert(cursor, Waiting { time, event });
                 count += 1;
             }
         }

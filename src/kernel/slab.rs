@@ -166,19 +166,26 @@ impl<T> Slab<T> {
     /// Takes the record of `key` out, unless it was removed before.
     #[inline]
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        let place = self.places.get_mut(key.index as usize)?;
-        if place.generation != key.generation || matches!(place.content, Content::Vacant { .. }) {
-            return None;
-        }
+        self.get(key)?;
+        Some(self.release(Held::of(key)))
+    }
+
+    /// Takes a record out that is held.
+    ///
+    /// # Panics
+    /// When its place is vacant.
+    #[inline]
+    pub fn release(&mut self, held: Held) -> T {
+        let index = held.index();
+        let place = &mut self.places[index as usize];
         let vacant = Content::Vacant { next_vacant: self.first_vacant };
-        let content = std::mem::replace(&mut place.content, vacant);
+        let Content::Occupied(record) = std::mem::replace(&mut place.content, vacant) else {
+            panic!("slab place {index} is vacant")
+        };
         place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.first_vacant = key.index;
+        self.first_vacant = index;
         self.occupied_count -= 1;
-        match content {
-            Content::Occupied(record) => Some(record),
-            Content::Vacant { .. } => None,
-        }
+        record
     }
 
     /// The key of the record now at place `index`, if there is one.

@@ -172,24 +172,28 @@ impl Exact {
     fn open_connection(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let class = &self.plan.classes[self.ops.class(key) as usize];
         let (op, under_way) = self.ops.under_way_mut(key);
-        let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) else {
-            // A pipeline's message is already at its site.
-            self.reach_site(key, attempt, now, scene);
-            return;
-        };
-        let opens = class.connects || op.reconnect;
-        let network = &mut scene.world.network;
-        let flow = flow_of(op, class, opens, attempt, mailbox);
-        let path = match class.anycast {
-            None => network.path(from, op.site(), flow),
-            Some(name) => network.path_to_name(from, name, flow),
-        };
-        under_way.path = path;
-        under_way.paths_changes = self.paths_changes;
-        under_way.opens = opens;
-        let view = network.view(path);
         let first_try = under_way.syn_tries == 0;
-        network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
+        // A lost SYN goes the same way again, unless routers have changed it.
+        if first_try || under_way.paths_changes != self.paths_changes {
+            let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) else {
+                // A pipeline's message is already at its site.
+                self.reach_site(key, attempt, now, scene);
+                return;
+            };
+            under_way.opens = class.connects || op.reconnect;
+            let flow = flow_of(op, class, under_way.opens, attempt, mailbox);
+            let network = &scene.world.network;
+            under_way.path = match class.anycast {
+                None => network.path(from, op.site(), flow),
+                Some(name) => network.path_to_name(from, name, flow),
+            };
+            under_way.paths_changes = self.paths_changes;
+        }
+        let (path, opens) = (under_way.path, under_way.opens);
+        let network = &mut scene.world.network;
+        let view = network.view(path);
+        let (bits, packets) = if first_try { (class.bits, class.packets) } else { (0.0, 1.0) };
+        network.offer(path, u32::from(opens), bits, packets);
         // Without a way back no connection opens; in an open one the request gets there.
         if !view.carries && (opens || !view.arrives) {
             self.ops.set_phase(key, Phase::Lost);

@@ -114,7 +114,9 @@ impl Exact {
         let group = &scene.world.population.groups[group_index as usize];
         let present = self.mailboxes.present[group_index as usize];
         let coming = present - self.mailboxes.came_before[group_index as usize];
-        let present = present - (f64::from(coming) * to_come).ceil() as u32;
+        // To round up is a call: not for nothing.
+        let missing = if coming == 0 { 0 } else { (f64::from(coming) * to_come).ceil() as u32 };
+        let present = present - missing;
         if present == 0 {
             return;
         }

@@ -110,9 +110,8 @@ impl Ops {
 
     #[inline]
     fn end_attempt(&mut self, key: Key) {
-        let under_way = self.records[key.index as usize].linked.take();
-        if let Some(attempt) = under_way.and_then(|held| self.attempts.key_at(held.index())) {
-            self.attempts.remove(attempt);
+        if let Some(under_way) = self.records[key.index as usize].linked.take() {
+            self.attempts.release(under_way);
         }
     }
 
