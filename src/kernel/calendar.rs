@@ -69,6 +69,8 @@ pub struct Calendar<E: Copy> {
     cursor: u64,
     wheel: Wheel<E>,
     pending_count: usize,
+    /// A new run has begun since [`Calendar::newly_due`] was asked.
+    begun: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +107,7 @@ impl<E: Copy> Calendar<E> {
             cursor: 0,
             wheel: Wheel::new(),
             pending_count: 0,
+            begun: false,
         }
     }
 
@@ -162,6 +165,13 @@ impl<E: Copy> Calendar<E> {
         self.due.pop().map(|event| (SimTime(earliest), event))
     }
 
+    /// The events that come next, in no order, if they have become due since this was last asked:
+    /// for a caller who wants to have at hand what they will need. Others can still come between.
+    #[inline]
+    pub fn newly_due(&mut self) -> &[E] {
+        if std::mem::take(&mut self.begun) { self.due.events() } else { &[] }
+    }
+
     /// As [`Calendar::pop_until`] while there are late events.
     #[cold]
     fn pop_late(&mut self, limit: SimTime) -> Option<(SimTime, E)> {
@@ -194,7 +204,7 @@ impl<E: Copy> Calendar<E> {
         let (wheel, waiting_count) = self.wheel.copy_of(self.cursor, &mut copied);
         let pending_count = due.len() + late.len() + waiting_count;
         let (next_order, cursor) = (self.next_order, self.cursor);
-        Calendar { due, late, next_order, cursor, wheel, pending_count }
+        Calendar { due, late, next_order, cursor, wheel, pending_count, begun: false }
     }
 
     /// Time of the earliest event [ns since t = 0].
@@ -238,7 +248,8 @@ impl<E: Copy> Calendar<E> {
             self.wheel.spread(slot.earliest, list);
         }
         self.due.sort();
-        base.is_some()
+        self.begun = base.is_some();
+        self.begun
     }
 
     fn make_due(&mut self, list: ChunkList) {

@@ -83,6 +83,22 @@ enum Event {
     Sweep { sweep: u32, slice: u32 },
 }
 
+impl Event {
+    /// The operation that it is of.
+    #[inline]
+    fn op_mut(&mut self) -> Option<&mut Key> {
+        match self {
+            Event::Connect { op, .. }
+            | Event::Arrive { op, .. }
+            | Event::Refused { op, .. }
+            | Event::Reset { op, .. }
+            | Event::Resend { op, .. }
+            | Event::GiveUp { op, .. } => Some(op),
+            _ => None,
+        }
+    }
+}
+
 /// Who waits in a timeout queue.
 #[derive(Clone, Copy, Debug)]
 enum Waiter {
@@ -94,8 +110,13 @@ enum Waiter {
 #[derive(Clone, Debug, Default)]
 struct TimeoutQueue {
     waiting: VecDeque<(SimTime, Waiter)>,
+    /// So many of the first have been fetched ([`Ops::fetch`]).
+    fetched: usize,
     armed: bool,
 }
+
+/// Waiters that are fetched at a time.
+const FETCHED_COUNT: usize = 64;
 
 /// The whole state of the traffic.
 #[derive(Clone, Debug)]
@@ -174,6 +195,8 @@ impl Exact {
         self.clock = until;
         while let Some((now, event)) = self.calendar.pop_until(limit) {
             self.cost.events += 1;
+            let newly_due = self.calendar.newly_due().iter();
+            self.ops.fetch(newly_due.filter_map(|&(mut event)| event.op_mut().copied()));
             self.handle(now, event, scene);
         }
     }
@@ -271,6 +294,14 @@ impl Exact {
     fn next_timed_out(&mut self, queue: u16, now: SimTime) -> Option<Waiter> {
         let line = &mut self.timeouts[queue as usize];
         while let Some(&(due, waiter)) = line.waiting.front() {
+            if line.fetched == 0 {
+                line.fetched = line.waiting.len().min(FETCHED_COUNT);
+                let soon = line.waiting.iter().take(line.fetched);
+                self.ops.fetch(soon.filter_map(|&(_, waiter)| match waiter {
+                    Waiter::Op(op, _) => Some(op),
+                    Waiter::Call(..) => None,
+                }));
+            }
             let waits = match waiter {
                 Waiter::Op(op, attempt) => self.ops.waits(op, attempt),
                 Waiter::Call(job, call) => {
@@ -282,6 +313,7 @@ impl Exact {
                 return None;
             }
             line.waiting.pop_front();
+            line.fetched -= 1;
             if waits {
                 return Some(waiter);
             }

@@ -61,6 +61,12 @@ impl<E: Copy> Run<E> {
         Some(self.events[key as u32 as usize])
     }
 
+    /// All its events, in order of insertion, those taken since it began included.
+    #[inline]
+    pub(super) fn events(&self) -> &[E] {
+        &self.events
+    }
+
     /// A copy with what `copied` makes of each event, without those of which it makes nothing.
     pub(super) fn copy_of(&self, mut copied: impl FnMut(E) -> Option<E>) -> Run<E> {
         let mut copy = self.clone();

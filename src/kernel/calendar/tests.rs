@@ -178,3 +178,19 @@ fn a_steady_state_allocates_no_further_chunk() {
     hold(&mut calendar, 200_000);
     assert_eq!(capacity(&calendar), before);
 }
+
+#[test]
+fn what_has_become_due_is_told_once() {
+    let mut calendar = Calendar::new();
+    assert_eq!(calendar.newly_due(), &[] as &[u64]);
+    for number in 0..300 {
+        calendar.push(SimTime(1_000_000 + number * 1_000), number);
+    }
+    let mut told = Vec::new();
+    while calendar.pop().is_some() {
+        told.extend_from_slice(calendar.newly_due());
+        assert_eq!(calendar.newly_due(), &[] as &[u64]);
+    }
+    told.sort_unstable();
+    assert_eq!(told, (0..300).collect::<Vec<u64>>());
+}

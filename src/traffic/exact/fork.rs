@@ -31,14 +31,8 @@ impl Moved<'_> {
     }
 
     fn event(&self, mut event: Event) -> Option<Event> {
-        match &mut event {
-            Event::Connect { op, .. }
-            | Event::Arrive { op, .. }
-            | Event::Refused { op, .. }
-            | Event::Reset { op, .. }
-            | Event::Resend { op, .. }
-            | Event::GiveUp { op, .. } => *op = self.key(*op)?,
-            _ => {}
+        if let Some(op) = event.op_mut() {
+            *op = self.key(*op)?;
         }
         Some(event)
     }
@@ -59,7 +53,7 @@ impl Moved<'_> {
             Waiter::Call(..) => Some(waiter),
         };
         let waiting = queue.waiting.iter().filter_map(|&(due, who)| Some((due, moved(who)?)));
-        TimeoutQueue { waiting: waiting.collect(), armed: queue.armed }
+        TimeoutQueue { waiting: waiting.collect(), fetched: 0, armed: queue.armed }
     }
 
     fn backlog(&self, backlog: &Backlog) -> Backlog {
