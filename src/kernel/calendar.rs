@@ -165,9 +165,14 @@ impl<E: Copy> Calendar<E> {
         self.due.pop().map(|event| (SimTime(earliest), event))
     }
 
+    /// Whether events have become due since [`Calendar::newly_due`] was asked.
+    #[inline]
+    pub fn has_newly_due(&self) -> bool {
+        self.begun
+    }
+
     /// The events that come next, in no order, if they have become due since this was last asked:
     /// for a caller who wants to have at hand what they will need. Others can still come between.
-    #[inline]
     pub fn newly_due(&mut self) -> &[E] {
         if std::mem::take(&mut self.begun) { self.due.events() } else { &[] }
     }

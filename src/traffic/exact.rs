@@ -118,6 +118,18 @@ struct TimeoutQueue {
 /// Waiters that are fetched at a time.
 const FETCHED_COUNT: usize = 64;
 
+impl TimeoutQueue {
+    #[inline(never)]
+    fn fetch_next(&mut self, ops: &Ops) {
+        self.fetched = self.waiting.len().min(FETCHED_COUNT);
+        let soon = self.waiting.iter().take(self.fetched);
+        ops.fetch(soon.filter_map(|&(_, waiter)| match waiter {
+            Waiter::Op(op, _) => Some(op),
+            Waiter::Call(..) => None,
+        }));
+    }
+}
+
 /// The whole state of the traffic.
 #[derive(Clone, Debug)]
 pub struct Exact {
@@ -195,10 +207,17 @@ impl Exact {
         self.clock = until;
         while let Some((now, event)) = self.calendar.pop_until(limit) {
             self.cost.events += 1;
-            let newly_due = self.calendar.newly_due().iter();
-            self.ops.fetch(newly_due.filter_map(|&(mut event)| event.op_mut().copied()));
+            if self.calendar.has_newly_due() {
+                self.fetch_newly_due();
+            }
             self.handle(now, event, scene);
         }
+    }
+
+    #[inline(never)]
+    fn fetch_newly_due(&mut self) {
+        let soon = self.calendar.newly_due().iter();
+        self.ops.fetch(soon.filter_map(|&(mut event)| event.op_mut().copied()));
     }
 
     /// Takes over what control has made of the stations: it acts between two advances only.
@@ -295,12 +314,7 @@ impl Exact {
         let line = &mut self.timeouts[queue as usize];
         while let Some(&(due, waiter)) = line.waiting.front() {
             if line.fetched == 0 {
-                line.fetched = line.waiting.len().min(FETCHED_COUNT);
-                let soon = line.waiting.iter().take(line.fetched);
-                self.ops.fetch(soon.filter_map(|&(_, waiter)| match waiter {
-                    Waiter::Op(op, _) => Some(op),
-                    Waiter::Call(..) => None,
-                }));
+                line.fetch_next(&self.ops);
             }
             let waits = match waiter {
                 Waiter::Op(op, attempt) => self.ops.waits(op, attempt),

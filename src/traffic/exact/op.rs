@@ -116,10 +116,10 @@ impl Op {
         self.site = site.0 as u16;
     }
 
-    /// The place of its attempt, which a client waits for.
+    /// The place of its attempt; one that there is not while no client waits.
     #[inline]
-    pub(super) fn under_way(&self) -> u32 {
-        self.linked.expect("a client waits for its attempt").index()
+    pub(super) fn under_way(&self) -> usize {
+        self.linked.map_or(usize::MAX, |held| held.index() as usize)
     }
 
     /// Whether it is a demand of a user, not load that the outage or the system brought about.
