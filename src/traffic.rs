@@ -148,10 +148,10 @@ impl Traffic {
         }
     }
 
-    /// Longest felt downtime [s] of every affected one that is followed, and whether it was still
-    /// going on at `end` (censored).
-    pub fn felt_downtime(&self, end: SimTime) -> Vec<(f64, bool)> {
-        either!(self, it => it.felt_downtime(end).collect())
+    /// Tells the longest felt downtime [s] of every affected one that is followed, and whether it
+    /// was still going on at `end` (censored).
+    pub fn felt_downtime(&self, end: SimTime, mut told: impl FnMut(f64, bool)) {
+        either!(self, it => it.felt_downtime(end).for_each(|(spell_s, open)| told(spell_s, open)));
     }
 
     /// Tracers that stand for all mailboxes; `None` where every mailbox is followed.

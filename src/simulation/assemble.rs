@@ -266,11 +266,11 @@ fn impact(scenario: &Scenario, trial: &Trial, series: &Series) -> Impact {
     let mut spells: Vec<f64> = Vec::new();
     let mut open = 0_u64;
     let mut histogram = Histogram::new();
-    for (seconds, censored) in trial.traffic.felt_downtime(end) {
+    trial.traffic.felt_downtime(end, |seconds, censored| {
         spells.push(seconds);
         open += u64::from(censored);
         histogram.record(SimDuration::from_secs_f64(seconds));
-    }
+    });
     spells.sort_unstable_by(f64::total_cmp);
     let at = |&q: &f64| {
         let index = ((q * spells.len() as f64).ceil() as usize).clamp(1, spells.len().max(1));
