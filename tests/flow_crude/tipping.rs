@@ -4,6 +4,7 @@
 use crate::check::{Comparisons, in_system, mean};
 use crate::model::{Model, exponential, retry};
 use crate::{each, runs};
+use blackstart::kernel::math;
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{FaultKind, Fidelity, LostJobs, Scenario, ServiceId, SiteId};
 
@@ -85,4 +86,28 @@ fn it_tips_in_the_same_tenth_of_a_second() {
         println!("{after_s} s after: exact {a:.0}, flow {:+.2} %", 100.0 * (b / a - 1.0));
         assert!((0.99 * early..=1.01 * late).contains(&b), "{after_s} s: exact {a}, flow {b}");
     }
+}
+
+/// A server that gets quick again finishes what it has begun as slowly as it began it: with slots
+/// for all, the number in them falls from 400 to 100 as two exponentials. Taking the new law for
+/// old work would clear it four times as fast, and a station that a slow one tips over would have
+/// been relieved of that work.
+#[test]
+fn what_was_begun_slowly_ends_slowly() {
+    let model = Model::new().rate(100.0).servers(1_000).service_time(exponential(1.0));
+    let model = model.clock(40.0, 30.0, 0.5);
+    let kind = FaultKind::Slow { service: ServiceId(0), site: None, factor: 4.0 };
+    let mut model = model.fault(0.0, Some(10.0), kind);
+    // From the beginning of the warm-up, which is ten times the slow mean.
+    model.scenario.faults[0].lasts = Some(crate::model::seconds(50.0));
+    model.scenario.faults[0].at = blackstart::kernel::time::SimTime::ZERO;
+    let outcomes = runs(&model.build(), Fidelity::Flow, 20);
+    let mut comparisons = Comparisons::new();
+    for after_s in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0_f64] {
+        let at = ((10.0 + after_s) / 0.5).round() as usize;
+        let expected = 400.0 * math::exp(-after_s / 4.0) + 100.0 * (1.0 - math::exp(-after_s));
+        let there = each(&outcomes, |outcome| in_system(outcome, 0)[at]);
+        comparisons.add(format!("{after_s} s after"), there, expected);
+    }
+    comparisons.check();
 }

@@ -123,17 +123,13 @@ impl Flow {
         for token in &mut serving {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let law = &self.programs.laws[visit.law as usize];
-            let factor = visit.cost * station.slow;
+            let factor = visit.cost * token.slow;
             let end = token.start + token.width;
             let ages = |from: u64, at: u64| {
                 let age = |birth: u64| (at - birth) as f64 / 1e9;
                 law.there(age(end), age(from), factor)
             };
-            let there = if token.there < 0.0 || station.slow != 1.0 {
-                ages(token.start, step.from)
-            } else {
-                token.there
-            };
+            let there = if token.there < 0.0 { ages(token.start, step.from) } else { token.there };
             let mut given_up = (0, 0.0);
             let mut first = token.start;
             if token.slack != u64::MAX && step.to - token.start > token.slack {
@@ -285,12 +281,13 @@ impl Flow {
     pub(super) fn start(
         &mut self,
         index: usize,
-        token: Token,
+        mut token: Token,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         let station = &scene.world.services.stations[index];
+        token.slow = station.slow;
         let line = &mut self.lines[index];
         line.busy += token.count;
         let waits = &mut scene.recorder.waits[index];

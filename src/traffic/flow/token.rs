@@ -28,6 +28,8 @@ pub(super) struct Token {
     /// All that its requests have waited for but work: at queues, for calls given up [ns].
     pub waited: u64,
     pub count: u64,
+    /// How slow the station was when it was begun: its work lasts so many times as long.
+    pub slow: f64,
     /// Share of starts that is still there, each weighted by its interval [s]; negative: not known.
     pub there: f64,
 }
@@ -48,6 +50,7 @@ impl Token {
             slack,
             waited: 0,
             count,
+            slow: 1.0,
             there: -1.0,
         }
     }
@@ -70,6 +73,7 @@ impl Token {
         let end = next.start + next.width;
         self.start + self.width == next.start
             && key(self) == key(next)
+            && self.slow.total_cmp(&next.slow).is_eq()
             && (end - self.start) * AGED <= now.saturating_sub(end)
             && self.there >= 0.0
             && next.there >= 0.0
