@@ -189,12 +189,14 @@ impl Cell {
         Cell { resolver, answered, was, since, ..empty }
     }
 
-    /// Asks the name again.
-    fn ask(&mut self, name: &SteeringState, now: u64) {
+    /// Asks the name again; whether its answer is another one.
+    fn ask(&mut self, name: &SteeringState, now: u64) -> bool {
         let answer = self.answer(name, SimTime(now));
-        if answer != self.answered {
+        let other = answer != self.answered;
+        if other {
             (self.was, self.since, self.answered) = (self.answered, now, answer);
         }
+        other
     }
 
     /// Whether its members were answered this site some time after `then` [ns].
@@ -364,10 +366,23 @@ impl Crowd {
         }
     }
 
-    /// Has the cells ask the name at `now`, and puts such together as nothing tells apart any more:
-    /// those whose resolvers have refreshed since the last epoch began. Whether some are to come.
-    pub(super) fn join(&mut self, steering: &SteeringState, now: SimTime) -> bool {
-        self.cells.iter_mut().for_each(|cell| cell.ask(steering, now.0));
+    /// Has the cells ask the name at `now`, and their sign-ins (of this class) go where it says;
+    /// puts such together as nothing tells apart any more: those whose resolvers have refreshed
+    /// since the last epoch began. Whether some are to come.
+    pub(super) fn join(
+        &mut self,
+        steering: &SteeringState,
+        now: SimTime,
+        sign_in: Option<u16>,
+        draws: &mut Stream,
+    ) -> bool {
+        for index in 0..self.cells.len() {
+            if self.cells[index].ask(steering, now.0)
+                && let Some(class) = sign_in
+            {
+                self.redirect(index, class, draws);
+            }
+        }
         let resolvers = steering.resolvers();
         let mut spreading = false;
         for cell in &mut self.cells {
@@ -406,6 +421,40 @@ impl Crowd {
             }
         }
         spreading
+    }
+}
+
+impl Crowd {
+    /// The name sends a cell elsewhere than before: its sign-ins that back off go there when they
+    /// are due. Each is as likely to be any of those that were sent where it was.
+    fn redirect(&mut self, cell: usize, class: u16, draws: &mut Stream) {
+        let Cell { was, answered, .. } = self.cells[cell];
+        for kind in 0..2 {
+            let mut n = self.cells[cell].backing_off(kind);
+            let theirs = |pool: &&mut Pool| {
+                let key = pool.key;
+                (key.class, usize::from(key.demanded), key.site) == (class, kind, was)
+            };
+            let of: Vec<&mut Pool> = self.pools.iter_mut().filter(theirs).collect();
+            let mut others: u64 = of.iter().map(|pool| pool.count).sum();
+            debug_assert!(n <= others, "sign-ins that no pool knows");
+            let mut moved = Vec::new();
+            for pool in of {
+                others -= pool.count;
+                let here = hypergeometric(draws, pool.count, others, n);
+                n -= here;
+                if here > 0 {
+                    moved.push(pool.part(here, draws));
+                }
+            }
+            for mut part in moved {
+                part.key.site = answered;
+                match self.pools.iter_mut().find(|pool| pool.key == part.key) {
+                    Some(pool) => pool.absorb(&part),
+                    None => self.pools.push(part),
+                }
+            }
+        }
     }
 }
 

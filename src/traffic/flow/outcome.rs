@@ -291,9 +291,13 @@ impl Flow {
             let spent: Vec<Row> = spent.copied().collect();
             self.sign_ins_given_up(lane, &spent, scene);
         }
+        let mut homes = signs_in.then(|| self.homes_of_dealt(lane.crowd, scene.world.sites));
         for row in rows.iter().filter(|row| row.count > 0) {
             if self.tries_again(lane.class, row, at) {
-                self.back_off(lane, site, *row, failure, at);
+                match &mut homes {
+                    Some(homes) => self.sign_ins_back_off(lane, homes, *row, failure, at),
+                    None => self.back_off(lane, site, *row, failure, at),
+                }
             } else {
                 let crowd = &self.crowds[lane.crowd as usize];
                 let in_session = if crowd.cells.is_empty() { 1.0 } else { crowd.in_session() };
@@ -340,6 +344,29 @@ impl Flow {
         }
     }
 
+    /// Failed sign-ins wait for their next attempt; so many are left to be dealt of each home.
+    fn sign_ins_back_off(
+        &mut self,
+        lane: LaneKey,
+        homes: &mut [u64],
+        row: Row,
+        failure: Failure,
+        at: SimTime,
+    ) {
+        let mut others: u64 = homes.iter().sum();
+        let mut left = row.count;
+        for (site, of) in homes.iter_mut().enumerate() {
+            others -= *of;
+            let count = hypergeometric(&mut self.draws, *of, others, left);
+            *of -= count;
+            left -= count;
+            if count > 0 {
+                self.back_off(lane, SiteId(site as u32), Row { count, ..row }, failure, at);
+            }
+        }
+        debug_assert!(left == 0, "sign-ins of no home");
+    }
+
     fn back_off(&mut self, lane: LaneKey, site: SiteId, row: Row, failure: Failure, at: SimTime) {
         let class = &self.plan.classes[lane.class as usize];
         let attempt = u32::from(row.attempt).min(class.retry.settled_attempt());
@@ -356,8 +383,7 @@ impl Flow {
             },
             demanded,
             reconnect: failure != Failure::Refused,
-            // Sign-ins are known to the cells by site.
-            site: if class.signs_in { SiteId(0) } else { site },
+            site,
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;

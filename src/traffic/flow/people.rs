@@ -138,7 +138,9 @@ impl Flow {
                 if begins {
                     crowd.follow_epoch(state, &mut self.draws);
                 }
-                self.spreading[name] |= crowd.join(state, SimTime(now));
+                let sign_in = self.sign_in_class[group as usize];
+                let now = SimTime(now);
+                self.spreading[name] |= crowd.join(state, now, sign_in, &mut self.draws);
             }
             changed = true;
         }

@@ -15,8 +15,8 @@ impl Flow {
             }
             let mut pools = std::mem::take(&mut self.crowds[crowd as usize].pools);
             self.cost.cells_updated += pools.len() as u64;
-            // Sign-ins, by kind: first how many of all, then which.
-            let mut due: [Vec<(LaneKey, Row)>; 2] = [Vec::new(), Vec::new()];
+            // Sign-ins, by kind and site: first how many of all, then which.
+            let mut due: Vec<(LaneKey, SiteId, Row)> = Vec::new();
             for pool in &mut pools {
                 let (n, know) = pool.release(beat, &mut self.draws);
                 if n == 0 {
@@ -28,7 +28,7 @@ impl Flow {
                 let lane = self.lane(crowd, key.class, kind, class.connects || key.reconnect);
                 let row = Row { attempt: key.attempt + 1, know, count: n };
                 if class.signs_in {
-                    due[kind.number()].push((lane, row));
+                    due.push((lane, key.site, row));
                 } else {
                     self.retry(lane, key.site, row, scene);
                 }
@@ -36,31 +36,25 @@ impl Flow {
             pools.retain(|pool| pool.count > 0);
             // Nothing fails at once, so no pool has begun meanwhile.
             self.crowds[crowd as usize].pools = pools;
-            for due in due.into_iter().filter(|due| !due.is_empty()) {
-                self.retry_sign_ins(crowd, due, scene);
+            let whose = |due: &(LaneKey, SiteId, Row)| (due.0.kind.number(), due.1);
+            due.sort_by_key(whose);
+            for due in due.chunk_by(|a, b| whose(a) == whose(b)) {
+                self.retry_sign_ins(due, scene);
             }
         }
     }
 
-    fn retry_sign_ins(&mut self, crowd: u32, due: Vec<(LaneKey, Row)>, scene: &mut Scene) {
-        let kind = due[0].0.kind;
-        let mut others: u64 = due.iter().map(|(_, row)| row.count).sum();
-        let (mut gone, mut to) = self.sign_ins_due(crowd, kind, others, scene.world.sites);
-        for (lane, row) in due {
+    /// Sign-ins of one kind that are due, all sent to one site.
+    fn retry_sign_ins(&mut self, due: &[(LaneKey, SiteId, Row)], scene: &mut Scene) {
+        let (lane, site, _) = due[0];
+        let mut others: u64 = due.iter().map(|(.., row)| row.count).sum();
+        let mut gone = self.sign_ins_due(lane, site, others);
+        for &(lane, site, mut row) in due {
             others -= row.count;
             let n = hypergeometric(&mut self.draws, row.count, others, gone);
             gone -= n;
-            self.take_out(lane, &mut [row], n, SiteId(0), scene);
-            let mut rest = row.count - n;
-            let mut all: u64 = to.iter().sum();
-            for (site, to) in to.iter_mut().enumerate() {
-                // Of what still has to go anywhere, so many go here.
-                let here = hypergeometric(&mut self.draws, *to, all - *to, rest);
-                all -= *to;
-                *to -= here;
-                rest -= here;
-                self.sends(lane, SiteId(site as u32), Row { count: here, ..row }, scene);
-            }
+            self.take_out(lane, std::slice::from_mut(&mut row), n, site, scene);
+            self.sends(lane, site, row, scene);
         }
     }
 

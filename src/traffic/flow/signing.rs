@@ -4,6 +4,7 @@
 //! way to which site. What has become of some of a crowd's is dealt out to its cells.
 
 use super::cohort::{Kind, LaneKey, Row};
+use super::crowds::Cell;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::time::SimTime;
@@ -120,6 +121,16 @@ impl Flow {
         }
     }
 
+    /// Of the sign-ins in [`Flow::dealt`], how many are of members whose name sends them now to
+    /// each site.
+    pub(super) fn homes_of_dealt(&self, crowd: u32, sites: usize) -> Vec<u64> {
+        let mut homes = vec![0; sites];
+        for (cell, dealt) in self.crowds[crowd as usize].cells.iter().zip(&self.dealt) {
+            homes[cell.answered.index()] += dealt;
+        }
+        homes
+    }
+
     /// Sign-ins failed; of how many the user has gone.
     pub(super) fn sign_ins_failed(&mut self, lane: LaneKey, site: SiteId, n: u64) -> u64 {
         self.deal(lane, site, n);
@@ -138,9 +149,10 @@ impl Flow {
         let share = all as f64 / crowd.signing().max(1) as f64;
         let mut n = all;
         let mut others: u64 = self.dealt.iter().sum();
-        for (place, &failed) in self.dealt.iter().enumerate() {
-            others -= failed;
-            let spent = hypergeometric(&mut self.draws, failed, others, n);
+        for (place, failed) in self.dealt.iter_mut().enumerate() {
+            others -= *failed;
+            let spent = hypergeometric(&mut self.draws, *failed, others, n);
+            *failed -= spent;
             n -= spent;
             let of = crowd.cells[place].signing_in();
             crowd.cells[place].signing[kind] -= spent;
@@ -178,46 +190,33 @@ impl Flow {
         }
     }
 
-    /// Sign-ins of a kind that are due are tried again: which go to which site, and of how many the
-    /// user has gone.
-    pub(super) fn sign_ins_due(
-        &mut self,
-        crowd: u32,
-        kind: Kind,
-        n: u64,
-        sites: usize,
-    ) -> (u64, Vec<u64>) {
-        let number = kind.number();
-        let cells = &self.crowds[crowd as usize].cells;
-        let mut others: u64 = cells.iter().map(|cell| cell.backing_off(number)).sum();
+    /// Sign-ins of a kind that are due are sent to the site that their name sends them to; of how
+    /// many the user has gone.
+    pub(super) fn sign_ins_due(&mut self, lane: LaneKey, site: SiteId, n: u64) -> u64 {
+        let kind = lane.kind.number();
+        let cells = &self.crowds[lane.crowd as usize].cells;
+        let of = |cell: &Cell| if cell.answered == site { cell.backing_off(kind) } else { 0 };
+        let mut others: u64 = cells.iter().map(of).sum();
         debug_assert!(n <= others, "sign-ins that no cell knows");
         let mut left = n;
         self.dealt.clear();
         for cell in cells {
-            let here = cell.backing_off(number);
+            let here = of(cell);
             others -= here;
             let count = hypergeometric(&mut self.draws, here, others, left);
             left -= count;
             self.dealt.push(count);
         }
-        let (class, opens) = (0, true);
-        let mut gone = self.drop_leaving(self.lane(crowd, class, kind, opens));
-        let mut to = vec![0; sites];
-        for cell in 0..self.dealt.len() {
-            let n = self.dealt[cell];
-            if n == 0 {
-                continue;
-            }
+        let mut gone = self.drop_leaving(lane);
+        let cells = &mut self.crowds[lane.crowd as usize].cells;
+        for (cell, &dealt) in cells.iter_mut().zip(&self.dealt) {
             if self.relieved {
-                self.crowds[crowd as usize].cells[cell].signing[number] -= n;
-                gone += n;
-                continue;
+                cell.signing[kind] -= dealt;
+                gone += dealt;
+            } else {
+                cell.under_way[kind][site.index()] += dealt;
             }
-            let cell = &mut self.crowds[crowd as usize].cells[cell];
-            let site = cell.answered.index();
-            cell.under_way[number][site] += n;
-            to[site] += n;
         }
-        (gone, to)
+        gone
     }
 }
