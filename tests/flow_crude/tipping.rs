@@ -6,7 +6,9 @@ use crate::model::{Model, exponential, retry};
 use crate::{each, runs};
 use blackstart::kernel::math;
 use blackstart::measure::outcome::Outcome;
-use blackstart::scenario::model::{FaultKind, Fidelity, LostJobs, Scenario, ServiceId, SiteId};
+use blackstart::scenario::model::{
+    FaultKind, Fidelity, LostJobs, Middlebox, Scenario, ServiceId, SiteId, WhenFull,
+};
 
 /// Measuring window [s].
 const WINDOW_S: f64 = 0.05;
@@ -110,4 +112,35 @@ fn what_was_begun_slowly_ends_slowly() {
         comparisons.add(format!("{after_s} s after"), there, expected);
     }
     comparisons.check();
+}
+
+/// Eight times the demand comes to a middlebox that sets up every other connection, and behind it
+/// to a queue that only a quarter of it would fill. Lost SYNs are sent again after 1, 2 and 4 s:
+/// whoever was held up by that has waited less at the queue when his answer comes. Taking the mean
+/// wait for all would have him give up before he is answered.
+#[test]
+fn who_was_long_in_the_network_has_waited_less_at_the_queue() {
+    let model = Model::new().rate(100.0).servers(40).service_time(exponential(0.1));
+    let model = model.timeout(10.0).clock(5.0, 60.0, 1.0);
+    let surge = FaultKind::LoadSurge { region: None, operation: None, factor: 8.0 };
+    let mut model = model.fault(5.0, None, surge);
+    model.scenario.network.middleboxes.push(Middlebox {
+        name: "box".into(),
+        before: SiteId(0),
+        new_connections: Some(600.0),
+        sessions: None,
+        bandwidth: None,
+        packets: None,
+        when_full: WhenFull::Drop,
+        buffer: crate::model::seconds(1.0),
+    });
+    let scenario = model.build();
+    // Of the demands of the last ten seconds of which any are answered in time.
+    let good = |fidelity: Fidelity| {
+        let good = |outcome: &Outcome| outcome.series.operations[0].good_per_s[14..24].iter().sum();
+        mean(&each(&runs(&scenario, fidelity, 20), good))
+    };
+    let (exact, flow) = (good(Fidelity::Exact), good(Fidelity::Flow));
+    println!("good: exact {exact}, flow {:+.2} %", 100.0 * (flow / exact - 1.0));
+    assert!((flow / exact - 1.0).abs() < 0.03, "good: exact {exact}, flow {flow}");
 }

@@ -43,49 +43,49 @@ impl Crowd {
 /// Time over which the pace of a crowd's sign-ins is smoothed [ns].
 const PACE_OVER: u64 = 2_000_000_000;
 
-/// Sign-ins of a crowd that were answered: since the last beat, and a second.
-#[derive(Clone, Copy, Debug, Default)]
+/// Sign-ins of a crowd that were answered, by site: since the last beat, and a second.
+#[derive(Clone, Debug)]
 pub(super) struct Pace {
-    pub came: u64,
-    per_s: f64,
+    pub came: Vec<u64>,
+    pub per_s: Vec<f64>,
+}
+
+impl Pace {
+    pub(super) fn new(sites: usize) -> Pace {
+        Pace { came: vec![0; sites], per_s: vec![0.0; sites] }
+    }
+
+    fn take(&mut self, beat_s: f64, weight: f64) {
+        for (came, per_s) in self.came.iter_mut().zip(&mut self.per_s) {
+            *per_s += weight * (std::mem::take(came) as f64 / beat_s - *per_s);
+        }
+    }
 }
 
 impl Flow {
     /// A beat begins: the pace of every crowd's sign-ins is taken.
     pub(super) fn take_pace(&mut self) {
         let weight = (self.beat as f64 / PACE_OVER as f64).min(1.0);
-        for crowd in &mut self.crowds {
-            let now = std::mem::take(&mut crowd.pace.came) as f64 / (self.beat as f64 / 1e9);
-            crowd.pace.per_s += weight * (now - crowd.pace.per_s);
-        }
+        let beat_s = self.beat as f64 / 1e9;
+        self.crowds.iter_mut().for_each(|crowd| crowd.pace.take(beat_s, weight));
     }
 
-    /// Of clients whose session ended with their attempt, the share that has the next one when the
-    /// wait before their retry is over. A sign-in takes so long on the mean as there are clients
-    /// signing in over those that are answered a second (Little's law); taken to be exponential,
-    /// against a wait that is spread evenly over its range.
-    fn back_again(&self, lane: LaneKey, row: &Row) -> f64 {
-        let crowd = &self.crowds[lane.crowd as usize];
-        let lag_s = (crowd.present - crowd.sessions()) as f64 / crowd.pace.per_s;
+    /// Of a crowd's clients whose session ended so long ago, evenly between two times [ns], the
+    /// share that has the next one. A sign-in takes so long on the mean as there are clients that
+    /// sign in over those that are answered a second (Little's law); taken to be exponential.
+    pub(super) fn in_next_session(&self, crowd: u32, (least, most): (u64, u64)) -> f64 {
+        let crowd = &self.crowds[crowd as usize];
+        let pace: f64 = crowd.pace.per_s.iter().sum();
+        let lag_s = (crowd.present - crowd.sessions()) as f64 / pace;
         if lag_s.is_nan() || lag_s <= 0.0 {
             return 1.0;
         }
-        let retry = &self.plan.classes[lane.class as usize].retry;
-        let range = retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
-        let (least, most) = (range.0 as f64 / 1e9 / lag_s, range.1 as f64 / 1e9 / lag_s);
+        let (least, most) = (least as f64 / 1e9 / lag_s, most as f64 / 1e9 / lag_s);
         let out = match most - least {
             span if span > 1e-9 => (math::exp(-least) - math::exp(-most)) / span,
             _ => math::exp(-least),
         };
         1.0 - out.clamp(0.0, 1.0)
-    }
-
-    /// Share of those whose session has ended since their attempt was sent that have another one.
-    pub(super) fn back_in_session(&self, lane: LaneKey, row: &Row) -> f64 {
-        match row.know.alive > 0.5 * GONE {
-            true => self.back_again(lane, row),
-            false => self.crowds[lane.crowd as usize].in_session(),
-        }
     }
 
     /// Of `n` attempts of a lane that are sent now, those that come to their site, or nowhere.

@@ -22,9 +22,9 @@ pub(super) struct PoolKey {
     pub class: u16,
     /// Attempts made; no longer counted once the backoff has settled.
     pub attempt: u16,
-    /// How often the age has grown by half since answers were good (messages: intended start, in
-    /// parts of the time in which they are on time).
-    pub bin: u16,
+    /// How often the age has grown by half since answers were good; of messages, when they were
+    /// begun.
+    pub bin: u32,
     pub demanded: bool,
     /// The next attempt opens a connection.
     pub reconnect: bool,
@@ -79,6 +79,12 @@ pub(super) struct Knowledge {
 }
 
 impl Knowledge {
+    /// Intended start of the first, where they are even over an interval of this mean and spread
+    /// [s].
+    pub(super) fn first_s(&self) -> f64 {
+        (self.intended_s - math::sqrt(3.0) * self.spread_s).max(self.earliest_s)
+    }
+
     /// Of these clients and others, who are a part of them all.
     pub(super) fn joined(&self, other: &Knowledge, part: f64) -> Knowledge {
         let mean = |a: f64, b: f64| a + part * (b - a);

@@ -26,12 +26,10 @@ impl Flow {
         let mut in_progress = vec![0_u64; self.operations.len()];
         let mut under_way = vec![[0_u64; 2]; self.crowds.len()];
         for (_, cohort) in self.cohorts.iter() {
-            let mut open = 0;
             for lane in &cohort.lanes {
                 let (class, stands) = (lane.key.class as usize, lane.standing());
                 standing.outstanding[class] += stands;
                 in_progress[class] += stands;
-                open += lane.open;
                 let rows: u64 = lane.rows.iter().map(|row| row.count).sum();
                 check("client", || "a lane (rows)".into(), stands + lane.answered(), rows)?;
                 let ways: u64 = lane.ways.iter().map(|way| way.open).sum();
@@ -40,7 +38,6 @@ impl Flow {
                     under_way[lane.key.crowd as usize][lane.key.kind.number()] += stands;
                 }
             }
-            check("client", || "a cohort".into(), cohort.open, open)?;
         }
         self.check_crowds(&mut in_progress, &under_way)?;
         self.check_stations(recorder, &mut standing)?;
@@ -75,8 +72,10 @@ impl Flow {
             let what = |what: &str| format!("crowd {index} ({what})");
             if let Owner::Group(group) = crowd.owner {
                 let first = self.first_class[group as usize];
-                for (number, parked) in crowd.parked.iter().enumerate() {
-                    in_progress[first + number] += parked.idle + parked.signing;
+                for parked in crowd.cells.iter().map(|cell| &cell.parked) {
+                    for (number, parked) in parked.iter().enumerate() {
+                        in_progress[first + number] += parked.idle + parked.signing;
+                    }
                 }
             }
             for kind in 0..2 {

@@ -68,6 +68,8 @@ pub(super) struct Cell {
     pub leaving: [u64; 2],
     /// Of `signing + leaving`, those under way, by site; the others back off.
     pub under_way: [Vec<u64>; 2],
+    /// [class of the group]: demands kept for after the sign-in.
+    pub parked: Vec<Parked>,
     /// (sweep, site, sessions that it has not come to).
     pub swept: Vec<(u32, u32, u64)>,
     /// [state]: tracers (see `tracers.rs`).
@@ -97,8 +99,6 @@ pub(super) struct Crowd {
     pub present: u64,
     /// [site]: sum over the cells.
     pub signed: Vec<u64>,
-    /// [class of the group]: demands kept for after the sign-in.
-    pub parked: Vec<Parked>,
     /// Those who wait before their next attempt.
     pub pools: Vec<Pool>,
     /// [site]: logarithm of what is left of the first sessions there.
@@ -120,10 +120,9 @@ impl Crowd {
             members: 0,
             present: 0,
             signed: Vec::new(),
-            parked: Vec::new(),
             pools: Vec::new(),
             survival: Vec::new(),
-            pace: Pace::default(),
+            pace: Pace::new(0),
             traced: Vec::new(),
         }
     }
@@ -150,7 +149,7 @@ impl Crowd {
 }
 
 impl Cell {
-    fn new((lower, upper): (f64, f64), members: u64, sites: usize) -> Cell {
+    fn new((lower, upper): (f64, f64), members: u64, sites: usize, classes: usize) -> Cell {
         Cell {
             lower,
             upper,
@@ -164,6 +163,7 @@ impl Cell {
             signing: [0; 2],
             leaving: [0; 2],
             under_way: [vec![0; sites], vec![0; sites]],
+            parked: vec![Parked::default(); classes],
             swept: Vec::new(),
             tracers: vec![Vec::new(); At::places(sites)],
         }
@@ -173,10 +173,10 @@ impl Cell {
     pub(super) fn of_piece(
         piece: (f64, f64),
         members: u64,
-        sites: usize,
+        (sites, classes): (usize, usize),
         name: &SteeringState,
     ) -> Cell {
-        let mut cell = Cell::new(piece, members, sites);
+        let mut cell = Cell::new(piece, members, sites, classes);
         cell.answered = cell.answer(name, SimTime::ZERO);
         cell.was = cell.answered;
         cell
@@ -184,7 +184,8 @@ impl Cell {
 
     /// An empty cell like this one.
     fn like(&self) -> Cell {
-        let empty = Cell::new((self.lower, self.upper), 0, self.signed.len());
+        let piece = (self.lower, self.upper);
+        let empty = Cell::new(piece, 0, self.signed.len(), self.parked.len());
         let Cell { resolver, answered, was, since, .. } = *self;
         Cell { resolver, answered, was, since, ..empty }
     }
@@ -257,6 +258,10 @@ impl Cell {
         for (mine, theirs) in self.tracers.iter_mut().zip(&from.tracers) {
             mine.extend(theirs);
         }
+        for (mine, theirs) in self.parked.iter_mut().zip(&from.parked) {
+            mine.idle += theirs.idle;
+            mine.signing += theirs.signing;
+        }
         if from.since > self.since {
             (self.was, self.since) = (from.was, from.since);
         }
@@ -283,6 +288,10 @@ impl Cell {
         let backing = [0, 1].map(|kind| self.backing_off(kind));
         for (mine, theirs) in part.signed.iter_mut().zip(&mut self.signed) {
             *mine = take(theirs);
+        }
+        for (mine, theirs) in part.parked.iter_mut().zip(&mut self.parked) {
+            mine.idle = take(&mut theirs.idle);
+            mine.signing = take(&mut theirs.signing);
         }
         for (sweep, site, left) in &mut self.swept {
             part.swept.push((*sweep, *site, take(left)));

@@ -1,5 +1,6 @@
 //! Retries: who is due within a beat, and where the next attempt goes.
 
+use super::anycast::GONE;
 use super::cohort::{Kind, LaneKey, Row};
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric};
@@ -60,6 +61,7 @@ impl Flow {
 
     fn retry(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
         let class = &self.plan.classes[lane.class as usize];
+        let program = self.programs.of(class.operation, site, 0);
         if self.relieved {
             self.end_failed(lane, site, row, 0.0, scene);
         } else if lane.from.is_none() {
@@ -67,7 +69,14 @@ impl Flow {
         } else if class.sessions {
             // Who asked in a session asks again in it, if it is there still, or in the next one.
             let survived = self.survived(lane.crowd, site, &row);
-            let in_next = self.back_in_session(lane, &row);
+            let (least, most) =
+                class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
+            // A reset tells when the session ended; else it was at any time since it was sent.
+            let ended_ago = match row.know.alive > 0.5 * GONE {
+                true => (least, most),
+                false => (0, most.saturating_add(self.programs.all[program].timeout)),
+            };
+            let in_next = self.in_next_session(lane.crowd, ended_ago);
             let held = binomial(&mut self.draws, row.count, survived);
             let back = binomial(&mut self.draws, row.count - held, in_next);
             let out = Row { count: row.count - held - back, ..row };
@@ -80,7 +89,6 @@ impl Flow {
             // Their last answer is older than this attempt's timeout and wait by no more than that.
             let (_, longest) =
                 class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
-            let program = self.programs.of(class.operation, site, 0);
             let ago = longest.saturating_add(self.programs.all[program].timeout);
             let then = self.clock.saturating_sub(ago);
             self.send_by_name(lane, row, Some((site, then)), scene);

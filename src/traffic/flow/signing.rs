@@ -87,16 +87,23 @@ impl Flow {
         let n = n - self.drop_leaving(lane);
         let kind = lane.kind.number();
         let crowd = &mut self.crowds[lane.crowd as usize];
-        crowd.pace.came += n;
-        let signing = crowd.signing();
+        crowd.pace.came[site.index()] += n;
+        self.unparked.clear();
         for (place, &count) in self.dealt.iter().enumerate() {
             if count > 0 {
                 let cell = &mut crowd.cells[place];
-                let signing = cell.signing_in();
+                let share = count as f64 / cell.signing_in() as f64;
+                self.unparked.resize(cell.parked.len(), 0);
+                for (parked, sent) in cell.parked.iter_mut().zip(&mut self.unparked) {
+                    let theirs = binomial(&mut self.draws, parked.signing, share);
+                    parked.signing -= theirs;
+                    *sent += theirs;
+                }
+                let signing = cell.signing[kind];
                 cell.signing[kind] -= count;
                 cell.signed[site.index()] += count;
                 crowd.signed[site.index()] += count;
-                let states = (At::SigningIn, At::Session(site));
+                let states = (At::SigningIn(kind), At::Session(site));
                 let movers = &mut self.movers;
                 let each = |tracer| movers.push(tracer);
                 crowd.trace(place, states, (count, signing), &mut self.draws, each);
@@ -107,11 +114,9 @@ impl Flow {
         let good_s = self.plan.classes[lane.class as usize].good_within.as_secs_f64();
         self.tell_movers(lane, rows, good_s, scene);
         let first = self.first_class[group as usize];
-        for number in 0..self.crowds[lane.crowd as usize].parked.len() {
-            let parked = &mut self.crowds[lane.crowd as usize].parked[number].signing;
-            let sent = binomial(&mut self.draws, *parked, n as f64 / signing.max(1) as f64);
+        for number in 0..self.unparked.len() {
+            let sent = self.unparked[number];
             if sent > 0 {
-                *parked -= sent;
                 scene.recorder.deferred.1 += sent;
                 let class = (first + number) as u16;
                 let opens = self.plan.classes[class as usize].connects;
@@ -146,7 +151,6 @@ impl Flow {
         }
         let kind = lane.kind.number();
         let crowd = &mut self.crowds[lane.crowd as usize];
-        let share = all as f64 / crowd.signing().max(1) as f64;
         let mut n = all;
         let mut others: u64 = self.dealt.iter().sum();
         for (place, failed) in self.dealt.iter_mut().enumerate() {
@@ -154,17 +158,19 @@ impl Flow {
             let spent = hypergeometric(&mut self.draws, *failed, others, n);
             *failed -= spent;
             n -= spent;
-            let of = crowd.cells[place].signing_in();
-            crowd.cells[place].signing[kind] -= spent;
+            let cell = &mut crowd.cells[place];
+            let share = spent as f64 / cell.signing_in().max(1) as f64;
+            for parked in &mut cell.parked {
+                let theirs = binomial(&mut self.draws, parked.signing, share);
+                parked.signing -= theirs;
+                parked.idle += theirs;
+            }
+            let of = cell.signing[kind];
+            cell.signing[kind] -= spent;
             let movers = &mut self.movers;
             let each = |tracer| movers.push(tracer);
-            let states = (At::SigningIn, At::Idle);
+            let states = (At::SigningIn(kind), At::Idle);
             crowd.trace(place, states, (spent, of), &mut self.draws, each);
-        }
-        for parked in &mut crowd.parked {
-            let theirs = binomial(&mut self.draws, parked.signing, share);
-            parked.signing -= theirs;
-            parked.idle += theirs;
         }
         self.tell_movers(lane, spent, f64::NEG_INFINITY, scene);
     }
