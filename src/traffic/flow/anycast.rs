@@ -8,7 +8,6 @@
 use super::cohort::{LaneKey, Row};
 use super::crowds::{Cell, Crowd};
 use super::{Flow, Scene};
-use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
@@ -40,54 +39,7 @@ impl Crowd {
     }
 }
 
-/// Time over which the pace of a crowd's sign-ins is smoothed [ns].
-const PACE_OVER: u64 = 2_000_000_000;
-
-/// Sign-ins of a crowd that were answered, by site: since the last beat, and a second.
-#[derive(Clone, Debug)]
-pub(super) struct Pace {
-    pub came: Vec<u64>,
-    pub per_s: Vec<f64>,
-}
-
-impl Pace {
-    pub(super) fn new(sites: usize) -> Pace {
-        Pace { came: vec![0; sites], per_s: vec![0.0; sites] }
-    }
-
-    fn take(&mut self, beat_s: f64, weight: f64) {
-        for (came, per_s) in self.came.iter_mut().zip(&mut self.per_s) {
-            *per_s += weight * (std::mem::take(came) as f64 / beat_s - *per_s);
-        }
-    }
-}
-
 impl Flow {
-    /// A beat begins: the pace of every crowd's sign-ins is taken.
-    pub(super) fn take_pace(&mut self) {
-        let weight = (self.beat as f64 / PACE_OVER as f64).min(1.0);
-        let beat_s = self.beat as f64 / 1e9;
-        self.crowds.iter_mut().for_each(|crowd| crowd.pace.take(beat_s, weight));
-    }
-
-    /// Of a crowd's clients whose session ended so long ago, evenly between two times [ns], the
-    /// share that has the next one. A sign-in takes so long on the mean as there are clients that
-    /// sign in over those that are answered a second (Little's law); taken to be exponential.
-    pub(super) fn in_next_session(&self, crowd: u32, (least, most): (u64, u64)) -> f64 {
-        let crowd = &self.crowds[crowd as usize];
-        let pace: f64 = crowd.pace.per_s.iter().sum();
-        let lag_s = (crowd.present - crowd.sessions()) as f64 / pace;
-        if lag_s.is_nan() || lag_s <= 0.0 {
-            return 1.0;
-        }
-        let (least, most) = (least as f64 / 1e9 / lag_s, most as f64 / 1e9 / lag_s);
-        let out = match most - least {
-            span if span > 1e-9 => (math::exp(-least) - math::exp(-most)) / span,
-            _ => math::exp(-least),
-        };
-        1.0 - out.clamp(0.0, 1.0)
-    }
-
     /// Of `n` attempts of a lane that are sent now, those that come to their site, or nowhere.
     pub(super) fn keep_from_straying(
         &mut self,

@@ -55,8 +55,9 @@ impl Sums {
 
     /// These times a factor.
     fn part(&self, p: f64) -> Sums {
-        let Sums { n, intended, squares, alive } = *self;
-        Sums { n: p * n, intended: p * intended, squares: p * squares, alive: p * alive }
+        let mut part = Sums::default();
+        part.add(self, p);
+        part
     }
 
     /// The same with intended starts counted from a time earlier by `by_s`.

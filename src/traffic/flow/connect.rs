@@ -189,8 +189,7 @@ impl Flow {
                 let shown_s = if due == 0 { opening_s(2 * tries) } else { since_s };
                 let way = 2 * tries + place;
                 of.arrive(way, n, network_s, shown_s);
-                let since = (since_s * 1e9) as u64;
-                let way = way as u8;
+                let (way, since) = (way as u8, (since_s * 1e9) as u64);
                 let new = OnWay { program, cohort: key, way, due, since, count: n };
                 put_on_way(&mut self.on_way, new);
             }

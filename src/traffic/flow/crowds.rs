@@ -9,8 +9,8 @@
 //! others. For an anycast name the pieces are of the flow hashes, as the catchments of the crowd's
 //! attachment divide them. A pipeline's messages have a crowd too, without cells.
 
-use super::anycast::Pace;
 use super::backoff::Pool;
+use super::signing::Pace;
 use super::tracers::At;
 use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
@@ -81,6 +81,13 @@ pub(super) struct Cell {
 pub(super) struct Parked {
     pub idle: u64,
     pub signing: u64,
+}
+
+/// Takes a share out of a count, by a binomial draw.
+pub(super) fn take(of: &mut u64, share: f64, draws: &mut Stream) -> u64 {
+    let n = binomial(draws, *of, share);
+    *of -= n;
+    n
 }
 
 /// A part of a group, or a pipeline's messages of one part.
@@ -190,14 +197,14 @@ impl Cell {
         Cell { resolver, answered, was, since, ..empty }
     }
 
-    /// Asks the name again; whether its answer is another one.
-    fn ask(&mut self, name: &SteeringState, now: u64) -> bool {
+    /// Asks the name again; if its answer is another one, what it was.
+    fn ask(&mut self, name: &SteeringState, now: u64) -> Option<SiteId> {
         let answer = self.answer(name, SimTime(now));
         let other = answer != self.answered;
         if other {
             (self.was, self.since, self.answered) = (self.answered, now, answer);
         }
-        other
+        other.then_some(self.was)
     }
 
     /// Whether its members were answered this site some time after `then` [ns].
@@ -278,11 +285,7 @@ impl Cell {
 
     /// Takes a part out of it into `part`: every count by a binomial draw of share `p`.
     fn give(&mut self, part: &mut Cell, p: f64, draws: &mut Stream) {
-        let mut take = |of: &mut u64| {
-            let n = binomial(draws, *of, p);
-            *of -= n;
-            n
-        };
+        let mut take = |of: &mut u64| take(of, p, draws);
         // Members are counted by what they are doing, so that all counts stay consistent.
         let (mut idle, mut away) = (self.idle(), self.members - self.present);
         let backing = [0, 1].map(|kind| self.backing_off(kind));
@@ -386,10 +389,10 @@ impl Crowd {
         draws: &mut Stream,
     ) -> bool {
         for index in 0..self.cells.len() {
-            if self.cells[index].ask(steering, now.0)
+            if let Some(was) = self.cells[index].ask(steering, now.0)
                 && let Some(class) = sign_in
             {
-                self.redirect(index, class, draws);
+                self.redirect(index, was, class, draws);
             }
         }
         let resolvers = steering.resolvers();
@@ -430,40 +433,6 @@ impl Crowd {
             }
         }
         spreading
-    }
-}
-
-impl Crowd {
-    /// The name sends a cell elsewhere than before: its sign-ins that back off go there when they
-    /// are due. Each is as likely to be any of those that were sent where it was.
-    fn redirect(&mut self, cell: usize, class: u16, draws: &mut Stream) {
-        let Cell { was, answered, .. } = self.cells[cell];
-        for kind in 0..2 {
-            let mut n = self.cells[cell].backing_off(kind);
-            let theirs = |pool: &&mut Pool| {
-                let key = pool.key;
-                (key.class, usize::from(key.demanded), key.site) == (class, kind, was)
-            };
-            let of: Vec<&mut Pool> = self.pools.iter_mut().filter(theirs).collect();
-            let mut others: u64 = of.iter().map(|pool| pool.count).sum();
-            debug_assert!(n <= others, "sign-ins that no pool knows");
-            let mut moved = Vec::new();
-            for pool in of {
-                others -= pool.count;
-                let here = hypergeometric(draws, pool.count, others, n);
-                n -= here;
-                if here > 0 {
-                    moved.push(pool.part(here, draws));
-                }
-            }
-            for mut part in moved {
-                part.key.site = answered;
-                match self.pools.iter_mut().find(|pool| pool.key == part.key) {
-                    Some(pool) => pool.absorb(&part),
-                    None => self.pools.push(part),
-                }
-            }
-        }
     }
 }
 

@@ -34,17 +34,19 @@ fn age_bin(age_s: f64, good_s: f64) -> u32 {
     (times + 1.0).max(0.0) as u32
 }
 
+/// Widths of the pieces of time of which messages stay together, each twice the one before.
+const LEVELS: u32 = 16;
+/// Such a piece is at most this part of their age.
+const OF_AGE: f64 = 8.0;
+
 /// Messages of one time stay together, as the age of the oldest is a measure: those begun within
-/// one piece of `good_s`, times the greatest power of two (of [`LEVELS`]) that is no more than an
-/// [`OF_AGE`]th part of their age.
+/// one piece of the greatest width that is no more than an [`OF_AGE`]th part of their age, from
+/// `good_s` on.
 fn time_bin(intended_s: f64, age_s: f64, good_s: f64) -> u32 {
     let width = |level: u32| good_s * f64::from(1_u32 << level);
     let level = (1..LEVELS).take_while(|&level| width(level) * OF_AGE <= age_s).count() as u32;
     (intended_s / width(level)) as u32 * LEVELS + level
 }
-
-const LEVELS: u32 = 16;
-const OF_AGE: f64 = 8.0;
 
 impl Flow {
     /// All that was answered, refused or given up in the beat that ends now.

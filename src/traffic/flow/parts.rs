@@ -13,8 +13,8 @@
 //! among all paths. **Leaves out.** While other paths are in use, whoever is in a part that they
 //! divide draws among them anew each time.
 
-use super::anycast::Pace;
 use super::crowds::{ALL_FLOWS, Cell, Crowd, Owner};
+use super::signing::Pace;
 use super::tracers::At;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;

@@ -5,7 +5,7 @@
 //! A beat is a whole part of a second, short against every wait and timeout of a client.
 
 use super::cohort::{Kind, LaneKey, NOBODY, Row};
-use super::crowds::{Cell, Crowd, Owner};
+use super::crowds::{Cell, Crowd, Owner, take};
 use super::tracers::At;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric, poisson};
@@ -324,9 +324,7 @@ impl Flow {
             n -= again;
             for parked in &mut here.cells[cell].parked {
                 let share = again as f64 / of.max(1) as f64;
-                let theirs = binomial(&mut self.draws, parked.idle, share);
-                parked.idle -= theirs;
-                parked.signing += theirs;
+                parked.signing += take(&mut parked.idle, share, &mut self.draws);
             }
             let tracers = &mut self.tracers;
             let told = |tracer: u32| {
@@ -460,9 +458,7 @@ impl Flow {
         for (number, parked) in crowd.cells[cell].parked.iter_mut().enumerate() {
             for (kind, parked) in [&mut parked.idle, &mut parked.signing].into_iter().enumerate() {
                 let share = gone[kind] as f64 / of[kind].max(1) as f64;
-                let n = binomial(&mut self.draws, *parked, share);
-                *parked -= n;
-                self.operations[first + number].ended += n;
+                self.operations[first + number].ended += take(parked, share, &mut self.draws);
             }
         }
     }

@@ -1,10 +1,47 @@
 //! Retries: who is due within a beat, and where the next attempt goes.
 
 use super::anycast::GONE;
+use super::backoff::Pool;
 use super::cohort::{Kind, LaneKey, Row};
+use super::crowds::Crowd;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric};
+use crate::kernel::stream::Stream;
 use crate::scenario::model::SiteId;
+
+impl Crowd {
+    /// The name sends a cell elsewhere than before: its sign-ins that back off go there when they
+    /// are due. Each is as likely to be any of those that were sent where it was.
+    pub(super) fn redirect(&mut self, cell: usize, was: SiteId, class: u16, draws: &mut Stream) {
+        let answered = self.cells[cell].answered;
+        for kind in 0..2 {
+            let mut n = self.cells[cell].backing_off(kind);
+            let theirs = |pool: &&mut Pool| {
+                let key = pool.key;
+                (key.class, usize::from(key.demanded), key.site) == (class, kind, was)
+            };
+            let of: Vec<&mut Pool> = self.pools.iter_mut().filter(theirs).collect();
+            let mut others: u64 = of.iter().map(|pool| pool.count).sum();
+            debug_assert!(n <= others, "sign-ins that no pool knows");
+            let mut moved = Vec::new();
+            for pool in of {
+                others -= pool.count;
+                let here = hypergeometric(draws, pool.count, others, n);
+                n -= here;
+                if here > 0 {
+                    moved.push(pool.part(here, draws));
+                }
+            }
+            for mut part in moved {
+                part.key.site = answered;
+                match self.pools.iter_mut().find(|pool| pool.key == part.key) {
+                    Some(pool) => pool.absorb(&part),
+                    None => self.pools.push(part),
+                }
+            }
+        }
+    }
+}
 
 impl Flow {
     /// Retries that are due within this beat are put to it.

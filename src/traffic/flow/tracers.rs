@@ -1,12 +1,12 @@
 //! Tracers: real members of the counts that are followed one by one, for the time without service
 //! of a mailbox, which counts cannot add up.
 //!
-//! A tracer is in one of the states of its cell: away, present and idle or signing in, or with a
-//! session at a site, for whose members nothing may work for hours while all is well at another.
-//! When n of N members of a state change it, or demand something, each tracer there is among them
-//! with probability n / N; those who do both are the same. A group's tracers come and go in the
-//! order of its mailboxes. **Leaves out.** Which of a mailbox's own attempts failed before: retries
-//! of one demand are told when it ends.
+//! A tracer is in one of the states of its cell: away, present and idle or signing in (again, or
+//! as it came), or with a session at a site, for whose members nothing may work for hours while all
+//! is well at another. When n of N members of a state change it, or demand something, each tracer
+//! there is among them with probability n / N; those who do both are the same. A group's tracers
+//! come and go in the order of its mailboxes. **Leaves out.** Which of a mailbox's own attempts
+//! failed before: retries of one demand are told when it ends.
 
 use super::Flow;
 use super::cohort::{LaneKey, Row};
@@ -256,7 +256,8 @@ impl Flow {
         }
     }
 
-    /// The same of `n` of a crowd's members that sign in, of either kind.
+    /// Tells tracers of a crowd that `n` of its members that sign in, of either kind, have demanded
+    /// something, which a share `good` of them got.
     pub(super) fn tell_signing_in(&mut self, crowd: u32, n: f64, good: f64, intended: SimTime) {
         let cells = &self.crowds[crowd as usize].cells;
         let of = [0, 1].map(|kind| cells.iter().map(|cell| cell.signing[kind]).sum::<u64>() as f64);
