@@ -69,34 +69,3 @@ fn sign_ins_that_are_sent_elsewhere_come_when_their_waits_end() {
         }
     }
 }
-
-/// One of two sites goes down, and its clients' sessions with it. What they had asked is tried
-/// again, but they have no other session, as their name goes on to send them there. Putting them to
-/// the sessions of the other site's clients would serve half of them, once their timeout of 4 s and
-/// the wait are over.
-#[test]
-fn whose_session_is_lost_does_not_ask_in_another_ones() {
-    let model = Model::new().mailboxes(20_000).rate(400.0).servers(100);
-    let model = model.service_time(exponential(0.1)).timeout(4.0).good_within(60.0);
-    let model = model.retries(retry(4, 1.0)).site("second", 100);
-    let model = model.steering(SteeringKind::Direct, &[0.5, 0.5]).clock(5.0, 100.0, 5.0);
-    let mut model = model.operation("sign-in", ServiceId(0)).timeout(2.0).retries(retry(9, 5.0));
-    model = model.with_operation(|operation| operation.load = Load::Induced);
-    let session = Session {
-        sign_in: OperationId(1),
-        keepalive: seconds(5.0),
-        lost_after: Some(seconds(3.0)),
-    };
-    model.scenario.clients[0].session = Some(session);
-    let scenario = model.fault(50.0, None, FaultKind::SiteDown { site: SiteId(0) }).build();
-    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
-        for outcome in runs(&scenario, fidelity, 3) {
-            let rows = outcome.latency.iter().filter(|row| row.phase == "all");
-            let of_requests = rows.filter(|row| row.operation == "request");
-            let slow = of_requests.flat_map(|row| &row.histogram).filter(|(s, _)| *s > 3.0);
-            let slow: u64 = slow.map(|&(_, count)| count).sum();
-            // 800 are under way or wait for their next attempt when their session is lost.
-            assert!(slow < 8, "{fidelity:?}: {slow} were served after a timeout");
-        }
-    }
-}

@@ -1,8 +1,8 @@
 //! The moment of tipping: a thousand servers of which half are lost, clients with a timeout of 1 s
 //! and three retries. In a plain flow the queue of the first seconds was off by up to 55 %.
 
-use crate::check::{Comparisons, in_system, mean};
-use crate::model::{Model, exponential, retry};
+use crate::check::{Comparisons, counted, in_system, mean};
+use crate::model::{Model, exponential, retry, seconds};
 use crate::{each, runs};
 use blackstart::kernel::math;
 use blackstart::measure::outcome::Outcome;
@@ -99,10 +99,9 @@ fn what_was_begun_slowly_ends_slowly() {
     let model = Model::new().rate(100.0).servers(1_000).service_time(exponential(1.0));
     let model = model.clock(40.0, 30.0, 0.5);
     let kind = FaultKind::Slow { service: ServiceId(0), site: None, factor: 4.0 };
-    let mut model = model.fault(0.0, Some(10.0), kind);
-    // From the beginning of the warm-up, which is ten times the slow mean.
-    model.scenario.faults[0].lasts = Some(crate::model::seconds(50.0));
-    model.scenario.faults[0].at = blackstart::kernel::time::SimTime::ZERO;
+    // Over the warm-up, which is ten times the slow mean, and 10 s more.
+    let mut model = model.from_the_beginning(kind);
+    model.scenario.faults[0].lasts = Some(seconds(50.0));
     let outcomes = runs(&model.build(), Fidelity::Flow, 20);
     let mut comparisons = Comparisons::new();
     for after_s in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0_f64] {
@@ -132,7 +131,7 @@ fn who_was_long_in_the_network_has_waited_less_at_the_queue() {
         bandwidth: None,
         packets: None,
         when_full: WhenFull::Drop,
-        buffer: crate::model::seconds(1.0),
+        buffer: seconds(1.0),
     });
     let scenario = model.build();
     // Of the demands of the last ten seconds of which any are answered in time.
@@ -143,4 +142,23 @@ fn who_was_long_in_the_network_has_waited_less_at_the_queue() {
     let (exact, flow) = (good(Fidelity::Exact), good(Fidelity::Flow));
     println!("good: exact {exact}, flow {:+.2} %", 100.0 * (flow / exact - 1.0));
     assert!((flow / exact - 1.0).abs() < 0.03, "good: exact {exact}, flow {flow}");
+}
+
+/// Three times what a station can do comes to it, and it drops what its callers have given up:
+/// those who get a slot have hardly any patience left, and most of its work is for nobody. It does
+/// as much of it as ever: its slots are always taken, so c / E S requests end a second, of one
+/// visit. Work for nobody that stayed to the end of the step would cost it a seventh of that.
+#[test]
+fn an_overloaded_station_does_all_the_work_that_it_can() {
+    let model = Model::new().rate(400.0).servers(40).service_time(exponential(0.3));
+    let scenario = model.timeout(2.0).drops_abandoned().clock(20.0, 60.0, 1.0).build();
+    let ended = |outcome: &Outcome| {
+        let station = &outcome.series.stations[0];
+        let of = |column: &[f64]| counted(outcome, column, 0, outcome.series.windows);
+        (of(&station.useful_per_s) + of(&station.stale_per_s)) / 60.0
+    };
+    let ended = each(&runs(&scenario, Fidelity::Flow, 20), ended);
+    let mut comparisons = Comparisons::new();
+    comparisons.add("requests ended a second", ended, 40.0 / 0.3);
+    comparisons.check();
 }
