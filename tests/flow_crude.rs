@@ -14,6 +14,8 @@ mod check;
 mod cliff;
 #[path = "flow_crude/latency.rs"]
 mod latency;
+#[path = "flow_crude/sessions.rs"]
+mod sessions;
 #[path = "flow_crude/spread.rs"]
 mod spread;
 #[path = "flow_crude/steering.rs"]

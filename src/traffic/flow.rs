@@ -156,6 +156,7 @@ pub struct Flow {
     drawn: Vec<Row>,
     resolved: Vec<Row>,
     dealt: Vec<u64>,
+    unparked: Vec<u64>,
     movers: Vec<u32>,
 }
 
@@ -168,7 +169,7 @@ impl Flow {
         let groups = world.population.groups.len();
         let is_of = |group: usize, kind: ClassKind| kind == ClassKind::Group(group as u32);
         let classes_of = |group: usize| plan.classes.iter().filter(move |c| is_of(group, c.kind));
-        let parked: Vec<usize> = (0..groups).map(|group| classes_of(group).count()).collect();
+        let classes: Vec<usize> = (0..groups).map(|group| classes_of(group).count()).collect();
         let first_class = |group: usize| {
             plan.classes.iter().position(|class| is_of(group, class.kind)).unwrap_or(0)
         };
@@ -176,7 +177,7 @@ impl Flow {
             let found = plan.classes.iter().position(|c| c.signs_in && is_of(group, c.kind));
             found.map(|class| class as u16)
         };
-        let mut crowds = parts::initial(world, &parts, &parked, &mut draws);
+        let mut crowds = parts::initial(world, &parts, &classes, &mut draws);
         let (tracers, homes) = tracers::deal(&mut crowds, &world.population, &mut draws);
         let crowds_of = (0..groups).map(|group| {
             let mine = |crowd: &Crowd| crowd.owner == Owner::Group(group as u32);
@@ -238,6 +239,7 @@ impl Flow {
             drawn: Vec::new(),
             resolved: Vec::new(),
             dealt: Vec::new(),
+            unparked: Vec::new(),
             movers: Vec::new(),
             plan,
             parts,
@@ -279,8 +281,8 @@ impl Flow {
                         crowd.signed[site.index()] += here;
                         world.network.sessions_opened(site, here);
                     }
-                    let came = std::mem::take(&mut cell.tracers[At::SigningIn.place()]);
-                    crowd.traced[At::SigningIn.place()] -= came.len() as u32;
+                    let came = std::mem::take(&mut cell.tracers[At::SigningIn(1).place()]);
+                    crowd.traced[At::SigningIn(1).place()] -= came.len() as u32;
                     crowd.traced[At::Session(site).place()] += came.len() as u32;
                     cell.tracers[At::Session(site).place()].extend(came);
                 }
@@ -415,8 +417,8 @@ impl Flow {
             for cell in 0..crowd.cells.len() {
                 let here = &mut crowd.cells[cell];
                 let site = here.authoritative(&scene.world.steering[name]);
-                let (idle, signing) = (here.idle(), here.signing_in());
-                let out = idle + signing;
+                let (idle, signing) = (here.idle(), here.signing);
+                let out = idle + signing[0] + signing[1];
                 here.signed[site.index()] += out;
                 crowd.signed[site.index()] += out;
                 scene.world.network.sessions_opened(site, out);
@@ -424,15 +426,20 @@ impl Flow {
                 for kind in 0..2 {
                     here.leaving[kind] += std::mem::take(&mut here.signing[kind]);
                 }
-                for (at, all) in [(At::Idle, idle), (At::SigningIn, signing)] {
+                let [again, came] = signing;
+                let states =
+                    [(At::Idle, idle), (At::SigningIn(0), again), (At::SigningIn(1), came)];
+                for (at, all) in states {
                     let states = (at, At::Session(site));
                     crowd.trace(cell, states, (all, all), &mut self.draws, |_| {});
                 }
             }
             let first = self.first_class[number as usize];
-            for (number, parked) in crowd.parked.iter_mut().enumerate() {
-                let parked = std::mem::take(parked);
-                self.operations[first + number].ended += parked.idle + parked.signing;
+            for parked in crowd.cells.iter_mut().map(|cell| &mut cell.parked) {
+                for (number, parked) in parked.iter_mut().enumerate() {
+                    let parked = std::mem::take(parked);
+                    self.operations[first + number].ended += parked.idle + parked.signing;
+                }
             }
         }
     }

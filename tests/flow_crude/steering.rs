@@ -1,9 +1,12 @@
 //! A retry goes where its mailbox is answered, as the first attempt did.
 
 use crate::check::mean;
-use crate::model::{Model, exponential, retry};
+use crate::model::{Model, exponential, retry, seconds};
 use crate::runs;
-use blackstart::scenario::model::{FaultKind, Fidelity, LostJobs, ServiceId, SiteId, SteeringKind};
+use blackstart::scenario::model::{
+    Action, Backoff, FaultKind, Fidelity, Jitter, Load, LostJobs, OperationId, Retry, ServiceId,
+    Session, SiteId, SteeringId, SteeringKind,
+};
 
 /// One of three sites refuses everything: a third of the mailboxes get nothing, however often they
 /// try. Drawing the site anew for each of three attempts would serve all but one in 27.
@@ -26,5 +29,43 @@ fn who_is_answered_a_dead_site_stays_without_service() {
         let served = mean(&served);
         // 30,000 demands: a standard deviation is 0.003.
         assert!((served - 2.0 / 3.0).abs() < 0.015, "{served} are served");
+    }
+}
+
+/// A dead site's clients wait up to 100 s before each sign-in, evenly, and have done so for long
+/// when all of them are sent to another one. Each then comes when what is left of his wait is over:
+/// by renewal theory within t seconds with probability 1 - (1 - t/100)^2. Taking those who are due
+/// at any moment out of all who wait would have them come as an exponential law, a quarter of them
+/// after all others have come.
+#[test]
+fn sign_ins_that_are_sent_elsewhere_come_when_their_waits_end() {
+    let model = Model::new().mailboxes(100_000).rate(1.0).servers(10_000);
+    let model = model.service_time(exponential(0.05)).timeout(2.0).site("second", 10_000);
+    let model = model.steering(SteeringKind::Direct, &[1.0, 0.0]).clock(5.0, 720.0, 5.0);
+    let mut model = model.operation("sign-in", ServiceId(0)).timeout(2.0).retries(Retry {
+        attempts: None,
+        backoff: Backoff::Constant(seconds(100.0)),
+        jitter: Jitter::Full,
+    });
+    let sign_in = OperationId(1);
+    model = model.with_operation(|operation| operation.load = Load::Induced);
+    let session = Session { sign_in, keepalive: seconds(60.0), lost_after: None };
+    model.scenario.clients[0].session = Some(session);
+    let (service, site) = (ServiceId(0), SiteId(0));
+    let dead = FaultKind::InstancesLost { service, site, share: 1.0, jobs: LostJobs::Reset };
+    let all = FaultKind::MassReconnect { client: None, site: None, share: 1.0 };
+    let model = model.fault(0.0, None, dead).fault(1.0, None, all);
+    let elsewhere = vec![(SiteId(1), 1.0)];
+    let set = Action::Set { steering: SteeringId(0), answers: elsewhere, drain: None };
+    let scenario = model.step(600.0, set).build();
+    for outcome in runs(&scenario, Fidelity::Flow, 3) {
+        let back = &outcome.series.sessions[0].signed_in[1];
+        for after_s in [10.0, 25.0, 50.0, 75.0, 90.0_f64] {
+            let back = back[(120.0 + after_s / 5.0) as usize - 1] / 100_000.0;
+            let expected = 1.0 - (1.0 - after_s / 100.0).powi(2);
+            println!("{after_s} s: {back:.4} for {expected:.4}");
+            // A standard deviation is 0.0016, a beat and a sign-in 0.5 s.
+            assert!((back - expected).abs() < 0.015, "{after_s} s: {back} for {expected}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The moment of tipping: a thousand servers of which half are lost, clients with a timeout of 1 s
 //! and three retries. In a plain flow the queue of the first seconds was off by up to 55 %.
 
-use crate::check::{Comparisons, in_system, mean};
-use crate::model::{Model, exponential, retry};
+use crate::check::{Comparisons, counted, in_system, mean};
+use crate::model::{Model, exponential, retry, seconds};
 use crate::{each, runs};
+use blackstart::kernel::math;
 use blackstart::measure::outcome::Outcome;
-use blackstart::scenario::model::{FaultKind, Fidelity, LostJobs, Scenario, ServiceId, SiteId};
+use blackstart::scenario::model::{
+    FaultKind, Fidelity, LostJobs, Middlebox, Scenario, ServiceId, SiteId, WhenFull,
+};
 
 /// Measuring window [s].
 const WINDOW_S: f64 = 0.05;
@@ -85,4 +88,77 @@ fn it_tips_in_the_same_tenth_of_a_second() {
         println!("{after_s} s after: exact {a:.0}, flow {:+.2} %", 100.0 * (b / a - 1.0));
         assert!((0.99 * early..=1.01 * late).contains(&b), "{after_s} s: exact {a}, flow {b}");
     }
+}
+
+/// A server that gets quick again finishes what it has begun as slowly as it began it: with slots
+/// for all, the number in them falls from 400 to 100 as two exponentials. Taking the new law for
+/// old work would clear it four times as fast, and a station that a slow one tips over would have
+/// been relieved of that work.
+#[test]
+fn what_was_begun_slowly_ends_slowly() {
+    let model = Model::new().rate(100.0).servers(1_000).service_time(exponential(1.0));
+    let model = model.clock(40.0, 30.0, 0.5);
+    let kind = FaultKind::Slow { service: ServiceId(0), site: None, factor: 4.0 };
+    // Over the warm-up, which is ten times the slow mean, and 10 s more.
+    let mut model = model.from_the_beginning(kind);
+    model.scenario.faults[0].lasts = Some(seconds(50.0));
+    let outcomes = runs(&model.build(), Fidelity::Flow, 20);
+    let mut comparisons = Comparisons::new();
+    for after_s in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0_f64] {
+        let at = ((10.0 + after_s) / 0.5).round() as usize;
+        let expected = 400.0 * math::exp(-after_s / 4.0) + 100.0 * (1.0 - math::exp(-after_s));
+        let there = each(&outcomes, |outcome| in_system(outcome, 0)[at]);
+        comparisons.add(format!("{after_s} s after"), there, expected);
+    }
+    comparisons.check();
+}
+
+/// Eight times the demand comes to a middlebox that sets up every other connection, and behind it
+/// to a queue that only a quarter of it would fill. Lost SYNs are sent again after 1, 2 and 4 s:
+/// whoever was held up by that has waited less at the queue when his answer comes. Taking the mean
+/// wait for all would have him give up before he is answered.
+#[test]
+fn who_was_long_in_the_network_has_waited_less_at_the_queue() {
+    let model = Model::new().rate(100.0).servers(40).service_time(exponential(0.1));
+    let model = model.timeout(10.0).clock(5.0, 60.0, 1.0);
+    let surge = FaultKind::LoadSurge { region: None, operation: None, factor: 8.0 };
+    let mut model = model.fault(5.0, None, surge);
+    model.scenario.network.middleboxes.push(Middlebox {
+        name: "box".into(),
+        before: SiteId(0),
+        new_connections: Some(600.0),
+        sessions: None,
+        bandwidth: None,
+        packets: None,
+        when_full: WhenFull::Drop,
+        buffer: seconds(1.0),
+    });
+    let scenario = model.build();
+    // Of the demands of the last ten seconds of which any are answered in time.
+    let good = |fidelity: Fidelity| {
+        let good = |outcome: &Outcome| outcome.series.operations[0].good_per_s[14..24].iter().sum();
+        mean(&each(&runs(&scenario, fidelity, 20), good))
+    };
+    let (exact, flow) = (good(Fidelity::Exact), good(Fidelity::Flow));
+    println!("good: exact {exact}, flow {:+.2} %", 100.0 * (flow / exact - 1.0));
+    assert!((flow / exact - 1.0).abs() < 0.03, "good: exact {exact}, flow {flow}");
+}
+
+/// Three times what a station can do comes to it, and it drops what its callers have given up:
+/// those who get a slot have hardly any patience left, and most of its work is for nobody. It does
+/// as much of it as ever: its slots are always taken, so c / E S requests end a second, of one
+/// visit. Work for nobody that stayed to the end of the step would cost it a seventh of that.
+#[test]
+fn an_overloaded_station_does_all_the_work_that_it_can() {
+    let model = Model::new().rate(400.0).servers(40).service_time(exponential(0.3));
+    let scenario = model.timeout(2.0).drops_abandoned().clock(20.0, 60.0, 1.0).build();
+    let ended = |outcome: &Outcome| {
+        let station = &outcome.series.stations[0];
+        let of = |column: &[f64]| counted(outcome, column, 0, outcome.series.windows);
+        (of(&station.useful_per_s) + of(&station.stale_per_s)) / 60.0
+    };
+    let ended = each(&runs(&scenario, Fidelity::Flow, 20), ended);
+    let mut comparisons = Comparisons::new();
+    comparisons.add("requests ended a second", ended, 40.0 / 0.3);
+    comparisons.check();
 }

@@ -8,7 +8,6 @@
 use super::cohort::{LaneKey, Row};
 use super::crowds::{Cell, Crowd};
 use super::{Flow, Scene};
-use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
@@ -40,54 +39,7 @@ impl Crowd {
     }
 }
 
-/// Time over which the pace of a crowd's sign-ins is smoothed [ns].
-const PACE_OVER: u64 = 2_000_000_000;
-
-/// Sign-ins of a crowd that were answered: since the last beat, and a second.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
-    pub came: u64,
-    per_s: f64,
-}
-
 impl Flow {
-    /// A beat begins: the pace of every crowd's sign-ins is taken.
-    pub(super) fn take_pace(&mut self) {
-        let weight = (self.beat as f64 / PACE_OVER as f64).min(1.0);
-        for crowd in &mut self.crowds {
-            let now = std::mem::take(&mut crowd.pace.came) as f64 / (self.beat as f64 / 1e9);
-            crowd.pace.per_s += weight * (now - crowd.pace.per_s);
-        }
-    }
-
-    /// Of clients whose session ended with their attempt, the share that has the next one when the
-    /// wait before their retry is over. A sign-in takes so long on the mean as there are clients
-    /// signing in over those that are answered a second (Little's law); taken to be exponential,
-    /// against a wait that is spread evenly over its range.
-    fn back_again(&self, lane: LaneKey, row: &Row) -> f64 {
-        let crowd = &self.crowds[lane.crowd as usize];
-        let lag_s = (crowd.present - crowd.sessions()) as f64 / crowd.pace.per_s;
-        if lag_s.is_nan() || lag_s <= 0.0 {
-            return 1.0;
-        }
-        let retry = &self.plan.classes[lane.class as usize].retry;
-        let range = retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
-        let (least, most) = (range.0 as f64 / 1e9 / lag_s, range.1 as f64 / 1e9 / lag_s);
-        let out = match most - least {
-            span if span > 1e-9 => (math::exp(-least) - math::exp(-most)) / span,
-            _ => math::exp(-least),
-        };
-        1.0 - out.clamp(0.0, 1.0)
-    }
-
-    /// Share of those whose session has ended since their attempt was sent that have another one.
-    pub(super) fn back_in_session(&self, lane: LaneKey, row: &Row) -> f64 {
-        match row.know.alive > 0.5 * GONE {
-            true => self.back_again(lane, row),
-            false => self.crowds[lane.crowd as usize].in_session(),
-        }
-    }
-
     /// Of `n` attempts of a lane that are sent now, those that come to their site, or nowhere.
     pub(super) fn keep_from_straying(
         &mut self,

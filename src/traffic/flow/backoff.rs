@@ -9,7 +9,7 @@
 
 use crate::kernel::defect::planted;
 use crate::kernel::math;
-use crate::kernel::sample::binomial;
+use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::stream::Stream;
 use crate::scenario::model::SiteId;
 
@@ -22,13 +22,14 @@ pub(super) struct PoolKey {
     pub class: u16,
     /// Attempts made; no longer counted once the backoff has settled.
     pub attempt: u16,
-    /// How often the age has grown by half since answers were good (messages: intended start, in
-    /// parts of the time in which they are on time).
-    pub bin: u16,
+    /// How often the age has grown by half since answers were good; of messages, when they were
+    /// begun.
+    pub bin: u32,
     pub demanded: bool,
     /// The next attempt opens a connection.
     pub reconnect: bool,
-    /// Where they have their session, or lie; the first site for what is asked anywhere.
+    /// Where they have their session, or lie, or went last; of sign-ins, where their name sends
+    /// them now.
     pub site: SiteId,
 }
 
@@ -51,6 +52,19 @@ impl Sums {
         self.squares += times * other.squares;
         self.alive += times * other.alive;
     }
+
+    /// These times a factor.
+    fn part(&self, p: f64) -> Sums {
+        let mut part = Sums::default();
+        part.add(self, p);
+        part
+    }
+
+    /// The same with intended starts counted from a time earlier by `by_s`.
+    fn since_before(&self, by_s: f64) -> Sums {
+        let squares = self.squares + by_s * (2.0 * self.intended + by_s * self.n);
+        Sums { intended: self.intended + by_s * self.n, squares, ..*self }
+    }
 }
 
 /// What clients know of their operation, in the mean.
@@ -66,6 +80,12 @@ pub(super) struct Knowledge {
 }
 
 impl Knowledge {
+    /// Intended start of the first, where they are even over an interval of this mean and spread
+    /// [s].
+    pub(super) fn first_s(&self) -> f64 {
+        (self.intended_s - math::sqrt(3.0) * self.spread_s).max(self.earliest_s)
+    }
+
     /// Of these clients and others, who are a part of them all.
     pub(super) fn joined(&self, other: &Knowledge, part: f64) -> Knowledge {
         let mean = |a: f64, b: f64| a + part * (b - a);
@@ -188,6 +208,40 @@ impl Pool {
         self.change(last + 1, &all, -tail);
     }
 
+    /// Takes `n` members out, drawn without regard to when they are due.
+    pub(super) fn part(&mut self, n: u64, stream: &mut Stream) -> Pool {
+        let p = n as f64 / self.count.max(1) as f64;
+        let sending = hypergeometric(stream, self.sending, self.count - self.sending, n);
+        let part = Pool {
+            count: n,
+            sending,
+            changes: self.changes.iter().map(|change| change.part(p)).collect(),
+            due: self.due.part(p),
+            mass: self.mass.part(p),
+            ..*self
+        };
+        self.count -= n;
+        self.sending -= sending;
+        self.changes.iter_mut().for_each(|change| *change = change.part(1.0 - p));
+        (self.due, self.mass) = (self.due.part(1.0 - p), self.mass.part(1.0 - p));
+        part
+    }
+
+    /// Takes in a pool of the same class and attempt.
+    pub(super) fn absorb(&mut self, from: &Pool) {
+        let form = |pool: &Pool| (pool.slot, pool.next, pool.changes.len());
+        debug_assert_eq!(form(self), form(from), "pools on different slots");
+        let by_s = from.epoch_s - self.epoch_s;
+        for (mine, theirs) in self.changes.iter_mut().zip(&from.changes) {
+            mine.add(&theirs.since_before(by_s), 1.0);
+        }
+        self.due.add(&from.due.since_before(by_s), 1.0);
+        self.mass.add(&from.mass.since_before(by_s), 1.0);
+        self.earliest_s = self.earliest_s.min(from.earliest_s);
+        self.count += from.count;
+        self.sending += from.sending;
+    }
+
     /// Takes out those due in the beat from `from` to `to` [ns]; how many, and what they know.
     pub(super) fn release(
         &mut self,
@@ -271,6 +325,36 @@ mod tests {
             assert!((mean - 150.0).abs() < 1.5, "{mean}");
             assert!((spread - 86.6).abs() < 0.9, "{spread}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_pool_is_due_as_the_whole_was() {
+        let mut stream = Stream::named(RootSeed(3), "test");
+        let know =
+            |intended_s| Knowledge { intended_s, earliest_s: intended_s, ..Knowledge::default() };
+        let mut pool = Pool::new(key(), 300 * S, 0, S);
+        pool.add(100_000, (0, S), (0, 300 * S), know(0.0));
+        let mut other = Pool::new(key(), 300 * S, 0, S);
+        other.add(50_000, (0, S), (0, 300 * S), know(60.0));
+        for beat in 0..150 {
+            pool.release((beat * S, (beat + 1) * S), &mut stream);
+            other.release((beat * S, (beat + 1) * S), &mut stream);
+        }
+        // Whoever is left of a wait of up to 300 s after 150 s is due within the next 150 s.
+        let part = pool.part(pool.count / 2, &mut stream);
+        other.absorb(&part);
+        assert!(other.count.abs_diff(50_000) < 1_000, "{}", other.count);
+        let (mut n, mut sum, mut intended) = (0, 0.0, 0.0);
+        for beat in 150..301 {
+            let (released, know) = other.release((beat * S, (beat + 1) * S), &mut stream);
+            n += released;
+            sum += released as f64 * (beat as f64 + 0.5);
+            intended += released as f64 * know.intended_s;
+        }
+        assert_eq!(other.count, 0);
+        let (mean, intended) = (sum / n as f64, intended / n as f64);
+        assert!((mean - 225.0).abs() < 1.0, "{mean}");
+        assert!((intended - 30.0).abs() < 1.0, "{intended}");
     }
 
     #[test]

@@ -12,7 +12,8 @@ impl Flow {
     ///
     /// Attempts: sent = ended + outstanding. Requests: arrived = gone + waiting + holding.
     /// Operations: begun = ended + in progress. Sign-ins: what a cell's members are doing adds up
-    /// to its members, and its sign-ins are those under way and in its pools.
+    /// to its members, and its sign-ins are those under way and, by where they will be sent, in its
+    /// pools.
     ///
     /// # Errors
     /// [`Imbalance`] names the first ledger that does not balance; the run must not go on.
@@ -25,12 +26,10 @@ impl Flow {
         let mut in_progress = vec![0_u64; self.operations.len()];
         let mut under_way = vec![[0_u64; 2]; self.crowds.len()];
         for (_, cohort) in self.cohorts.iter() {
-            let mut open = 0;
             for lane in &cohort.lanes {
                 let (class, stands) = (lane.key.class as usize, lane.standing());
                 standing.outstanding[class] += stands;
                 in_progress[class] += stands;
-                open += lane.open;
                 let rows: u64 = lane.rows.iter().map(|row| row.count).sum();
                 check("client", || "a lane (rows)".into(), stands + lane.answered(), rows)?;
                 let ways: u64 = lane.ways.iter().map(|way| way.open).sum();
@@ -39,7 +38,6 @@ impl Flow {
                     under_way[lane.key.crowd as usize][lane.key.kind.number()] += stands;
                 }
             }
-            check("client", || "a cohort".into(), cohort.open, open)?;
         }
         self.check_crowds(&mut in_progress, &under_way)?;
         self.check_stations(recorder, &mut standing)?;
@@ -61,27 +59,34 @@ impl Flow {
         under_way: &[[u64; 2]],
     ) -> Result<(), Imbalance> {
         for (index, crowd) in self.crowds.iter().enumerate() {
-            let mut backing_off = [0; 2];
+            let sites = crowd.signed.len();
+            let mut backing_off = [vec![0; sites], vec![0; sites]];
             for pool in &crowd.pools {
                 let class = pool.key.class as usize;
                 in_progress[class] += pool.count;
                 if self.plan.classes[class].signs_in {
-                    backing_off[usize::from(pool.key.demanded)] += pool.count;
+                    let of_kind = &mut backing_off[usize::from(pool.key.demanded)];
+                    of_kind[pool.key.site.index()] += pool.count;
                 }
             }
             let what = |what: &str| format!("crowd {index} ({what})");
             if let Owner::Group(group) = crowd.owner {
                 let first = self.first_class[group as usize];
-                for (number, parked) in crowd.parked.iter().enumerate() {
-                    in_progress[first + number] += parked.idle + parked.signing;
+                for parked in crowd.cells.iter().map(|cell| &cell.parked) {
+                    for (number, parked) in parked.iter().enumerate() {
+                        in_progress[first + number] += parked.idle + parked.signing;
+                    }
                 }
             }
             for kind in 0..2 {
                 let of = |cell: &Cell| cell.under_way[kind].iter().sum::<u64>();
                 let known: u64 = crowd.cells.iter().map(of).sum();
                 check("client", || what("sign-ins"), known, under_way[index][kind])?;
-                let known = crowd.cells.iter().map(|cell| cell.backing_off(kind)).sum::<u64>();
-                check("client", || what("retries"), known, backing_off[kind])?;
+                for (site, &waiting) in backing_off[kind].iter().enumerate() {
+                    let home = crowd.cells.iter().filter(|cell| cell.answered.index() == site);
+                    let known = home.map(|cell| cell.backing_off(kind)).sum::<u64>();
+                    check("client", || what("retries"), known, waiting)?;
+                }
             }
             let present = crowd.cells.iter().map(|cell| cell.present).sum::<u64>();
             check("client", || what("present"), crowd.present, present)?;

@@ -145,18 +145,19 @@ impl Flow {
     /// Puts down how requests have ended, for their clients.
     fn end(&mut self, token: &Token, ok: bool) {
         if let Some(cohort) = token.cohort {
-            self.ended(cohort, ok, token.count, token.waited);
+            self.ended((cohort, token.way), ok, token.count, token.waited);
         }
     }
 
     /// Puts down how requests of a cohort have ended: looked at when the beat is over.
-    pub(super) fn ended(&mut self, key: Key, ok: bool, count: u64, waited: u64) {
+    pub(super) fn ended(&mut self, (key, way): (Key, u8), ok: bool, count: u64, waited: u64) {
         let Some(cohort) = self.cohorts.get_mut(key) else { return };
+        let ended = &mut cohort.ended[way as usize];
         if ok {
-            cohort.ok += count;
-            cohort.ok_waited_s += waited as f64 / 1e9 * count as f64;
+            ended.ok += count;
+            ended.ok_waited_s += waited as f64 / 1e9 * count as f64;
         } else {
-            cohort.bad += count;
+            ended.bad += count;
         }
         if !cohort.touched {
             cohort.touched = true;

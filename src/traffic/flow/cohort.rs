@@ -87,6 +87,16 @@ pub(super) struct Way {
     pub answered_s: f64,
 }
 
+/// What has ended of a cohort's attempts of one way since the last beat.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ended {
+    /// Answers, and the sum of their waits at queues [s].
+    pub ok: u64,
+    pub ok_waited_s: f64,
+    /// Failures.
+    pub bad: u64,
+}
+
 /// Attempts that nothing in the network tells apart.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
@@ -176,13 +186,8 @@ pub(super) struct Cohort {
     /// Mean time of sending [ns].
     pub sent: u64,
     pub lanes: Vec<Lane>,
-    /// Sum over the lanes.
-    pub open: u64,
-    /// Answers since the last beat, and the sum of their waits at queues [s].
-    pub ok: u64,
-    pub ok_waited_s: f64,
-    /// Failures since the last beat.
-    pub bad: u64,
+    /// By the way that the attempts had.
+    pub ended: [Ended; WAYS],
     /// It is in [`Flow::touched`](super::Flow).
     pub touched: bool,
 }
@@ -205,10 +210,7 @@ impl Flow {
             closes: 0,
             sent: 0,
             lanes: Vec::new(),
-            open: 0,
-            ok: 0,
-            ok_waited_s: 0.0,
-            bad: 0,
+            ended: Default::default(),
             touched: false,
         });
         (cohort.program, cohort.closes) = (program as u16, closes);
@@ -257,8 +259,7 @@ impl Flow {
     pub(super) fn close_cohort(&mut self, key: Key) {
         if let Some(mut cohort) = self.cohorts.remove(key) {
             self.spare_rows.extend(cohort.lanes.drain(..).map(|lane| lane.rows));
-            (cohort.open, cohort.ok, cohort.ok_waited_s, cohort.bad) = (0, 0, 0.0, 0);
-            cohort.touched = false;
+            (cohort.ended, cohort.touched) = (Default::default(), false);
             self.spare.push(cohort);
         }
     }

@@ -35,6 +35,7 @@ pub(super) struct Syn {
 pub(super) struct OnWay {
     program: u16,
     cohort: Key,
+    way: u8,
     /// When they reach it, to [`GRAIN`]; 0: within this step [ns].
     due: u64,
     /// How long after they were sent that is [ns].
@@ -47,9 +48,10 @@ const GRAIN: u64 = 10_000_000;
 /// Entries that are looked through for one of the same cohort and time.
 const LOOK_BACK: usize = 4;
 
-/// Adds attempts to those on their way, of one cohort and time together.
+/// Adds attempts to those on their way, of one cohort, way and time together.
 fn put_on_way(on_way: &mut Vec<OnWay>, new: OnWay) {
-    let alike = |other: &&mut OnWay| (other.cohort, other.due) == (new.cohort, new.due);
+    let key = |on_way: &OnWay| (on_way.cohort, on_way.way, on_way.due);
+    let alike = |other: &&mut OnWay| key(other) == key(&new);
     match on_way.iter_mut().rev().take(LOOK_BACK).find(alike) {
         Some(same) => {
             let part = new.count as f64 / (same.count + new.count) as f64;
@@ -117,11 +119,8 @@ impl Flow {
         let of = &mut cohort.lanes[lane];
         let Some(from) = of.key.from else {
             of.arrive(0, n, 0.0, 0.0);
-            cohort.open += n;
-            put_on_way(
-                &mut self.on_way,
-                OnWay { program, cohort: key, due: 0, since: 0, count: n },
-            );
+            let new = OnWay { program, cohort: key, way: 0, due: 0, since: 0, count: n };
+            put_on_way(&mut self.on_way, new);
             return;
         };
         let class = &self.plan.classes[of.key.class as usize];
@@ -188,10 +187,10 @@ impl Flow {
                 let due = step.middle().0 + ((since_s - opening_s(2 * tries)) * 1e9) as u64;
                 let due = if due <= step.to { 0 } else { due / GRAIN * GRAIN };
                 let shown_s = if due == 0 { opening_s(2 * tries) } else { since_s };
-                of.arrive(2 * tries + place, n, network_s, shown_s);
-                cohort.open += n;
-                let since = (since_s * 1e9) as u64;
-                let new = OnWay { program, cohort: key, due, since, count: n };
+                let way = 2 * tries + place;
+                of.arrive(way, n, network_s, shown_s);
+                let (way, since) = (way as u8, (since_s * 1e9) as u64);
+                let new = OnWay { program, cohort: key, way, due, since, count: n };
                 put_on_way(&mut self.on_way, new);
             }
         }
@@ -214,7 +213,7 @@ impl Flow {
     /// What has reached its site in this step is admitted, or refused by a throttle.
     pub(super) fn admit(&mut self, step: Step, scene: &mut Scene) {
         let mut on_way = std::mem::take(&mut self.on_way);
-        for &OnWay { program: program_index, cohort: key, due, since, count } in &on_way {
+        for &OnWay { program: program_index, cohort: key, way, due, since, count } in &on_way {
             if due > step.to {
                 continue;
             }
@@ -237,15 +236,17 @@ impl Flow {
                 admitted = self.tokens(index, admitted, step, scene);
             }
             if admitted < count {
-                self.ended(key, false, count - admitted, 0);
+                self.ended((key, way), false, count - admitted, 0);
             }
             if admitted == 0 {
                 continue;
             }
-            let alike = |token: &&mut Token| token.cohort == Some(key) && token.slack == slack;
+            let alike = |token: &&mut Token| {
+                (token.cohort, token.way, token.slack) == (Some(key), way, slack)
+            };
             match self.arriving.iter_mut().find(alike) {
                 Some(token) => token.count += admitted,
-                None => self.arriving.push(Token::new(key, program_index, slack, admitted)),
+                None => self.arriving.push(Token::new((key, way), program_index, slack, admitted)),
             }
         }
         on_way.retain(|on_way| on_way.due > step.to);

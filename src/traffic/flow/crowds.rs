@@ -9,8 +9,8 @@
 //! others. For an anycast name the pieces are of the flow hashes, as the catchments of the crowd's
 //! attachment divide them. A pipeline's messages have a crowd too, without cells.
 
-use super::anycast::Pace;
 use super::backoff::Pool;
+use super::signing::Pace;
 use super::tracers::At;
 use crate::kernel::defect::planted;
 use crate::kernel::sample::{binomial, hypergeometric};
@@ -68,6 +68,8 @@ pub(super) struct Cell {
     pub leaving: [u64; 2],
     /// Of `signing + leaving`, those under way, by site; the others back off.
     pub under_way: [Vec<u64>; 2],
+    /// [class of the group]: demands kept for after the sign-in.
+    pub parked: Vec<Parked>,
     /// (sweep, site, sessions that it has not come to).
     pub swept: Vec<(u32, u32, u64)>,
     /// [state]: tracers (see `tracers.rs`).
@@ -79,6 +81,13 @@ pub(super) struct Cell {
 pub(super) struct Parked {
     pub idle: u64,
     pub signing: u64,
+}
+
+/// Takes a share out of a count, by a binomial draw.
+pub(super) fn take(of: &mut u64, share: f64, draws: &mut Stream) -> u64 {
+    let n = binomial(draws, *of, share);
+    *of -= n;
+    n
 }
 
 /// A part of a group, or a pipeline's messages of one part.
@@ -97,8 +106,6 @@ pub(super) struct Crowd {
     pub present: u64,
     /// [site]: sum over the cells.
     pub signed: Vec<u64>,
-    /// [class of the group]: demands kept for after the sign-in.
-    pub parked: Vec<Parked>,
     /// Those who wait before their next attempt.
     pub pools: Vec<Pool>,
     /// [site]: logarithm of what is left of the first sessions there.
@@ -120,10 +127,9 @@ impl Crowd {
             members: 0,
             present: 0,
             signed: Vec::new(),
-            parked: Vec::new(),
             pools: Vec::new(),
             survival: Vec::new(),
-            pace: Pace::default(),
+            pace: Pace::new(0),
             traced: Vec::new(),
         }
     }
@@ -150,7 +156,7 @@ impl Crowd {
 }
 
 impl Cell {
-    fn new((lower, upper): (f64, f64), members: u64, sites: usize) -> Cell {
+    fn new((lower, upper): (f64, f64), members: u64, sites: usize, classes: usize) -> Cell {
         Cell {
             lower,
             upper,
@@ -164,6 +170,7 @@ impl Cell {
             signing: [0; 2],
             leaving: [0; 2],
             under_way: [vec![0; sites], vec![0; sites]],
+            parked: vec![Parked::default(); classes],
             swept: Vec::new(),
             tracers: vec![Vec::new(); At::places(sites)],
         }
@@ -173,10 +180,10 @@ impl Cell {
     pub(super) fn of_piece(
         piece: (f64, f64),
         members: u64,
-        sites: usize,
+        (sites, classes): (usize, usize),
         name: &SteeringState,
     ) -> Cell {
-        let mut cell = Cell::new(piece, members, sites);
+        let mut cell = Cell::new(piece, members, sites, classes);
         cell.answered = cell.answer(name, SimTime::ZERO);
         cell.was = cell.answered;
         cell
@@ -184,17 +191,20 @@ impl Cell {
 
     /// An empty cell like this one.
     fn like(&self) -> Cell {
-        let empty = Cell::new((self.lower, self.upper), 0, self.signed.len());
+        let piece = (self.lower, self.upper);
+        let empty = Cell::new(piece, 0, self.signed.len(), self.parked.len());
         let Cell { resolver, answered, was, since, .. } = *self;
         Cell { resolver, answered, was, since, ..empty }
     }
 
-    /// Asks the name again.
-    fn ask(&mut self, name: &SteeringState, now: u64) {
+    /// Asks the name again; if its answer is another one, what it was.
+    fn ask(&mut self, name: &SteeringState, now: u64) -> Option<SiteId> {
         let answer = self.answer(name, SimTime(now));
-        if answer != self.answered {
+        let other = answer != self.answered;
+        if other {
             (self.was, self.since, self.answered) = (self.answered, now, answer);
         }
+        other.then_some(self.was)
     }
 
     /// Whether its members were answered this site some time after `then` [ns].
@@ -255,6 +265,10 @@ impl Cell {
         for (mine, theirs) in self.tracers.iter_mut().zip(&from.tracers) {
             mine.extend(theirs);
         }
+        for (mine, theirs) in self.parked.iter_mut().zip(&from.parked) {
+            mine.idle += theirs.idle;
+            mine.signing += theirs.signing;
+        }
         if from.since > self.since {
             (self.was, self.since) = (from.was, from.since);
         }
@@ -271,16 +285,16 @@ impl Cell {
 
     /// Takes a part out of it into `part`: every count by a binomial draw of share `p`.
     fn give(&mut self, part: &mut Cell, p: f64, draws: &mut Stream) {
-        let mut take = |of: &mut u64| {
-            let n = binomial(draws, *of, p);
-            *of -= n;
-            n
-        };
+        let mut take = |of: &mut u64| take(of, p, draws);
         // Members are counted by what they are doing, so that all counts stay consistent.
         let (mut idle, mut away) = (self.idle(), self.members - self.present);
         let backing = [0, 1].map(|kind| self.backing_off(kind));
         for (mine, theirs) in part.signed.iter_mut().zip(&mut self.signed) {
             *mine = take(theirs);
+        }
+        for (mine, theirs) in part.parked.iter_mut().zip(&mut self.parked) {
+            mine.idle = take(&mut theirs.idle);
+            mine.signing = take(&mut theirs.signing);
         }
         for (sweep, site, left) in &mut self.swept {
             part.swept.push((*sweep, *site, take(left)));
@@ -364,10 +378,23 @@ impl Crowd {
         }
     }
 
-    /// Has the cells ask the name at `now`, and puts such together as nothing tells apart any more:
-    /// those whose resolvers have refreshed since the last epoch began. Whether some are to come.
-    pub(super) fn join(&mut self, steering: &SteeringState, now: SimTime) -> bool {
-        self.cells.iter_mut().for_each(|cell| cell.ask(steering, now.0));
+    /// Has the cells ask the name at `now`, and their sign-ins (of this class) go where it says;
+    /// puts such together as nothing tells apart any more: those whose resolvers have refreshed
+    /// since the last epoch began. Whether some are to come.
+    pub(super) fn join(
+        &mut self,
+        steering: &SteeringState,
+        now: SimTime,
+        sign_in: Option<u16>,
+        draws: &mut Stream,
+    ) -> bool {
+        for index in 0..self.cells.len() {
+            if let Some(was) = self.cells[index].ask(steering, now.0)
+                && let Some(class) = sign_in
+            {
+                self.redirect(index, was, class, draws);
+            }
+        }
         let resolvers = steering.resolvers();
         let mut spreading = false;
         for cell in &mut self.cells {

@@ -6,7 +6,7 @@
 
 use super::anycast::GONE;
 use super::backoff::{Pool, PoolKey};
-use super::cohort::{Kind, Lane, LaneKey, Row, WAYS};
+use super::cohort::{Ended, Kind, Lane, LaneKey, Row};
 use super::crowds::Owner;
 use super::program::Program;
 use super::tracers::At;
@@ -29,9 +29,23 @@ pub(super) enum Failure {
 }
 
 /// How often an age has grown by half since it was `good_s`, and once more; 0 below it.
-fn age_bin(age_s: f64, good_s: f64) -> u16 {
+fn age_bin(age_s: f64, good_s: f64) -> u32 {
     let times = math::ln((age_s / good_s).max(1e-9)) / math::ln(1.5);
-    (times + 1.0).max(0.0) as u16
+    (times + 1.0).max(0.0) as u32
+}
+
+/// Widths of the pieces of time of which messages stay together, each twice the one before.
+const LEVELS: u32 = 16;
+/// Such a piece is at most this part of their age.
+const OF_AGE: f64 = 8.0;
+
+/// Messages of one time stay together, as the age of the oldest is a measure: those begun within
+/// one piece of the greatest width that is no more than an [`OF_AGE`]th part of their age, from
+/// `good_s` on.
+fn time_bin(intended_s: f64, age_s: f64, good_s: f64) -> u32 {
+    let width = |level: u32| good_s * f64::from(1_u32 << level);
+    let level = (1..LEVELS).take_while(|&level| width(level) * OF_AGE <= age_s).count() as u32;
+    (intended_s / width(level)) as u32 * LEVELS + level
 }
 
 impl Flow {
@@ -65,25 +79,31 @@ impl Flow {
         let Some((program, sent, mut lanes)) = self.lanes_of(key) else { return };
         let cohort = self.cohorts.get_mut(key).expect("found above");
         cohort.touched = false;
-        let (ok, bad) = (std::mem::take(&mut cohort.ok), std::mem::take(&mut cohort.bad));
-        let waited_s = std::mem::take(&mut cohort.ok_waited_s) / ok.max(1) as f64;
+        let ended = std::mem::take(&mut cohort.ended);
         let closes = cohort.closes;
-        let mut left = [ok, bad];
-        let mut open = std::mem::replace(&mut cohort.open, 0);
-        let mut open_now = 0;
+        for (way, Ended { ok, ok_waited_s, bad }) in ended.into_iter().enumerate() {
+            if ok + bad == 0 {
+                continue;
+            }
+            let mut left = [ok, bad];
+            let mut open: u64 = lanes.iter().map(|lane| lane.ways[way].open).sum();
+            for lane in &mut lanes {
+                let here = lane.ways[way].open;
+                open -= here;
+                let good = hypergeometric(&mut self.draws, here, open, left[0]);
+                let rest = (here - good, open - (left[0] - good));
+                let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
+                left = [left[0] - good, left[1] - failed];
+                if good > 0 {
+                    let waited_s = ok_waited_s / ok as f64;
+                    self.answered((program, sent), (lane, way), (good, waited_s), at, scene);
+                }
+                if failed > 0 {
+                    lane.refused += self.come_back((program, sent), (lane, way), failed, scene);
+                }
+            }
+        }
         for lane in &mut lanes {
-            open -= lane.open;
-            let good = hypergeometric(&mut self.draws, lane.open, open, left[0]);
-            let rest = (lane.open - good, open - (left[0] - good));
-            let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
-            left = [left[0] - good, left[1] - failed];
-            if good > 0 {
-                self.answered((program, sent), lane, good, waited_s, at, scene);
-            }
-            if failed > 0 {
-                self.answer_failed((program, sent), lane, failed, scene);
-            }
-            open_now += lane.open;
             let refused = std::mem::take(&mut lane.refused);
             self.refused(program, lane, (refused, Failure::Refused), at, scene);
             let reset = std::mem::take(&mut lane.reset);
@@ -96,8 +116,7 @@ impl Flow {
                 self.resolve(program, sent, lane, scene);
             }
         }
-        let cohort = self.cohorts.get_mut(key).expect("nothing closes it in between");
-        (cohort.lanes, cohort.open) = (lanes, open_now);
+        self.cohorts.get_mut(key).expect("nothing closes it in between").lanes = lanes;
         if done {
             self.close_cohort(key);
         }
@@ -148,93 +167,65 @@ impl Flow {
         self.abandon(key, program, self.clock, scene);
     }
 
-    /// Of `n` attempts at a station, sent at `sent`, how many each way of the lane had; their
-    /// answers find their way back as they came, but those over a path that carries nothing since.
+    /// Of `n` attempts of a way, sent at `sent`, that a station has answered: how many answers find
+    /// their way back as they came, and not over a path that carries nothing since.
     fn come_back(
         &mut self,
-        lane: &mut Lane,
-        (site, sent): (SiteId, u64),
+        (program, sent): (u16, u64),
+        (lane, way): (&mut Lane, usize),
         n: u64,
         scene: &Scene,
-    ) -> [u64; WAYS] {
+    ) -> u64 {
+        let site = self.programs.all[program as usize].site;
         let returned = self.returned(lane.key, site, sent, scene);
-        let (mut others, mut left) = (lane.open, n);
         lane.open -= n;
-        let mut back = [0; WAYS];
-        for (way, back) in lane.ways.iter_mut().zip(&mut back) {
-            if way.open == 0 {
-                continue;
-            }
-            others -= way.open;
-            let here = hypergeometric(&mut self.draws, way.open, others, left);
-            left -= here;
-            way.open -= here;
-            *back = match returned > 1.0 - 1e-9 {
-                true => here,
-                false => binomial(&mut self.draws, here, returned),
-            };
-            lane.lost += here - *back;
-        }
+        lane.ways[way].open -= n;
+        let back = match returned > 1.0 - 1e-9 {
+            true => n,
+            false => binomial(&mut self.draws, n, returned),
+        };
+        lane.lost += n - back;
         back
     }
 
-    fn answer_failed(
-        &mut self,
-        (program, sent): (u16, u64),
-        lane: &mut Lane,
-        n: u64,
-        scene: &Scene,
-    ) {
-        let site = self.programs.all[program as usize].site;
-        let back = self.come_back(lane, (site, sent), n, scene);
-        lane.refused += back.iter().sum::<u64>();
-    }
-
-    /// Attempts of a lane were answered correctly, after waiting so long at queues.
+    /// Attempts of a lane's way were answered correctly, after waiting so long at queues.
     fn answered(
         &mut self,
         (program_index, sent): (u16, u64),
-        lane: &mut Lane,
-        n: u64,
-        waited_s: f64,
+        (lane, way): (&mut Lane, usize),
+        (n, waited_s): (u64, f64),
         at: SimTime,
         scene: &mut Scene,
     ) {
-        let site = self.programs.all[program_index as usize].site;
-        let back = self.come_back(lane, (site, sent), n, scene);
+        let mut all = self.come_back((program_index, sent), (lane, way), n, scene);
         let program = &self.programs.all[program_index as usize];
+        let site = program.site;
         let class_index = lane.key.class as usize;
         let class = &self.plan.classes[class_index];
-        let mut all = 0;
-        for (index, mut count) in back.into_iter().enumerate() {
-            if count == 0 {
-                continue;
-            }
-            let way = &mut lane.ways[index];
-            let network_s = way.network_s / way.sent.max(1) as f64;
-            let attempt_s = network_s + waited_s;
-            if program.timeout != u64::MAX {
-                // Steps do not show the time in the network: some answers come too late for it.
-                let left_s = program.timeout as f64 / 1e9 - attempt_s;
-                let shown_s = left_s + network_s - way.shown_s / way.sent.max(1) as f64;
-                let shown = program.total.cdf(shown_s);
-                let share = program.total.cdf(left_s) / shown.max(1e-6);
-                let in_time = binomial(&mut self.draws, count, share);
-                lane.pending += count - in_time;
-                count = in_time;
-            }
-            let way = &mut lane.ways[index];
-            way.answered += count;
-            way.answered_s += attempt_s * count as f64;
-            all += count;
-            if let Kind::Probe(pair) = lane.key.kind {
-                // One attempt: its answer is good or not by its own latency.
-                let good_s = class.good_within.as_secs_f64();
-                let good = program.total.cdf(good_s - attempt_s);
-                for _ in 0..count {
-                    let ok = self.draws.bernoulli(good);
-                    self.probe_results.push(ProbeResult { pair, ok });
-                }
+        let by = &mut lane.ways[way];
+        let network_s = by.network_s / by.sent.max(1) as f64;
+        let attempt_s = network_s + waited_s;
+        if program.timeout != u64::MAX {
+            // Steps do not show all of the time in the network: some answers come too late for it.
+            // They left the station evenly over this beat, so long after they were sent.
+            let beat_s = self.beat as f64 / 1e9;
+            let left_s = (self.clock as f64 - sent as f64) / 1e9 - beat_s;
+            let not_shown_s = network_s - by.shown_s / by.sent.max(1) as f64;
+            let patience_s = program.timeout as f64 / 1e9 - not_shown_s;
+            let share = ((patience_s - left_s) / beat_s).clamp(0.0, 1.0);
+            let in_time = binomial(&mut self.draws, all, share);
+            lane.pending += all - in_time;
+            all = in_time;
+        }
+        by.answered += all;
+        by.answered_s += attempt_s * all as f64;
+        if let Kind::Probe(pair) = lane.key.kind {
+            // One attempt: its answer is good or not by its own latency.
+            let good_s = class.good_within.as_secs_f64();
+            let good = program.total.cdf(good_s - attempt_s);
+            for _ in 0..all {
+                let ok = self.draws.bernoulli(good);
+                self.probe_results.push(ProbeResult { pair, ok });
             }
         }
         if all == 0 {
@@ -283,7 +274,8 @@ impl Flow {
             return;
         }
         let class = &self.plan.classes[class_index];
-        let signs_in = class.signs_in;
+        let (signs_in, in_session) = (class.signs_in, class.in_session());
+        let timeout = self.programs.all[self.programs.of(class.operation, site, 0)].timeout;
         if signs_in {
             let gone = self.sign_ins_failed(lane, site, n);
             self.take_out(lane, rows, gone, site, scene);
@@ -291,13 +283,19 @@ impl Flow {
             let spent: Vec<Row> = spent.copied().collect();
             self.sign_ins_given_up(lane, &spent, scene);
         }
+        let mut homes = signs_in.then(|| self.homes_of_dealt(lane.crowd, scene.world.sites));
         for row in rows.iter().filter(|row| row.count > 0) {
             if self.tries_again(lane.class, row, at) {
-                self.back_off(lane, site, *row, failure, at);
+                match &mut homes {
+                    Some(homes) => self.sign_ins_back_off(lane, homes, *row, failure, at),
+                    None => self.back_off(lane, site, *row, failure, at),
+                }
             } else {
-                let crowd = &self.crowds[lane.crowd as usize];
-                let in_session = if crowd.cells.is_empty() { 1.0 } else { crowd.in_session() };
-                let out = (1.0 - self.survived(lane.crowd, site, row)) * (1.0 - in_session);
+                let lost = 1.0 - self.survived(lane.crowd, site, row);
+                let out = match in_session {
+                    true => lost * (1.0 - self.in_next_session(lane.crowd, (0, timeout))),
+                    false => 0.0,
+                };
                 self.end_failed(lane, site, *row, out, scene);
             }
         }
@@ -340,24 +338,46 @@ impl Flow {
         }
     }
 
+    /// Failed sign-ins wait for their next attempt; so many are left to be dealt of each home.
+    fn sign_ins_back_off(
+        &mut self,
+        lane: LaneKey,
+        homes: &mut [u64],
+        row: Row,
+        failure: Failure,
+        at: SimTime,
+    ) {
+        let mut others: u64 = homes.iter().sum();
+        let mut left = row.count;
+        for (site, of) in homes.iter_mut().enumerate() {
+            others -= *of;
+            let count = hypergeometric(&mut self.draws, *of, others, left);
+            *of -= count;
+            left -= count;
+            if count > 0 {
+                self.back_off(lane, SiteId(site as u32), Row { count, ..row }, failure, at);
+            }
+        }
+        debug_assert!(left == 0, "sign-ins of no home");
+    }
+
     fn back_off(&mut self, lane: LaneKey, site: SiteId, row: Row, failure: Failure, at: SimTime) {
         let class = &self.plan.classes[lane.class as usize];
         let attempt = u32::from(row.attempt).min(class.retry.settled_attempt());
         let demanded = lane.kind == Kind::Demanded;
         let good_s = class.good_within.as_secs_f64();
+        let age_s = at.as_secs_f64() - row.know.intended_s;
         let key = PoolKey {
             class: lane.class,
             attempt: attempt as u16,
             bin: match lane.from {
                 _ if !demanded || planted("flow-mean-birth-time") => 0,
-                // The age of the oldest message is a measure: those of one time stay together.
-                None => (row.know.intended_s / good_s) as u16,
-                Some(_) => age_bin(at.as_secs_f64() - row.know.intended_s, good_s),
+                None => time_bin(row.know.intended_s, age_s, good_s),
+                Some(_) => age_bin(age_s, good_s),
             },
             demanded,
             reconnect: failure != Failure::Refused,
-            // Sign-ins are known to the cells by site.
-            site: if class.signs_in { SiteId(0) } else { site },
+            site,
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;
@@ -377,7 +397,7 @@ impl Flow {
             self.not_served(lane, site, row, scene);
             let intended = row.intended();
             if lane.kind == Kind::Demanded && intended >= scene.world.measured_from {
-                let of = (At::SigningIn, None);
+                let of = (At::SigningIn(1), None);
                 self.tell(lane.crowd, of, row.count as f64, 0.0, intended);
             }
         }
@@ -415,7 +435,7 @@ impl Flow {
             return;
         }
         let class = &self.plan.classes[lane.class as usize];
-        if class.sessions && !class.signs_in && lane.kind == Kind::Demanded {
+        if class.in_session() && lane.kind == Kind::Demanded {
             let out = binomial(&mut self.draws, row.count, out);
             let crowd = &self.crowds[lane.crowd as usize];
             let (idle, signing) = (crowd.idle(), crowd.signing());

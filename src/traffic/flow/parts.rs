@@ -13,8 +13,8 @@
 //! among all paths. **Leaves out.** While other paths are in use, whoever is in a part that they
 //! divide draws among them anew each time.
 
-use super::anycast::Pace;
-use super::crowds::{ALL_FLOWS, Cell, Crowd, Owner, Parked};
+use super::crowds::{ALL_FLOWS, Cell, Crowd, Owner};
+use super::signing::Pace;
 use super::tracers::At;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
@@ -118,7 +118,7 @@ impl Parts {
 pub(super) fn initial(
     world: &World,
     parts: &Parts,
-    parked: &[usize],
+    classes: &[usize],
     draws: &mut Stream,
 ) -> Vec<Crowd> {
     let mut crowds = Vec::new();
@@ -159,14 +159,13 @@ pub(super) fn initial(
                     attachment: Some(from),
                     part,
                     flows,
-                    cells: pieces(name, members, world.sites, draws),
+                    cells: pieces(name, members, (world.sites, classes[index]), draws),
                     members,
                     present: 0,
                     signed: vec![0; world.sites],
-                    parked: vec![Parked::default(); parked[index]],
                     pools: Vec::new(),
                     survival: vec![0.0; world.sites],
-                    pace: Pace::default(),
+                    pace: Pace::new(world.sites),
                     traced: vec![0; At::places(world.sites)],
                 });
             }
@@ -175,7 +174,12 @@ pub(super) fn initial(
     crowds
 }
 
-fn pieces(name: &SteeringState, mut members: u64, sites: usize, draws: &mut Stream) -> Vec<Cell> {
+fn pieces(
+    name: &SteeringState,
+    mut members: u64,
+    counts: (usize, usize),
+    draws: &mut Stream,
+) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut lower = 0.0;
     for upper in name.ends() {
@@ -184,7 +188,7 @@ fn pieces(name: &SteeringState, mut members: u64, sites: usize, draws: &mut Stre
         let here = if whole { members } else { binomial(draws, members, share) };
         members -= here;
         let piece = (lower, if whole { 1.0 } else { upper });
-        cells.push(Cell::of_piece(piece, here, sites, name));
+        cells.push(Cell::of_piece(piece, here, counts, name));
         lower = upper;
     }
     cells

@@ -5,7 +5,7 @@
 //! A beat is a whole part of a second, short against every wait and timeout of a client.
 
 use super::cohort::{Kind, LaneKey, NOBODY, Row};
-use super::crowds::{Cell, Crowd, Owner};
+use super::crowds::{Cell, Crowd, Owner, take};
 use super::tracers::At;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric, poisson};
@@ -25,6 +25,9 @@ const OF_WAIT: u64 = 2;
 const OF_RANGE: u64 = 4;
 /// Beats that a second may be divided into.
 const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
+
+/// Sign-ins a second of a crowd below which nobody's next session is among them.
+const RARE_PER_S: f64 = 1e-6;
 
 /// Length of a beat [ns]: a whole part of a second.
 pub(super) fn beat_of(plan: &Plan, timeouts: impl Iterator<Item = u64>) -> u64 {
@@ -138,7 +141,9 @@ impl Flow {
                 if begins {
                     crowd.follow_epoch(state, &mut self.draws);
                 }
-                self.spreading[name] |= crowd.join(state, SimTime(now));
+                let sign_in = self.sign_in_class[group as usize];
+                let now = SimTime(now);
+                self.spreading[name] |= crowd.join(state, now, sign_in, &mut self.draws);
             }
             changed = true;
         }
@@ -218,33 +223,34 @@ impl Flow {
 
     /// Sends attempts where their session is.
     pub(super) fn send_in_session(&mut self, lane: LaneKey, row: Row, scene: &mut Scene) {
-        self.send_to(lane, row, |crowd, site| crowd.signed[site], scene);
+        self.send_to(lane, row, |crowd, site| crowd.signed[site] as f64, scene);
     }
 
-    /// Sends attempts in sessions that have begun since the last one ended: where names send now.
+    /// Sends attempts in sessions that have begun since the last one ended: where sign-ins are
+    /// answered now.
     pub(super) fn send_in_next_session(&mut self, lane: LaneKey, row: Row, scene: &mut Scene) {
-        let crowd = &self.crowds[lane.crowd as usize];
-        match (0..scene.world.sites).any(|site| crowd.at_home(site) > 0) {
-            true => self.send_to(lane, row, Crowd::at_home, scene),
+        let pace = &self.crowds[lane.crowd as usize].pace;
+        match pace.per_s.iter().any(|&per_s| per_s > RARE_PER_S) {
+            true => self.send_to(lane, row, |crowd, site| crowd.pace.per_s[site], scene),
             false => self.send_in_session(lane, row, scene),
         }
     }
 
-    /// Sends attempts to sites, each as likely as it has sessions of a kind.
+    /// Sends attempts to sites, to each in proportion to what its crowd has there.
     fn send_to(
         &mut self,
         lane: LaneKey,
         row: Row,
-        sessions_at: impl Fn(&Crowd, usize) -> u64,
+        has: impl Fn(&Crowd, usize) -> f64,
         scene: &mut Scene,
     ) {
         let mut left = row.count;
-        let crowd = &self.crowds[lane.crowd as usize];
-        let mut sessions: u64 = (0..scene.world.sites).map(|site| sessions_at(crowd, site)).sum();
         for site in 0..scene.world.sites {
-            let here = sessions_at(&self.crowds[lane.crowd as usize], site);
-            let n = binomial(&mut self.draws, left, here as f64 / sessions.max(1) as f64);
-            sessions -= here;
+            let crowd = &self.crowds[lane.crowd as usize];
+            let here = has(crowd, site);
+            let others: f64 = (site + 1..scene.world.sites).map(|site| has(crowd, site)).sum();
+            let share = if others > 0.0 { here / (here + others) } else { 1.0 };
+            let n = if here > 0.0 { binomial(&mut self.draws, left, share) } else { 0 };
             left -= n;
             self.sends(lane, SiteId(site as u32), Row { count: n, ..row }, scene);
         }
@@ -295,7 +301,7 @@ impl Flow {
         let (idle, signing) = (here.idle(), here.signing());
         let again = binomial(&mut self.draws, n, idle as f64 / (idle + signing).max(1) as f64);
         if at >= scene.world.measured_from {
-            self.tell(crowd, (At::SigningIn, None), (n - again) as f64, 0.0, at);
+            self.tell_signing_in(crowd, (n - again) as f64, 0.0, at);
         }
         if !self.relieved {
             self.wake(crowd, again.min(idle), at, scene);
@@ -310,24 +316,23 @@ impl Flow {
         if n == 0 {
             return;
         }
-        for parked in &mut here.parked {
-            let theirs = binomial(&mut self.draws, parked.idle, n as f64 / idle as f64);
-            parked.idle -= theirs;
-            parked.signing += theirs;
-        }
         for cell in 0..here.cells.len() {
             let here = &mut self.crowds[crowd as usize];
             let of = here.cells[cell].idle();
             idle -= of;
             let again = hypergeometric(&mut self.draws, of, idle, n);
             n -= again;
+            for parked in &mut here.cells[cell].parked {
+                let share = again as f64 / of.max(1) as f64;
+                parked.signing += take(&mut parked.idle, share, &mut self.draws);
+            }
             let tracers = &mut self.tracers;
             let told = |tracer: u32| {
                 if at >= scene.world.measured_from {
                     tracers[tracer as usize].told(at, false);
                 }
             };
-            let states = (At::Idle, At::SigningIn);
+            let states = (At::Idle, At::SigningIn(0));
             here.trace(cell, states, (again, of), &mut self.draws, told);
             self.sign_in((crowd, cell), again, Kind::Induced, at, scene);
         }
@@ -352,9 +357,22 @@ impl Flow {
         let signing = binomial(&mut self.draws, kept, signing);
         let crowd = &mut self.crowds[crowd as usize];
         let Owner::Group(group) = crowd.owner else { return };
-        let parked = &mut crowd.parked[class - self.first_class[group as usize]];
-        parked.signing += signing;
-        parked.idle += kept - signing;
+        let number = class - self.first_class[group as usize];
+        let mut left = [kept - signing, signing];
+        let mut others = [crowd.idle(), crowd.signing()];
+        for cell in &mut crowd.cells {
+            let of = [cell.idle(), cell.signing_in()];
+            let parked = &mut cell.parked[number];
+            for (kind, parked) in [&mut parked.idle, &mut parked.signing].into_iter().enumerate() {
+                let share = of[kind] as f64 / others[kind].max(1) as f64;
+                let here = binomial(&mut self.draws, left[kind], share);
+                others[kind] -= of[kind];
+                left[kind] -= here;
+                *parked += here;
+            }
+        }
+        // Of whom nobody is signed out any more, they are sent when somebody signs in again.
+        crowd.cells[0].parked[number].idle += left[0] + left[1];
     }
 
     /// Users come: their clients sign in, and that is a demand.
@@ -410,10 +428,10 @@ impl Flow {
 
     fn users_of_cell_leave(&mut self, (crowd, cell): (u32, usize), mut go: u64, scene: &mut Scene) {
         let whole = &mut self.crowds[crowd as usize];
-        let of = [whole.idle(), whole.signing()];
         whole.present -= go;
         let here = &mut whole.cells[cell];
         let idle = here.idle();
+        let of = [idle, here.signing_in()];
         here.present -= go;
         // Who came last goes first, and who still signs in after coming has come last.
         let last = go.min(here.signing[1]);
@@ -437,12 +455,10 @@ impl Flow {
         let crowd = &mut self.crowds[crowd as usize];
         let Owner::Group(group) = crowd.owner else { return };
         let first = self.first_class[group as usize];
-        for (number, parked) in crowd.parked.iter_mut().enumerate() {
+        for (number, parked) in crowd.cells[cell].parked.iter_mut().enumerate() {
             for (kind, parked) in [&mut parked.idle, &mut parked.signing].into_iter().enumerate() {
                 let share = gone[kind] as f64 / of[kind].max(1) as f64;
-                let n = binomial(&mut self.draws, *parked, share);
-                *parked -= n;
-                self.operations[first + number].ended += n;
+                self.operations[first + number].ended += take(parked, share, &mut self.draws);
             }
         }
     }

@@ -60,11 +60,11 @@ impl Flow {
         let mail = &self.mail[pipeline.index()];
         let lanes = self.cohorts.iter().flat_map(|(_, cohort)| &cohort.lanes);
         let under_way = lanes.filter(|lane| mine(lane.key.crowd)).flat_map(|lane| &lane.rows);
-        let under_way = under_way.map(|row| row.know.intended_s);
+        let under_way = under_way.map(|row| row.know.first_s());
         let pools = self.crowds.iter().filter(|crowd| crowd.owner == Owner::Pipeline(pipeline));
         let waiting = pools.flat_map(|crowd| &crowd.pools).filter(|pool| pool.count > 0);
         let oldest =
-            under_way.chain(waiting.map(|pool| pool.waiting().intended_s)).min_by(f64::total_cmp);
+            under_way.chain(waiting.map(|pool| pool.waiting().first_s())).min_by(f64::total_cmp);
         (mail.backlog, oldest.map(SimTime::from_secs_f64))
     }
 }

@@ -119,28 +119,23 @@ impl Flow {
             }
         }
         for token in ended {
-            self.finish(Token { cohort: None, ..token }, false, scene);
+            self.finish(token.of_nobody(), false, scene);
         }
     }
 
     /// Requests take slots so late that their callers give up within this step: those whose work
-    /// is shorter than that leave, the others go on for nobody, with more work than most.
-    pub(super) fn start_late(&mut self, index: usize, token: Token, share: f64, moved: &mut Moved) {
-        let done = binomial(&mut self.draws, token.count, share);
+    /// is shorter than that leave in time; the others, which are given back, go on for nobody.
+    pub(super) fn give_up_soon(&mut self, token: Token, in_time: f64, moved: &mut Moved) -> Token {
+        let done = binomial(&mut self.draws, token.count, in_time);
         if done > 0 {
             moved.push((Token { count: done, ..token }, Left::Done));
         }
         let late = token.count - done;
-        if late == 0 {
-            return;
-        }
-        if token.visit > 0 {
+        if late > 0 && token.visit > 0 {
             let waited = token.waited + token.slack;
             moved.push((Token { count: late, waited, ..token }, Left::CallFailed));
         }
-        let start = token.start.saturating_sub(token.slack);
-        let stale = Token { count: late, start, ..token };
-        self.lines[index].serving.push(stale.for_nobody());
+        Token { count: late, ..token }.for_nobody()
     }
 
     /// How long the callers of requests that come to a slot within the very step in which they give
@@ -172,8 +167,7 @@ impl Flow {
             }
             head.count -= token.count;
             if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
-                // For nobody now: such requests are alike, whoever sent them.
-                token.cohort = None;
+                token = token.of_nobody();
             }
             if head.count == 0 {
                 line.queue.pop_front();

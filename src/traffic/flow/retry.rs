@@ -1,9 +1,47 @@
 //! Retries: who is due within a beat, and where the next attempt goes.
 
+use super::anycast::GONE;
+use super::backoff::Pool;
 use super::cohort::{Kind, LaneKey, Row};
+use super::crowds::Crowd;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric};
+use crate::kernel::stream::Stream;
 use crate::scenario::model::SiteId;
+
+impl Crowd {
+    /// The name sends a cell elsewhere than before: its sign-ins that back off go there when they
+    /// are due. Each is as likely to be any of those that were sent where it was.
+    pub(super) fn redirect(&mut self, cell: usize, was: SiteId, class: u16, draws: &mut Stream) {
+        let answered = self.cells[cell].answered;
+        for kind in 0..2 {
+            let mut n = self.cells[cell].backing_off(kind);
+            let theirs = |pool: &&mut Pool| {
+                let key = pool.key;
+                (key.class, usize::from(key.demanded), key.site) == (class, kind, was)
+            };
+            let of: Vec<&mut Pool> = self.pools.iter_mut().filter(theirs).collect();
+            let mut others: u64 = of.iter().map(|pool| pool.count).sum();
+            debug_assert!(n <= others, "sign-ins that no pool knows");
+            let mut moved = Vec::new();
+            for pool in of {
+                others -= pool.count;
+                let here = hypergeometric(draws, pool.count, others, n);
+                n -= here;
+                if here > 0 {
+                    moved.push(pool.part(here, draws));
+                }
+            }
+            for mut part in moved {
+                part.key.site = answered;
+                match self.pools.iter_mut().find(|pool| pool.key == part.key) {
+                    Some(pool) => pool.absorb(&part),
+                    None => self.pools.push(part),
+                }
+            }
+        }
+    }
+}
 
 impl Flow {
     /// Retries that are due within this beat are put to it.
@@ -15,8 +53,8 @@ impl Flow {
             }
             let mut pools = std::mem::take(&mut self.crowds[crowd as usize].pools);
             self.cost.cells_updated += pools.len() as u64;
-            // Sign-ins, by kind: first how many of all, then which.
-            let mut due: [Vec<(LaneKey, Row)>; 2] = [Vec::new(), Vec::new()];
+            // Sign-ins, by kind and site: first how many of all, then which.
+            let mut due: Vec<(LaneKey, SiteId, Row)> = Vec::new();
             for pool in &mut pools {
                 let (n, know) = pool.release(beat, &mut self.draws);
                 if n == 0 {
@@ -28,7 +66,7 @@ impl Flow {
                 let lane = self.lane(crowd, key.class, kind, class.connects || key.reconnect);
                 let row = Row { attempt: key.attempt + 1, know, count: n };
                 if class.signs_in {
-                    due[kind.number()].push((lane, row));
+                    due.push((lane, key.site, row));
                 } else {
                     self.retry(lane, key.site, row, scene);
                 }
@@ -36,36 +74,31 @@ impl Flow {
             pools.retain(|pool| pool.count > 0);
             // Nothing fails at once, so no pool has begun meanwhile.
             self.crowds[crowd as usize].pools = pools;
-            for due in due.into_iter().filter(|due| !due.is_empty()) {
-                self.retry_sign_ins(crowd, due, scene);
+            let whose = |due: &(LaneKey, SiteId, Row)| (due.0.kind.number(), due.1);
+            due.sort_by_key(whose);
+            for due in due.chunk_by(|a, b| whose(a) == whose(b)) {
+                self.retry_sign_ins(due, scene);
             }
         }
     }
 
-    fn retry_sign_ins(&mut self, crowd: u32, due: Vec<(LaneKey, Row)>, scene: &mut Scene) {
-        let kind = due[0].0.kind;
-        let mut others: u64 = due.iter().map(|(_, row)| row.count).sum();
-        let (mut gone, mut to) = self.sign_ins_due(crowd, kind, others, scene.world.sites);
-        for (lane, row) in due {
+    /// Sign-ins of one kind that are due, all sent to one site.
+    fn retry_sign_ins(&mut self, due: &[(LaneKey, SiteId, Row)], scene: &mut Scene) {
+        let (lane, site, _) = due[0];
+        let mut others: u64 = due.iter().map(|(.., row)| row.count).sum();
+        let mut gone = self.sign_ins_due(lane, site, others);
+        for &(lane, site, mut row) in due {
             others -= row.count;
             let n = hypergeometric(&mut self.draws, row.count, others, gone);
             gone -= n;
-            self.take_out(lane, &mut [row], n, SiteId(0), scene);
-            let mut rest = row.count - n;
-            let mut all: u64 = to.iter().sum();
-            for (site, to) in to.iter_mut().enumerate() {
-                // Of what still has to go anywhere, so many go here.
-                let here = hypergeometric(&mut self.draws, *to, all - *to, rest);
-                all -= *to;
-                *to -= here;
-                rest -= here;
-                self.sends(lane, SiteId(site as u32), Row { count: here, ..row }, scene);
-            }
+            self.take_out(lane, std::slice::from_mut(&mut row), n, site, scene);
+            self.sends(lane, site, row, scene);
         }
     }
 
     fn retry(&mut self, lane: LaneKey, site: SiteId, row: Row, scene: &mut Scene) {
         let class = &self.plan.classes[lane.class as usize];
+        let program = self.programs.of(class.operation, site, 0);
         if self.relieved {
             self.end_failed(lane, site, row, 0.0, scene);
         } else if lane.from.is_none() {
@@ -73,7 +106,14 @@ impl Flow {
         } else if class.sessions {
             // Who asked in a session asks again in it, if it is there still, or in the next one.
             let survived = self.survived(lane.crowd, site, &row);
-            let in_next = self.back_in_session(lane, &row);
+            let (least, most) =
+                class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
+            // A reset tells when the session ended; else it was at any time since it was sent.
+            let ended_ago = match row.know.alive > 0.5 * GONE {
+                true => (least, most),
+                false => (0, most.saturating_add(self.programs.all[program].timeout)),
+            };
+            let in_next = self.in_next_session(lane.crowd, ended_ago);
             let held = binomial(&mut self.draws, row.count, survived);
             let back = binomial(&mut self.draws, row.count - held, in_next);
             let out = Row { count: row.count - held - back, ..row };
@@ -86,7 +126,6 @@ impl Flow {
             // Their last answer is older than this attempt's timeout and wait by no more than that.
             let (_, longest) =
                 class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
-            let program = self.programs.of(class.operation, site, 0);
             let ago = longest.saturating_add(self.programs.all[program].timeout);
             let then = self.clock.saturating_sub(ago);
             self.send_by_name(lane, row, Some((site, then)), scene);

@@ -4,13 +4,62 @@
 //! way to which site. What has become of some of a crowd's is dealt out to its cells.
 
 use super::cohort::{Kind, LaneKey, Row};
+use super::crowds::{Cell, take};
+use super::tracers::At;
 use super::{Flow, Scene};
-use crate::kernel::sample::{binomial, hypergeometric};
+use crate::kernel::math;
+use crate::kernel::sample::hypergeometric;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
-use crate::traffic::flow::tracers::At;
+
+/// Time over which the pace of a crowd's sign-ins is smoothed [ns].
+const PACE_OVER: u64 = 2_000_000_000;
+
+/// Sign-ins of a crowd that were answered, by site: since the last beat, and a second.
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    pub came: Vec<u64>,
+    pub per_s: Vec<f64>,
+}
+
+impl Pace {
+    pub(super) fn new(sites: usize) -> Pace {
+        Pace { came: vec![0; sites], per_s: vec![0.0; sites] }
+    }
+
+    fn take(&mut self, beat_s: f64, weight: f64) {
+        for (came, per_s) in self.came.iter_mut().zip(&mut self.per_s) {
+            *per_s += weight * (std::mem::take(came) as f64 / beat_s - *per_s);
+        }
+    }
+}
 
 impl Flow {
+    /// A beat begins: the pace of every crowd's sign-ins is taken.
+    pub(super) fn take_pace(&mut self) {
+        let weight = (self.beat as f64 / PACE_OVER as f64).min(1.0);
+        let beat_s = self.beat as f64 / 1e9;
+        self.crowds.iter_mut().for_each(|crowd| crowd.pace.take(beat_s, weight));
+    }
+
+    /// Of a crowd's clients whose session ended so long ago, evenly between two times [ns], the
+    /// share that has the next one. A sign-in takes so long on the mean as there are clients that
+    /// sign in over those that are answered a second (Little's law); taken to be exponential.
+    pub(super) fn in_next_session(&self, crowd: u32, (least, most): (u64, u64)) -> f64 {
+        let crowd = &self.crowds[crowd as usize];
+        let pace: f64 = crowd.pace.per_s.iter().sum();
+        let lag_s = (crowd.present - crowd.sessions()) as f64 / pace;
+        if lag_s.is_nan() || lag_s <= 0.0 {
+            return 1.0;
+        }
+        let (least, most) = (least as f64 / 1e9 / lag_s, most as f64 / 1e9 / lag_s);
+        let out = match most - least {
+            span if span > 1e-9 => (math::exp(-least) - math::exp(-most)) / span,
+            _ => math::exp(-least),
+        };
+        1.0 - out.clamp(0.0, 1.0)
+    }
+
     /// The lane of a crowd's attempts of a class.
     pub(super) fn lane(&self, crowd: u32, class: u16, kind: Kind, opens: bool) -> LaneKey {
         let from = self.crowds[crowd as usize].attachment;
@@ -86,16 +135,21 @@ impl Flow {
         let n = n - self.drop_leaving(lane);
         let kind = lane.kind.number();
         let crowd = &mut self.crowds[lane.crowd as usize];
-        crowd.pace.came += n;
-        let signing = crowd.signing();
+        crowd.pace.came[site.index()] += n;
+        self.unparked.clear();
         for (place, &count) in self.dealt.iter().enumerate() {
             if count > 0 {
                 let cell = &mut crowd.cells[place];
-                let signing = cell.signing_in();
+                let share = count as f64 / cell.signing_in() as f64;
+                self.unparked.resize(cell.parked.len(), 0);
+                for (parked, sent) in cell.parked.iter_mut().zip(&mut self.unparked) {
+                    *sent += take(&mut parked.signing, share, &mut self.draws);
+                }
+                let signing = cell.signing[kind];
                 cell.signing[kind] -= count;
                 cell.signed[site.index()] += count;
                 crowd.signed[site.index()] += count;
-                let states = (At::SigningIn, At::Session(site));
+                let states = (At::SigningIn(kind), At::Session(site));
                 let movers = &mut self.movers;
                 let each = |tracer| movers.push(tracer);
                 crowd.trace(place, states, (count, signing), &mut self.draws, each);
@@ -106,11 +160,9 @@ impl Flow {
         let good_s = self.plan.classes[lane.class as usize].good_within.as_secs_f64();
         self.tell_movers(lane, rows, good_s, scene);
         let first = self.first_class[group as usize];
-        for number in 0..self.crowds[lane.crowd as usize].parked.len() {
-            let parked = &mut self.crowds[lane.crowd as usize].parked[number].signing;
-            let sent = binomial(&mut self.draws, *parked, n as f64 / signing.max(1) as f64);
+        for number in 0..self.unparked.len() {
+            let sent = self.unparked[number];
             if sent > 0 {
-                *parked -= sent;
                 scene.recorder.deferred.1 += sent;
                 let class = (first + number) as u16;
                 let opens = self.plan.classes[class as usize].connects;
@@ -118,6 +170,16 @@ impl Flow {
                 self.sends(lane, site, Row::first(SimTime(self.clock), sent), scene);
             }
         }
+    }
+
+    /// Of the sign-ins in [`Flow::dealt`], how many are of members whose name sends them now to
+    /// each site.
+    pub(super) fn homes_of_dealt(&self, crowd: u32, sites: usize) -> Vec<u64> {
+        let mut homes = vec![0; sites];
+        for (cell, dealt) in self.crowds[crowd as usize].cells.iter().zip(&self.dealt) {
+            homes[cell.answered.index()] += dealt;
+        }
+        homes
     }
 
     /// Sign-ins failed; of how many the user has gone.
@@ -135,24 +197,24 @@ impl Flow {
         }
         let kind = lane.kind.number();
         let crowd = &mut self.crowds[lane.crowd as usize];
-        let share = all as f64 / crowd.signing().max(1) as f64;
         let mut n = all;
         let mut others: u64 = self.dealt.iter().sum();
-        for (place, &failed) in self.dealt.iter().enumerate() {
-            others -= failed;
-            let spent = hypergeometric(&mut self.draws, failed, others, n);
+        for (place, failed) in self.dealt.iter_mut().enumerate() {
+            others -= *failed;
+            let spent = hypergeometric(&mut self.draws, *failed, others, n);
+            *failed -= spent;
             n -= spent;
-            let of = crowd.cells[place].signing_in();
-            crowd.cells[place].signing[kind] -= spent;
+            let cell = &mut crowd.cells[place];
+            let share = spent as f64 / cell.signing_in().max(1) as f64;
+            for parked in &mut cell.parked {
+                parked.idle += take(&mut parked.signing, share, &mut self.draws);
+            }
+            let of = cell.signing[kind];
+            cell.signing[kind] -= spent;
             let movers = &mut self.movers;
             let each = |tracer| movers.push(tracer);
-            let states = (At::SigningIn, At::Idle);
+            let states = (At::SigningIn(kind), At::Idle);
             crowd.trace(place, states, (spent, of), &mut self.draws, each);
-        }
-        for parked in &mut crowd.parked {
-            let theirs = binomial(&mut self.draws, parked.signing, share);
-            parked.signing -= theirs;
-            parked.idle += theirs;
         }
         self.tell_movers(lane, spent, f64::NEG_INFINITY, scene);
     }
@@ -178,46 +240,33 @@ impl Flow {
         }
     }
 
-    /// Sign-ins of a kind that are due are tried again: which go to which site, and of how many the
-    /// user has gone.
-    pub(super) fn sign_ins_due(
-        &mut self,
-        crowd: u32,
-        kind: Kind,
-        n: u64,
-        sites: usize,
-    ) -> (u64, Vec<u64>) {
-        let number = kind.number();
-        let cells = &self.crowds[crowd as usize].cells;
-        let mut others: u64 = cells.iter().map(|cell| cell.backing_off(number)).sum();
+    /// Sign-ins of a kind that are due are sent to the site that their name sends them to; of how
+    /// many the user has gone.
+    pub(super) fn sign_ins_due(&mut self, lane: LaneKey, site: SiteId, n: u64) -> u64 {
+        let kind = lane.kind.number();
+        let cells = &self.crowds[lane.crowd as usize].cells;
+        let of = |cell: &Cell| if cell.answered == site { cell.backing_off(kind) } else { 0 };
+        let mut others: u64 = cells.iter().map(of).sum();
         debug_assert!(n <= others, "sign-ins that no cell knows");
         let mut left = n;
         self.dealt.clear();
         for cell in cells {
-            let here = cell.backing_off(number);
+            let here = of(cell);
             others -= here;
             let count = hypergeometric(&mut self.draws, here, others, left);
             left -= count;
             self.dealt.push(count);
         }
-        let (class, opens) = (0, true);
-        let mut gone = self.drop_leaving(self.lane(crowd, class, kind, opens));
-        let mut to = vec![0; sites];
-        for cell in 0..self.dealt.len() {
-            let n = self.dealt[cell];
-            if n == 0 {
-                continue;
-            }
+        let mut gone = self.drop_leaving(lane);
+        let cells = &mut self.crowds[lane.crowd as usize].cells;
+        for (cell, &dealt) in cells.iter_mut().zip(&self.dealt) {
             if self.relieved {
-                self.crowds[crowd as usize].cells[cell].signing[number] -= n;
-                gone += n;
-                continue;
+                cell.signing[kind] -= dealt;
+                gone += dealt;
+            } else {
+                cell.under_way[kind][site.index()] += dealt;
             }
-            let cell = &mut self.crowds[crowd as usize].cells[cell];
-            let site = cell.answered.index();
-            cell.under_way[number][site] += n;
-            to[site] += n;
         }
-        (gone, to)
+        gone
     }
 }

@@ -123,34 +123,34 @@ impl Flow {
         for token in &mut serving {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let law = &self.programs.laws[visit.law as usize];
-            let factor = visit.cost * station.slow;
+            let factor = visit.cost * token.slow;
             let end = token.start + token.width;
-            let ages = |from: u64, at: u64| {
+            // Share of the starts between two times that is there at a third.
+            let ages = |from: u64, end: u64, at: u64| {
                 let age = |birth: u64| (at - birth) as f64 / 1e9;
                 law.there(age(end), age(from), factor)
             };
-            let there = if token.there < 0.0 || station.slow != 1.0 {
-                ages(token.start, step.from)
-            } else {
-                token.there
+            let there = match token.there < 0.0 {
+                true => ages(token.start, end, step.from),
+                false => token.there,
             };
-            let mut given_up = (0, 0.0);
+            let mut given_up = 0.0;
             let mut first = token.start;
             if token.slack != u64::MAX && step.to - token.start > token.slack {
                 // Starts up to here have run into their caller's timeout by the step's end.
                 let crossed = (step.to - token.slack).clamp(token.start, end);
                 let slack = token.slack as f64 / 1e9;
                 let width = (crossed - token.start) as f64 / 1e9;
-                given_up = (crossed - token.start, width * (1.0 - law.cdf(slack / factor)));
+                given_up = width * (1.0 - law.cdf(slack / factor));
                 first = crossed;
             }
-            token.there = ages(first, step.to);
+            token.there = ages(first, end, step.to);
             let stays = if there > 1e-15 { token.there / there } else { 0.0 };
             let left = token.count - binomial(&mut self.draws, token.count, stays);
             let mut done = left;
-            if given_up.0 > 0 && left > 0 {
+            if given_up > 0.0 && left > 0 {
                 let gone = there - token.there;
-                let over = binomial(&mut self.draws, left, given_up.1 / gone.max(1e-15));
+                let over = binomial(&mut self.draws, left, given_up / gone.max(1e-15));
                 if over > 0 {
                     done -= over;
                     if token.visit > 0 {
@@ -158,8 +158,17 @@ impl Flow {
                         let waited = token.waited + token.slack;
                         moved.push((Token { count: over, waited, ..*token }, Left::CallFailed));
                     }
-                    let stale = Token { count: over, width: given_up.0, there: -1.0, ..*token };
-                    self.orphans.push(stale.for_nobody());
+                    // For nobody from here on, they may leave within the rest of the step.
+                    let there = ages(token.start, first, step.to);
+                    let stay = binomial(&mut self.draws, over, there / given_up);
+                    let width = first - token.start;
+                    let stale = Token { width, there, ..*token }.for_nobody();
+                    if over > stay {
+                        moved.push((Token { count: over - stay, ..stale }, Left::Done));
+                    }
+                    if stay > 0 {
+                        self.orphans.push(Token { count: stay, ..stale });
+                    }
                 }
             }
             (token.start, token.width) = (first, end - first);
@@ -203,7 +212,7 @@ impl Flow {
         token.slack = if token.visit == 0 { token.slack } else { visit.timeout };
         token.there = -1.0;
         if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
-            token.cohort = None;
+            token = token.of_nobody();
         }
         let mut left = token.count;
         let mut share_left = 1.0;
@@ -285,12 +294,13 @@ impl Flow {
     pub(super) fn start(
         &mut self,
         index: usize,
-        token: Token,
+        mut token: Token,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         let station = &scene.world.services.stations[index];
+        token.slow = station.slow;
         let line = &mut self.lines[index];
         line.busy += token.count;
         let waits = &mut scene.recorder.waits[index];
@@ -300,14 +310,13 @@ impl Flow {
         let dt = step.seconds();
         let free = planted("flow-stale-work-free") && token.cohort.is_none();
         let factor = if free { 1e-9 } else { visit.cost * station.slow };
+        let mut stays = if station.hung { 1.0 } else { law.there(0.0, dt, factor) / dt };
         if token.slack < step.length() && !token.orphan && !station.hung {
             let in_time = law.cdf(token.slack as f64 / 1e9 / factor);
-            self.start_late(index, token, in_time, moved);
-            return;
+            token = self.give_up_soon(token, in_time, moved);
+            stays /= (1.0 - in_time).max(stays);
         }
-        let stays = law.there(0.0, dt, factor) / dt;
-        let stay =
-            if station.hung { token.count } else { binomial(&mut self.draws, token.count, stays) };
+        let stay = binomial(&mut self.draws, token.count, stays);
         let left = token.count - stay;
         if left > 0 {
             moved.push((Token { count: left, ..token }, Left::Done));

@@ -9,8 +9,9 @@ use crate::kernel::slab::Key;
 /// Requests alike.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
-    /// Whose they are; `None`: nobody's.
+    /// Whose they are; `None`: nobody's. And which of the cohort's ways they had (see `cohort.rs`).
     pub cohort: Option<Key>,
+    pub way: u8,
     pub program: u16,
     /// Where it stands, and where its requests have entered.
     pub station: u16,
@@ -28,15 +29,18 @@ pub(super) struct Token {
     /// All that its requests have waited for but work: at queues, for calls given up [ns].
     pub waited: u64,
     pub count: u64,
+    /// How slow the station was when it was begun: its work lasts so many times as long.
+    pub slow: f64,
     /// Share of starts that is still there, each weighted by its interval [s]; negative: not known.
     pub there: f64,
 }
 
 impl Token {
     /// Requests of a cohort that have reached their site, and are waited for so long from here.
-    pub(super) fn new(cohort: Key, program: u16, slack: u64, count: u64) -> Token {
+    pub(super) fn new((cohort, way): (Key, u8), program: u16, slack: u64, count: u64) -> Token {
         Token {
             cohort: Some(cohort),
+            way,
             program,
             station: 0,
             entry: 0,
@@ -48,13 +52,19 @@ impl Token {
             slack,
             waited: 0,
             count,
+            slow: 1.0,
             there: -1.0,
         }
     }
 
     /// The same requests once their callers have given them up.
     pub(super) fn for_nobody(self) -> Token {
-        Token { orphan: true, cohort: None, slack: u64::MAX, ..self }
+        Token { orphan: true, slack: u64::MAX, ..self.of_nobody() }
+    }
+
+    /// The same requests once their clients have given them up: such are alike, whoever sent them.
+    pub(super) fn of_nobody(self) -> Token {
+        Token { cohort: None, way: 0, ..self }
     }
 
     /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
@@ -63,13 +73,19 @@ impl Token {
         self.slack != u64::MAX && !self.orphan && due <= to
     }
 
+    /// Whose its requests are, and at what they are.
+    fn whose(&self) -> (Option<Key>, u8, u16, u8, u8, bool, u16) {
+        let Token { cohort, way, program, visit, tries, orphan, entry, .. } = *self;
+        (cohort, way, program, visit, tries, orphan, entry)
+    }
+
     /// Whether its requests were begun just before those of `next`, so long before `now` that it
     /// no longer matters when exactly.
     fn precedes(&self, next: &Token, now: u64) -> bool {
-        let key = |t: &Token| (t.cohort, t.program, t.visit, t.tries, t.orphan, t.entry);
         let end = next.start + next.width;
         self.start + self.width == next.start
-            && key(self) == key(next)
+            && self.whose() == next.whose()
+            && self.slow.total_cmp(&next.slow).is_eq()
             && (end - self.start) * AGED <= now.saturating_sub(end)
             && self.there >= 0.0
             && next.there >= 0.0
@@ -84,8 +100,7 @@ impl Token {
 
     /// Whether another's requests can be added to it.
     pub(super) fn is_like(&self, other: &Token) -> bool {
-        (self.cohort, self.program, self.visit, self.tries, self.orphan, self.entry)
-            == (other.cohort, other.program, other.visit, other.tries, other.orphan, other.entry)
+        self.whose() == other.whose()
             && (self.start, self.width) == (other.start, other.width)
             && self.is_as_patient_as(other)
     }

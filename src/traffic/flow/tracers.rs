@@ -1,12 +1,12 @@
 //! Tracers: real members of the counts that are followed one by one, for the time without service
 //! of a mailbox, which counts cannot add up.
 //!
-//! A tracer is in one of the states of its cell: away, present and idle or signing in, or with a
-//! session at a site, for whose members nothing may work for hours while all is well at another.
-//! When n of N members of a state change it, or demand something, each tracer there is among them
-//! with probability n / N; those who do both are the same. A group's tracers come and go in the
-//! order of its mailboxes. **Leaves out.** Which of a mailbox's own attempts failed before: retries
-//! of one demand are told when it ends.
+//! A tracer is in one of the states of its cell: away, present and idle or signing in (again, or
+//! as it came), or with a session at a site, for whose members nothing may work for hours while all
+//! is well at another. When n of N members of a state change it, or demand something, each tracer
+//! there is among them with probability n / N; those who do both are the same. A group's tracers
+//! come and go in the order of its mailboxes. **Leaves out.** Which of a mailbox's own attempts
+//! failed before: retries of one demand are told when it ends.
 
 use super::Flow;
 use super::cohort::{LaneKey, Row};
@@ -31,7 +31,8 @@ pub(super) enum At {
     Away,
     /// Present with neither a session nor a sign-in.
     Idle,
-    SigningIn,
+    /// Again (0), or as they came (1).
+    SigningIn(usize),
     /// With a session at this site; the first, for all that is present of clients without them.
     Session(SiteId),
 }
@@ -41,8 +42,8 @@ impl At {
         match self {
             At::Away => 0,
             At::Idle => 1,
-            At::SigningIn => 2,
-            At::Session(site) => 3 + site.index(),
+            At::SigningIn(kind) => 2 + kind,
+            At::Session(site) => 4 + site.index(),
         }
     }
 
@@ -195,7 +196,7 @@ impl Flow {
         let next = self.tracers_of.get(group + 1).map_or(self.tracers.len() as u32, |next| next.0);
         let now = (f64::from(next - first) * share).round() as u32;
         for tracer in first + present..first + now {
-            self.place_tracer(tracer, At::SigningIn);
+            self.place_tracer(tracer, At::SigningIn(1));
         }
         for tracer in first + now.min(present)..first + present {
             self.place_tracer(tracer, At::Away);
@@ -249,15 +250,20 @@ impl Flow {
             let (idle, signing) = (crowd.idle(), crowd.signing());
             let idle = idle as f64 / (idle + signing).max(1) as f64;
             self.tell(lane.crowd, (At::Idle, None), idle * (n - held), share, intended);
-            self.tell(
-                lane.crowd,
-                (At::SigningIn, None),
-                (1.0 - idle) * (n - held),
-                share,
-                intended,
-            );
+            self.tell_signing_in(lane.crowd, (1.0 - idle) * (n - held), share, intended);
         } else {
             self.tell(lane.crowd, (At::Session(SiteId(0)), sent), n, share, intended);
+        }
+    }
+
+    /// Tells tracers of a crowd that `n` of its members that sign in, of either kind, have demanded
+    /// something, which a share `good` of them got.
+    pub(super) fn tell_signing_in(&mut self, crowd: u32, n: f64, good: f64, intended: SimTime) {
+        let cells = &self.crowds[crowd as usize].cells;
+        let of = [0, 1].map(|kind| cells.iter().map(|cell| cell.signing[kind]).sum::<u64>() as f64);
+        for (kind, signing) in of.into_iter().enumerate() {
+            let n = n * signing / (of[0] + of[1]).max(1.0);
+            self.tell(crowd, (At::SigningIn(kind), None), n, good, intended);
         }
     }
 
@@ -281,7 +287,7 @@ impl Flow {
         let members = |cell: &Cell| match at {
             At::Session(site) if signs_in => cell.signed[site.index()],
             At::Session(_) => cell.present,
-            At::SigningIn => cell.signing_in(),
+            At::SigningIn(kind) => cell.signing[kind],
             At::Idle => cell.idle(),
             At::Away => cell.members - cell.present,
         };
