@@ -111,6 +111,7 @@ impl Op {
         SiteId(u32::from(self.site))
     }
 
+    /// Sites have numbers of 16 bits: no scenario may have more (`scenario/check/count.rs`).
     #[inline]
     pub(super) fn set_site(&mut self, site: SiteId) {
         self.site = site.0 as u16;
