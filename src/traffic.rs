@@ -148,6 +148,14 @@ impl Traffic {
         }
     }
 
+    /// Forgets what is in progress once the trial has ended and its books are closed.
+    pub fn forget_requests(&mut self) {
+        match self {
+            Traffic::Exact(exact) => exact.forget_requests(),
+            Traffic::Flow(_) => {} // Counts take next to nothing.
+        }
+    }
+
     /// Tells the longest felt downtime [s] of every affected one that is followed, and whether it
     /// was still going on at `end` (censored).
     pub fn felt_downtime(&self, end: SimTime, mut told: impl FnMut(f64, bool)) {

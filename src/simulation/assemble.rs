@@ -25,6 +25,9 @@ const DOWNTIME_QUANTILES: [f64; 5] = [0.1, 0.5, 0.9, 0.99, 1.0];
 
 /// Puts everything together.
 pub(super) fn outcome(scenario: &Scenario, trial: &mut Trial) -> Outcome {
+    let ledgers = ledgers(scenario, trial);
+    // Nothing below asks for a request; what mailboxes have felt takes their place in memory.
+    trial.traffic.forget_requests();
     let timeline = timeline(scenario, trial);
     let series = series::series(scenario, trial);
     let mut incident = clock(scenario, trial, &series, &timeline);
@@ -33,7 +36,7 @@ pub(super) fn outcome(scenario: &Scenario, trial: &mut Trial) -> Outcome {
         seed: trial.seed,
         latency: latency(scenario, trial, &incident),
         impact: impact(scenario, trial, &series),
-        ledgers: ledgers(scenario, trial),
+        ledgers,
         cost: trial.traffic.cost(),
         network: super::routes::outcome(scenario, trial),
         series,

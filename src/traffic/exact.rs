@@ -118,7 +118,17 @@ struct TimeoutQueue {
 /// Waiters that are fetched at a time.
 const FETCHED_COUNT: usize = 64;
 
+/// A list keeps its memory until it fills less than one part in so many, then twice what it needs.
+const SPARSE: usize = 4;
+
 impl TimeoutQueue {
+    /// Gives memory back that a storm has left.
+    fn shrink(&mut self) {
+        if self.waiting.len() < self.waiting.capacity() / SPARSE {
+            self.waiting.shrink_to(2 * self.waiting.len());
+        }
+    }
+
     #[inline(never)]
     fn fetch_next(&mut self, ops: &Ops) {
         self.fetched = self.waiting.len().min(FETCHED_COUNT);
@@ -212,6 +222,22 @@ impl Exact {
             }
             self.handle(now, event, scene);
         }
+    }
+
+    /// Gives memory back that is needed no more: when a fault ends, millions of attempts are waited
+    /// for at a time, and soon after nearly all of them back off.
+    pub(super) fn shrink(&mut self) {
+        self.ops.shrink();
+        self.timeouts.iter_mut().for_each(TimeoutQueue::shrink);
+    }
+
+    /// Forgets all that is in progress.
+    pub fn forget_requests(&mut self) {
+        self.calendar = Calendar::new();
+        self.ops = Ops::default();
+        self.jobs = Slab::new();
+        self.timeouts.clear();
+        self.backlogs.clear();
     }
 
     #[inline(never)]

@@ -2,7 +2,9 @@
 //!
 //! Most of a collapsed state are clients that wait to sign in again, and what they have parked
 //! until then. Relief throws both away at once, so they are not copied in the first place: the copy
-//! takes a small part of the original's memory. What stays gets other keys.
+//! takes a small part of the original's memory. What stays gets other keys. What is parked of users
+//! who have gone is left out too: nobody counts it as demand, and it would come back only with
+//! those of them who come within the fork's time.
 
 use super::op::Phase;
 use super::ops::Ops;

@@ -71,6 +71,7 @@ impl Exact {
     }
 
     /// Closes the window: integrals up to `now`; hands the stations' counts out and resets them.
+    /// Gives memory back, too, that is needed no more.
     pub fn close_window(
         &mut self,
         now: SimTime,
@@ -79,6 +80,7 @@ impl Exact {
         out: &mut Vec<StationCell>,
     ) {
         self.follow_control(world, now);
+        self.shrink();
         let lines = self.lines.iter_mut().zip(&recorder.stations);
         out.extend(lines.map(|(line, totals)| line.close_window(totals, now)));
     }

@@ -5,6 +5,7 @@
 //! An event that falls on nothing reads only the first. At full population tens of millions of
 //! clients back off at a time, and each of them takes 44 bytes.
 
+use super::SPARSE;
 use super::op::{Attempt, Op, Phase};
 use crate::kernel::slab::{Held, Key, Slab};
 use crate::kernel::time::SimTime;
@@ -142,6 +143,22 @@ impl Ops {
         }
     }
 
+    /// Gives memory back once far fewer attempts are waited for than were.
+    pub(super) fn shrink(&mut self) {
+        let waited_for = self.attempts.places.len() - self.attempts.vacant.len();
+        if waited_for >= self.attempts.places.capacity() / SPARSE {
+            return;
+        }
+        let places = Vec::with_capacity(2 * waited_for);
+        let packed = Attempts { places, vacant: Vec::new() };
+        let sparse = std::mem::replace(&mut self.attempts, packed);
+        for (key, _) in self.states.iter().filter(|(_, state)| state.phase.is_waited_for()) {
+            let record = &mut self.records[key.index as usize];
+            let attempt = sparse.places[record.under_way()].clone();
+            record.linked = Some(self.attempts.insert(attempt));
+        }
+    }
+
     /// Reads what is kept of operations whose events come soon.
     ///
     /// A processor fetches many places from memory at a time, but not where each decides what is
@@ -221,12 +238,37 @@ impl IndexMut<u32> for Ops {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempt, Op, Slab, State};
+    use super::{Attempt, Op, Ops, Phase, Slab, State};
+    use crate::kernel::stream::Luck;
+    use crate::kernel::time::SimTime;
+    use crate::traffic::exact::op::Flags;
 
     /// At full population tens of millions of these stand at a time.
     #[test]
     fn an_operation_takes_44_bytes_and_an_attempt_24_more() {
         assert_eq!((size_of::<Op>(), Slab::<State>::PLACE_SIZE), (32, 12));
         assert_eq!(size_of::<Attempt>(), 24);
+    }
+    #[test]
+    fn attempts_keep_theirs_when_memory_is_given_back() {
+        let mut ops = Ops::default();
+        let op = |number| Op::new(number, Luck(7), SimTime::ZERO, Flags::DEMANDED);
+        let keys: Vec<_> = (0..1_000).map(|number| ops.insert(3, op(number))).collect();
+        for (number, &key) in keys.iter().enumerate() {
+            ops.next_attempt(key, SimTime(number as u64));
+        }
+        ops.shrink();
+        assert!(ops.attempts.places.len() == 1_000, "all of them are waited for");
+        for &key in keys.iter().filter(|key| key.index % 10 != 4) {
+            ops.set_phase(key, Phase::BackingOff);
+        }
+        ops.shrink();
+        assert_eq!((ops.attempts.places.len(), ops.attempts.places.capacity()), (100, 200));
+        for (number, &key) in keys.iter().enumerate().filter(|(_, key)| key.index % 10 == 4) {
+            let (op, attempt) = ops.under_way(key);
+            assert_eq!((op.mailbox as usize, attempt.sent.0 as usize), (number, number));
+        }
+        let again = ops.next_attempt(keys[0], SimTime(5));
+        assert_eq!((again, ops.under_way(keys[0]).1.sent), (2, SimTime(5)));
     }
 }
