@@ -44,17 +44,18 @@ use session::Mailboxes;
 use station::Job;
 use std::collections::VecDeque;
 
-/// Events of the calendar; 16 bytes with their tag.
+/// Events of the calendar; 16 bytes with their tag. No field is shorter than four bytes, and so the
+/// tag is not either: else an event is copied in parts that overlap, which processors are slow at.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// Rates, presence and pending demands of the next second.
     Second,
     /// The pending demand of a class is due.
-    Demand { class: u16 },
+    Demand { class: u32 },
     /// A mailbox with closed load demands again.
-    Think { class: u16, mailbox: u32 },
+    Think { class: u32, mailbox: u32 },
     /// A user has come and the client signs in.
-    SignIn { mailbox: u32, group: u16 },
+    SignIn { mailbox: u32, group: u32 },
     /// An attempt opens its connection (again).
     Connect { op: Key, attempt: u32 },
     /// An attempt reaches its site.
@@ -68,7 +69,7 @@ enum Event {
     /// Patience or deadline is over.
     GiveUp { op: Key, attempt: u32 },
     /// The head of a timeout queue is due.
-    TimeoutQueue { queue: u16 },
+    TimeoutQueue { queue: u32 },
     /// A job's own work is done.
     Release { job: Key, run: u32 },
     /// A call reaches another site.
@@ -293,8 +294,8 @@ impl Exact {
     fn handle(&mut self, now: SimTime, event: Event, scene: &mut Scene) {
         match event {
             Event::Second => self.second(now, scene),
-            Event::Demand { class } => self.demand_due(class, now, scene),
-            Event::Think { class, mailbox } => self.think_due(class, mailbox, now, scene),
+            Event::Demand { class } => self.demand_due(class as u16, now, scene),
+            Event::Think { class, mailbox } => self.think_due(class as u16, mailbox, now, scene),
             Event::SignIn { mailbox, group } => self.user_came(mailbox, group, now, scene),
             Event::Connect { op, attempt } => self.connect(op, attempt, now, scene),
             Event::Arrive { op, attempt } => self.arrive(op, attempt, now, scene),
@@ -302,7 +303,7 @@ impl Exact {
             Event::Reset { op, attempt } => self.reset(op, attempt, now, scene),
             Event::Resend { op, attempt } => self.resend(op, attempt, now, scene),
             Event::GiveUp { op, attempt } => self.timed_out(op, attempt, now, scene),
-            Event::TimeoutQueue { queue } => self.timeouts_due(queue, now, scene),
+            Event::TimeoutQueue { queue } => self.timeouts_due(queue as u16, now, scene),
             Event::Release { job, run } => self.released(job, run, now, scene),
             Event::CallArrive { job, call } => self.call_arrives(job, call, now, scene),
             Event::CallAnswered { job, call } => self.call_ended(job, call, true, now, scene),
@@ -320,7 +321,7 @@ impl Exact {
         line.waiting.push_back((due, waiter));
         if !line.armed {
             line.armed = true;
-            self.calendar.push(due, Event::TimeoutQueue { queue });
+            self.calendar.push(due, Event::TimeoutQueue { queue: u32::from(queue) });
         }
     }
 
@@ -349,7 +350,7 @@ impl Exact {
                 }
             };
             if waits && due > now {
-                self.calendar.push(due, Event::TimeoutQueue { queue });
+                self.calendar.push(due, Event::TimeoutQueue { queue: u32::from(queue) });
                 return None;
             }
             line.waiting.pop_front();

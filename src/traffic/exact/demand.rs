@@ -94,7 +94,7 @@ impl Exact {
             let at = now + SimDuration::from_secs_f64(source.mass / source.rate_per_s);
             // Rounding must not push a demand into the next cell, which schedules its own.
             let at = at.min(SimTime(source.cell_end.0 - 1));
-            self.calendar.push(at, Event::Demand { class: class as u16 });
+            self.calendar.push(at, Event::Demand { class: class as u32 });
         } else {
             source.mass -= left;
         }
@@ -108,14 +108,18 @@ impl Exact {
         // The mailbox is drawn among the users present, the first of the group by number, of whom
         // those of this second come one after the other.
         let pick = luck.uniform(draw::MAILBOX);
-        let to_come = (source.cell_end - now).as_secs_f64() / CELL.as_secs_f64();
+        let cell_end = source.cell_end;
         self.schedule_demand(class as usize, now);
         let ClassKind::Group(group_index) = self.plan.classes[class as usize].kind else { return };
         let group = &scene.world.population.groups[group_index as usize];
         let present = self.mailboxes.present[group_index as usize];
         let coming = present - self.mailboxes.came_before[group_index as usize];
-        // To round up is a call: not for nothing.
-        let missing = if coming == 0 { 0 } else { (f64::from(coming) * to_come).ceil() as u32 };
+        let missing = if coming == 0 {
+            0
+        } else {
+            let to_come = (cell_end - now).as_secs_f64() / CELL.as_secs_f64();
+            (f64::from(coming) * to_come).ceil() as u32
+        };
         let present = present - missing;
         if present == 0 {
             return;
@@ -147,7 +151,7 @@ impl Exact {
             for mailbox in group.first..group.first + group.count {
                 let wait = think.sample(luck.derive(u64::from(mailbox)));
                 let at = SimTime::ZERO + SimDuration::from_secs_f64(wait);
-                self.calendar.push(at, Event::Think { class: class as u16, mailbox });
+                self.calendar.push(at, Event::Think { class: class as u32, mailbox });
             }
         }
     }
@@ -166,7 +170,8 @@ impl Exact {
         if op.is_demanded() {
             let wait = think.sample(op.luck.derive(draw::THINK));
             let at = at + SimDuration::from_secs_f64(wait);
-            self.calendar.push(at, Event::Think { class, mailbox: op.mailbox });
+            let (class, mailbox) = (u32::from(class), op.mailbox);
+            self.calendar.push(at, Event::Think { class, mailbox });
         }
     }
 

@@ -254,7 +254,7 @@ impl Exact {
             if !group.sessions {
                 continue;
             }
-            let (first, client) = (group.first, index as u16);
+            let first = group.first;
             let before = self.mailboxes.present[index];
             let after = scene.world.population.present(group, now);
             self.mailboxes.present[index] = after;
@@ -263,7 +263,7 @@ impl Exact {
                 let part = f64::from(number - before) / f64::from(after - before);
                 let at = now + super::demand::CELL.mul_f64(part);
                 let mailbox = first + number;
-                self.calendar.push(at, Event::SignIn { mailbox, group: client });
+                self.calendar.push(at, Event::SignIn { mailbox, group: index as u32 });
             }
             for number in after..before {
                 self.user_left(first + number, index, now, scene);
@@ -272,16 +272,16 @@ impl Exact {
     }
 
     /// A user has come: the client signs in, and that is a demand.
-    pub(super) fn user_came(&mut self, mailbox: u32, group: u16, now: SimTime, scene: &mut Scene) {
+    pub(super) fn user_came(&mut self, mailbox: u32, group: u32, now: SimTime, scene: &mut Scene) {
         if self.mailboxes.presence(mailbox) == Presence::Out
-            && self.user_is_present(mailbox, u32::from(group), scene)
+            && self.user_is_present(mailbox, group, scene)
         {
             if let Some(class) = self.mailboxes.sign_in_class[group as usize]
                 && let Some(cell) = scene.recorder.cell(class as usize, now)
             {
                 cell.demand += 1;
             }
-            self.sign_in(mailbox, u32::from(group), Flags::DEMANDED, now, scene);
+            self.sign_in(mailbox, group, Flags::DEMANDED, now, scene);
         }
     }
 
