@@ -12,6 +12,8 @@
 mod assemble;
 pub mod fidelity;
 #[cfg(test)]
+mod fork_checks;
+#[cfg(test)]
 #[path = "../tests/support/model.rs"]
 mod model;
 #[cfg(test)]
@@ -78,8 +80,8 @@ pub fn run(
     Ok(assemble::outcome(scenario, &mut trial))
 }
 
-/// The whole state of one trial; a clone of it runs on by itself.
-#[derive(Clone, Debug)]
+/// The whole state of one trial.
+#[derive(Debug)]
 pub(crate) struct Trial {
     seed: u64,
     world: World,
@@ -256,9 +258,7 @@ impl Trial {
             start += minute;
         }
         self.ask_metastable = None;
-        let mut fork = self.clone();
-        let scene = &mut Scene { world: &mut fork.world, recorder: &mut fork.recorder };
-        fork.traffic.relieve(fork.now, scene);
+        let mut fork = self.relieved();
         let end = (self.now + FORK.0).min(scenario.end());
         fork.run(scenario, end, &mut |_| {})?;
         let settled = SimTime::ZERO + ((end - SimTime::ZERO) - lag);
@@ -266,6 +266,15 @@ impl Trial {
         let back = fork.availability(since.max(self.now), settled);
         self.metastable = back.is_some_and(|availability| availability >= self.criterion.0);
         Ok(())
+    }
+
+    /// The same trial with the sustaining load taken away: it runs on by itself.
+    fn relieved(&self) -> Trial {
+        let (mut world, mut recorder) = (self.world.clone(), self.recorder.clone());
+        let scene = &mut Scene { world: &mut world, recorder: &mut recorder };
+        let traffic = self.traffic.relieved(self.now, scene);
+        let (control, log) = (self.control.clone(), self.log.clone());
+        Trial { world, control, traffic, recorder, log, ..*self }
     }
 
     /// Availability of all groups' demands of the windows from `from` to `to`.

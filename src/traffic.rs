@@ -133,16 +133,33 @@ impl Traffic {
         either!(self, it => it.backlog(pipeline))
     }
 
-    /// Takes the sustaining load away from a state, for the question whether it is metastable: no
-    /// retry from here on, and whoever is signed out is signed in at once, without a request.
-    pub fn relieve(&mut self, now: SimTime, scene: &mut Scene) {
-        either!(self, it => it.relieve(now, scene));
+    /// A copy from which the sustaining load is taken away, for the question whether the state is
+    /// metastable: no retry from here on, and whoever is signed out is signed in at once, without a
+    /// request. The scene is the copy's.
+    #[must_use]
+    pub fn relieved(&self, now: SimTime, scene: &mut Scene) -> Traffic {
+        match self {
+            Traffic::Exact(exact) => Traffic::Exact(Box::new(exact.relieved(now, scene))),
+            Traffic::Flow(flow) => {
+                let mut copy = flow.clone();
+                copy.relieve(now, scene);
+                Traffic::Flow(copy)
+            }
+        }
     }
 
-    /// Longest felt downtime [s] of every affected one that is followed, and whether it was still
-    /// going on at `end` (censored).
-    pub fn felt_downtime(&self, end: SimTime) -> Vec<(f64, bool)> {
-        either!(self, it => it.felt_downtime(end).collect())
+    /// Forgets what is in progress once the trial has ended and its books are closed.
+    pub fn forget_requests(&mut self) {
+        match self {
+            Traffic::Exact(exact) => exact.forget_requests(),
+            Traffic::Flow(_) => {} // Counts take next to nothing.
+        }
+    }
+
+    /// Tells the longest felt downtime [s] of every affected one that is followed, and whether it
+    /// was still going on at `end` (censored).
+    pub fn felt_downtime(&self, end: SimTime, mut told: impl FnMut(f64, bool)) {
+        either!(self, it => it.felt_downtime(end).for_each(|(spell_s, open)| told(spell_s, open)));
     }
 
     /// Tracers that stand for all mailboxes; `None` where every mailbox is followed.

@@ -110,6 +110,62 @@ fn all_mistakes_of_a_file_come_out_at_once() {
     assert!(lines.is_sorted(), "in the order of the file: {lines:?}");
 }
 
+/// More than 65,535 of a kind are refused with their number, at their section of the file.
+#[test]
+fn what_cannot_be_numbered_is_refused() {
+    let each = |count: usize, line: &dyn Fn(usize) -> String| -> String {
+        (0..count).map(|number| format!("  {}\n", line(number))).collect()
+    };
+    let law = "concurrency: 32, service_time: { constant: 20ms }";
+    let many_partitions = each(7, &|number| {
+        format!(
+            "p{number}: {{ sites: {{ chicago: {{ instances: 1M }} }}, {law}, partitions: 10k }}"
+        )
+    });
+    let client = each(300, &|number| {
+        format!("    o{number}: {{ enters: front-door, rate: 1/h, timeout: 1s }}")
+    });
+    let client = format!("  wide:\n    connects: web\n    operations:\n{client}");
+    let regions = each(250, &|number| {
+        format!(
+            "r{number}: {{ mailboxes: 1M, time_zone: America/New_York, routers: {{ alone: 100% }}, \
+             load: {{ \"00:00\": 100% }}, present: {{ \"00:00\": 5% }}, clients: {{ wide: 100% }} }}"
+        )
+    });
+    let calls = "{ service: mailbox, timeout: 3s }, ".repeat(250);
+    let calls = format!(
+        "  caller: {{ sites: {{ chicago: {{ instances: 1M }} }}, {law}, calls: [{calls}] }}\n"
+    );
+    let with = |parts: &[(&str, &str)]| {
+        let mut text = FULL.to_owned();
+        for (section, added) in parts {
+            text = text.replacen(&format!("\n{section}:\n"), &format!("\n{section}:\n{added}"), 1);
+        }
+        text
+    };
+    for (text, section, count, words) in [
+        (with(&[("services", &many_partitions)]), "services", "70021 stations", "10000 of them"),
+        (
+            with(&[("clients", &client), ("services", &calls)]),
+            "services",
+            "76556 calls",
+            "`caller` has",
+        ),
+        (with(&[("clients", &client), ("regions", &regions)]), "regions", "75009 classes", "`r"),
+    ] {
+        let problems = problems(&text);
+        let shown = problems.render(false);
+        let found = problems.list.iter().find(|problem| problem.code == Code::TooLarge);
+        let problem = found.unwrap_or_else(|| panic!("no {} in\n{shown}", Code::TooLarge));
+        assert_eq!(problem.found, section, "{shown}");
+        assert!(problem.message.starts_with(count), "{shown}");
+        assert!(
+            told(problem).contains("at most 65535") && told(problem).contains(words),
+            "{shown}"
+        );
+    }
+}
+
 /// Every map of a tree.
 fn maps<'a>(node: &'a Node, found: &mut Vec<&'a Node>) {
     if let Value::Map(entries) = &node.value {

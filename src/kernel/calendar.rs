@@ -69,6 +69,8 @@ pub struct Calendar<E: Copy> {
     cursor: u64,
     wheel: Wheel<E>,
     pending_count: usize,
+    /// A new run has begun since [`Calendar::newly_due`] was asked.
+    begun: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +107,7 @@ impl<E: Copy> Calendar<E> {
             cursor: 0,
             wheel: Wheel::new(),
             pending_count: 0,
+            begun: false,
         }
     }
 
@@ -162,6 +165,18 @@ impl<E: Copy> Calendar<E> {
         self.due.pop().map(|event| (SimTime(earliest), event))
     }
 
+    /// Whether events have become due since [`Calendar::newly_due`] was asked.
+    #[inline]
+    pub fn has_newly_due(&self) -> bool {
+        self.begun
+    }
+
+    /// The events that come next, in no order, if they have become due since this was last asked:
+    /// for a caller who wants to have at hand what they will need. Others can still come between.
+    pub fn newly_due(&mut self) -> &[E] {
+        if std::mem::take(&mut self.begun) { self.due.events() } else { &[] }
+    }
+
     /// As [`Calendar::pop_until`] while there are late events.
     #[cold]
     fn pop_late(&mut self, limit: SimTime) -> Option<(SimTime, E)> {
@@ -179,6 +194,22 @@ impl<E: Copy> Calendar<E> {
         self.pending_count -= 1;
         self.late.pop();
         Some((SimTime(late.time), late.event))
+    }
+
+    /// A copy with what `copied` makes of each event, in the same order; those of which it makes
+    /// nothing are left out.
+    #[must_use]
+    pub fn copy_of(&self, mut copied: impl FnMut(E) -> Option<E>) -> Calendar<E> {
+        let due = self.due.copy_of(&mut copied);
+        let late = self.late.iter().filter_map(|late| {
+            let event = copied(late.event)?;
+            Some(Late { event, ..*late })
+        });
+        let late: BinaryHeap<Late<E>> = late.collect();
+        let (wheel, waiting_count) = self.wheel.copy_of(self.cursor, &mut copied);
+        let pending_count = due.len() + late.len() + waiting_count;
+        let (next_order, cursor) = (self.next_order, self.cursor);
+        Calendar { due, late, next_order, cursor, wheel, pending_count, begun: false }
     }
 
     /// Time of the earliest event [ns since t = 0].
@@ -222,7 +253,8 @@ impl<E: Copy> Calendar<E> {
             self.wheel.spread(slot.earliest, list);
         }
         self.due.sort();
-        base.is_some()
+        self.begun = base.is_some();
+        self.begun
     }
 
     fn make_due(&mut self, list: ChunkList) {
@@ -283,6 +315,19 @@ impl<E: Copy> Wheel<E> {
             self.occupied_levels &= !(1 << slot.level);
         }
         std::mem::replace(&mut self.slots[slot.level * SLOT_COUNT + slot.number], ChunkList::EMPTY)
+    }
+
+    /// As [`Calendar::copy_of`]; with the number of events in the copy.
+    fn copy_of(&self, cursor: u64, mut copied: impl FnMut(E) -> Option<E>) -> (Wheel<E>, usize) {
+        let mut copy = Wheel::new();
+        let mut count = 0;
+        for &Waiting { time, event } in self.slots.iter().flat_map(|list| self.pool.of(list)) {
+            if let Some(event) = copied(event) {
+                copy.insert(cursor, Waiting { time, event });
+                count += 1;
+            }
+        }
+        (copy, count)
     }
 
     /// Distributes the events of a slot over lower levels, chunk by chunk, keeping their order.

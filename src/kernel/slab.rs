@@ -20,6 +20,11 @@ pub struct Key {
     pub generation: NonZeroU32,
 }
 
+impl Key {
+    /// Finds nothing, in any slab.
+    pub const GONE: Key = Key { index: NO_PLACE, generation: NonZeroU32::MIN };
+}
+
 /// Name of a record in half the size of a [`Key`], for whoever alone decides when that record goes:
 /// it is never asked for a record that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +34,14 @@ impl Held {
     /// The record of this key, held from now on.
     #[inline]
     pub fn of(key: Key) -> Held {
+        Held::at(key.index)
+    }
+
+    /// The record at this place, which is held.
+    #[inline]
+    pub fn at(index: u32) -> Held {
         // `NO_PLACE` is no index, so this does not overflow.
-        Held(NonZeroU32::MIN.saturating_add(key.index))
+        Held(NonZeroU32::MIN.saturating_add(index))
     }
 
     /// Its place in the array.
@@ -155,19 +166,26 @@ impl<T> Slab<T> {
     /// Takes the record of `key` out, unless it was removed before.
     #[inline]
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        let place = self.places.get_mut(key.index as usize)?;
-        if place.generation != key.generation || matches!(place.content, Content::Vacant { .. }) {
-            return None;
-        }
+        self.get(key)?;
+        Some(self.release(Held::of(key)))
+    }
+
+    /// Takes a record out that is held.
+    ///
+    /// # Panics
+    /// When its place is vacant.
+    #[inline]
+    pub fn release(&mut self, held: Held) -> T {
+        let index = held.index();
+        let place = &mut self.places[index as usize];
         let vacant = Content::Vacant { next_vacant: self.first_vacant };
-        let content = std::mem::replace(&mut place.content, vacant);
+        let Content::Occupied(record) = std::mem::replace(&mut place.content, vacant) else {
+            panic!("slab place {index} is vacant")
+        };
         place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.first_vacant = key.index;
+        self.first_vacant = index;
         self.occupied_count -= 1;
-        match content {
-            Content::Occupied(record) => Some(record),
-            Content::Vacant { .. } => None,
-        }
+        record
     }
 
     /// The key of the record now at place `index`, if there is one.
@@ -186,6 +204,14 @@ impl<T> Slab<T> {
             Content::Occupied(record) => {
                 Some((Key { index: index as u32, generation: place.generation }, record))
             }
+            Content::Vacant { .. } => None,
+        })
+    }
+
+    /// All records to change, in order of place.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().filter_map(|place| match &mut place.content {
+            Content::Occupied(record) => Some(record),
             Content::Vacant { .. } => None,
         })
     }

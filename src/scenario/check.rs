@@ -3,6 +3,7 @@
 //! Identifiers of unknown names are in no list, so every look-up here may find nothing; what it
 //! would have said is then already reported as an unknown name.
 
+mod count;
 mod cycle;
 mod load;
 
@@ -30,6 +31,7 @@ pub fn check(scenario: &Scenario, context: &Context<'_>) {
     checker.actions();
     checker.connections();
     checker.servers();
+    count::things(scenario, context);
     load::before_the_fault(scenario, context);
 }
 

@@ -115,7 +115,7 @@ static RETRY: Shape = Shape::Map(&[
     need(
         "attempts",
         &Shape::Choice(Choice {
-            unit: Some(Unit::Count(1, u32::MAX as u64)),
+            unit: Some(Unit::Count(1, u16::MAX as u64)),
             words: &["unlimited"],
             kinds: &[],
         }),

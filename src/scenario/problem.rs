@@ -105,7 +105,7 @@ codes! {
     Unreadable => "unreadable",
     /// A directory where a file is needed.
     Directory => "directory",
-    /// Larger than the limit.
+    /// Larger than the limit, or more than can be numbered.
     TooLarge => "too-large",
     /// Nothing in it.
     Empty => "empty",

@@ -25,6 +25,9 @@ const DOWNTIME_QUANTILES: [f64; 5] = [0.1, 0.5, 0.9, 0.99, 1.0];
 
 /// Puts everything together.
 pub(super) fn outcome(scenario: &Scenario, trial: &mut Trial) -> Outcome {
+    let ledgers = ledgers(scenario, trial);
+    // Nothing below asks for a request; what mailboxes have felt takes their place in memory.
+    trial.traffic.forget_requests();
     let timeline = timeline(scenario, trial);
     let series = series::series(scenario, trial);
     let mut incident = clock(scenario, trial, &series, &timeline);
@@ -33,7 +36,7 @@ pub(super) fn outcome(scenario: &Scenario, trial: &mut Trial) -> Outcome {
         seed: trial.seed,
         latency: latency(scenario, trial, &incident),
         impact: impact(scenario, trial, &series),
-        ledgers: ledgers(scenario, trial),
+        ledgers,
         cost: trial.traffic.cost(),
         network: super::routes::outcome(scenario, trial),
         series,
@@ -266,11 +269,11 @@ fn impact(scenario: &Scenario, trial: &Trial, series: &Series) -> Impact {
     let mut spells: Vec<f64> = Vec::new();
     let mut open = 0_u64;
     let mut histogram = Histogram::new();
-    for (seconds, censored) in trial.traffic.felt_downtime(end) {
+    trial.traffic.felt_downtime(end, |seconds, censored| {
         spells.push(seconds);
         open += u64::from(censored);
         histogram.record(SimDuration::from_secs_f64(seconds));
-    }
+    });
     spells.sort_unstable_by(f64::total_cmp);
     let at = |&q: &f64| {
         let index = ((q * spells.len() as f64).ceil() as usize).clamp(1, spells.len().max(1));

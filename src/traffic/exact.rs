@@ -16,9 +16,11 @@ mod call;
 pub mod client;
 pub mod demand;
 mod ending;
+mod fork;
 pub mod ledger;
 mod line;
 mod loss;
+pub mod op;
 mod ops;
 pub mod pipeline;
 pub mod session;
@@ -42,17 +44,18 @@ use session::Mailboxes;
 use station::Job;
 use std::collections::VecDeque;
 
-/// Events of the calendar; 16 bytes with their tag.
+/// Events of the calendar; 16 bytes with their tag. No field is shorter than four bytes, and so the
+/// tag is not either: else an event is copied in parts that overlap, which processors are slow at.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// Rates, presence and pending demands of the next second.
     Second,
     /// The pending demand of a class is due.
-    Demand { class: u16 },
+    Demand { class: u32 },
     /// A mailbox with closed load demands again.
-    Think { class: u16, mailbox: u32 },
+    Think { class: u32, mailbox: u32 },
     /// A user has come and the client signs in.
-    SignIn { mailbox: u32, group: u16 },
+    SignIn { mailbox: u32, group: u32 },
     /// An attempt opens its connection (again).
     Connect { op: Key, attempt: u32 },
     /// An attempt reaches its site.
@@ -66,7 +69,7 @@ enum Event {
     /// Patience or deadline is over.
     GiveUp { op: Key, attempt: u32 },
     /// The head of a timeout queue is due.
-    TimeoutQueue { queue: u16 },
+    TimeoutQueue { queue: u32 },
     /// A job's own work is done.
     Release { job: Key, run: u32 },
     /// A call reaches another site.
@@ -81,6 +84,22 @@ enum Event {
     Sweep { sweep: u32, slice: u32 },
 }
 
+impl Event {
+    /// The operation that it is of.
+    #[inline]
+    fn op_mut(&mut self) -> Option<&mut Key> {
+        match self {
+            Event::Connect { op, .. }
+            | Event::Arrive { op, .. }
+            | Event::Refused { op, .. }
+            | Event::Reset { op, .. }
+            | Event::Resend { op, .. }
+            | Event::GiveUp { op, .. } => Some(op),
+            _ => None,
+        }
+    }
+}
+
 /// Who waits in a timeout queue.
 #[derive(Clone, Copy, Debug)]
 enum Waiter {
@@ -92,7 +111,34 @@ enum Waiter {
 #[derive(Clone, Debug, Default)]
 struct TimeoutQueue {
     waiting: VecDeque<(SimTime, Waiter)>,
+    /// So many of the first have been fetched ([`Ops::fetch`]).
+    fetched: usize,
     armed: bool,
+}
+
+/// Waiters that are fetched at a time.
+const FETCHED_COUNT: usize = 64;
+
+/// A list keeps its memory until it fills less than one part in so many, then twice what it needs.
+const SPARSE: usize = 4;
+
+impl TimeoutQueue {
+    /// Gives memory back that a storm has left.
+    fn shrink(&mut self) {
+        if self.waiting.len() < self.waiting.capacity() / SPARSE {
+            self.waiting.shrink_to(2 * self.waiting.len());
+        }
+    }
+
+    #[inline(never)]
+    fn fetch_next(&mut self, ops: &Ops) {
+        self.fetched = self.waiting.len().min(FETCHED_COUNT);
+        let soon = self.waiting.iter().take(self.fetched);
+        ops.fetch(soon.filter_map(|&(_, waiter)| match waiter {
+            Waiter::Op(op, _) => Some(op),
+            Waiter::Call(..) => None,
+        }));
+    }
 }
 
 /// The whole state of the traffic.
@@ -172,8 +218,33 @@ impl Exact {
         self.clock = until;
         while let Some((now, event)) = self.calendar.pop_until(limit) {
             self.cost.events += 1;
+            if self.calendar.has_newly_due() {
+                self.fetch_newly_due();
+            }
             self.handle(now, event, scene);
         }
+    }
+
+    /// Gives memory back that is needed no more: when a fault ends, millions of attempts are waited
+    /// for at a time, and soon after nearly all of them back off.
+    pub(super) fn shrink(&mut self) {
+        self.ops.shrink();
+        self.timeouts.iter_mut().for_each(TimeoutQueue::shrink);
+    }
+
+    /// Forgets all that is in progress.
+    pub fn forget_requests(&mut self) {
+        self.calendar = Calendar::new();
+        self.ops = Ops::default();
+        self.jobs = Slab::new();
+        self.timeouts.clear();
+        self.backlogs.clear();
+    }
+
+    #[inline(never)]
+    fn fetch_newly_due(&mut self) {
+        let soon = self.calendar.newly_due().iter();
+        self.ops.fetch(soon.filter_map(|&(mut event)| event.op_mut().copied()));
     }
 
     /// Takes over what control has made of the stations: it acts between two advances only.
@@ -223,8 +294,8 @@ impl Exact {
     fn handle(&mut self, now: SimTime, event: Event, scene: &mut Scene) {
         match event {
             Event::Second => self.second(now, scene),
-            Event::Demand { class } => self.demand_due(class, now, scene),
-            Event::Think { class, mailbox } => self.think_due(class, mailbox, now, scene),
+            Event::Demand { class } => self.demand_due(class as u16, now, scene),
+            Event::Think { class, mailbox } => self.think_due(class as u16, mailbox, now, scene),
             Event::SignIn { mailbox, group } => self.user_came(mailbox, group, now, scene),
             Event::Connect { op, attempt } => self.connect(op, attempt, now, scene),
             Event::Arrive { op, attempt } => self.arrive(op, attempt, now, scene),
@@ -232,7 +303,7 @@ impl Exact {
             Event::Reset { op, attempt } => self.reset(op, attempt, now, scene),
             Event::Resend { op, attempt } => self.resend(op, attempt, now, scene),
             Event::GiveUp { op, attempt } => self.timed_out(op, attempt, now, scene),
-            Event::TimeoutQueue { queue } => self.timeouts_due(queue, now, scene),
+            Event::TimeoutQueue { queue } => self.timeouts_due(queue as u16, now, scene),
             Event::Release { job, run } => self.released(job, run, now, scene),
             Event::CallArrive { job, call } => self.call_arrives(job, call, now, scene),
             Event::CallAnswered { job, call } => self.call_ended(job, call, true, now, scene),
@@ -250,7 +321,7 @@ impl Exact {
         line.waiting.push_back((due, waiter));
         if !line.armed {
             line.armed = true;
-            self.calendar.push(due, Event::TimeoutQueue { queue });
+            self.calendar.push(due, Event::TimeoutQueue { queue: u32::from(queue) });
         }
     }
 
@@ -269,6 +340,9 @@ impl Exact {
     fn next_timed_out(&mut self, queue: u16, now: SimTime) -> Option<Waiter> {
         let line = &mut self.timeouts[queue as usize];
         while let Some(&(due, waiter)) = line.waiting.front() {
+            if line.fetched == 0 {
+                line.fetch_next(&self.ops);
+            }
             let waits = match waiter {
                 Waiter::Op(op, attempt) => self.ops.waits(op, attempt),
                 Waiter::Call(job, call) => {
@@ -276,10 +350,11 @@ impl Exact {
                 }
             };
             if waits && due > now {
-                self.calendar.push(due, Event::TimeoutQueue { queue });
+                self.calendar.push(due, Event::TimeoutQueue { queue: u32::from(queue) });
                 return None;
             }
             line.waiting.pop_front();
+            line.fetched -= 1;
             if waits {
                 return Some(waiter);
             }

@@ -7,7 +7,7 @@ use crate::scenario::model::{
     AbandonedWork, Backoff, Call, Demander, Discipline, Jitter, Load, OperationId, Pipeline,
     PipelineId, Retry, Scenario, ServiceId, Timeout, WhileCalling,
 };
-use crate::world::network::AnycastId;
+use crate::world::network::{AnycastId, packets_of};
 use crate::world::population::{ClassKind, Population};
 use std::ops::Range;
 
@@ -44,6 +44,8 @@ pub struct ClassPlan {
     pub cost: f64,
     /// Bits both ways.
     pub bits: f64,
+    /// Packets both ways.
+    pub packets: f64,
     /// Demands a present mailbox and second, before the load curve; 0 for induced and closed load.
     pub rate_per_s: f64,
     /// Time between an answer and the next demand, for closed load.
@@ -359,6 +361,7 @@ fn class_plan(
         entry: operation.enters,
         cost: operation.cost,
         bits: operation.size_bytes * 8.0,
+        packets: packets_of(operation.size_bytes * 8.0),
         rate_per_s: match operation.load {
             Load::Rate { per_hour } if is_group => per_hour / 3600.0,
             _ => 0.0,

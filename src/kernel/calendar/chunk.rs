@@ -114,6 +114,13 @@ impl<E: Copy> ChunkPool<E> {
         &self.contents[chunk as usize]
     }
 
+    /// The events of a list, in order.
+    pub(super) fn of(&self, list: &ChunkList) -> impl Iterator<Item = &Waiting<E>> {
+        let mut left = list.clone();
+        let chunks = std::iter::from_fn(move || self.take_first_chunk(&mut left));
+        chunks.flat_map(|(chunk, length)| &self.content(chunk)[..length])
+    }
+
     /// Makes a chunk free for use.
     #[inline]
     pub(super) fn give_back(&mut self, chunk: u32) {

@@ -61,6 +61,22 @@ impl<E: Copy> Run<E> {
         Some(self.events[key as u32 as usize])
     }
 
+    /// All its events, in order of insertion, those taken since it began included.
+    #[inline]
+    pub(super) fn events(&self) -> &[E] {
+        &self.events
+    }
+
+    /// A copy with what `copied` makes of each event, without those of which it makes nothing.
+    pub(super) fn copy_of(&self, mut copied: impl FnMut(E) -> Option<E>) -> Run<E> {
+        let mut copy = self.clone();
+        copy.order.retain(|key| {
+            let event = &mut copy.events[*key as u32 as usize];
+            copied(*event).map(|copied| *event = copied).is_some()
+        });
+        copy
+    }
+
     /// Puts an event in at its place, after those of its time; `false` if the run is too long for
     /// that or has begun later.
     #[inline]

@@ -110,10 +110,18 @@ proptest! {
             apply(&mut model, &mut calendar, step)?;
         }
         let mut copy = calendar.clone();
+        let mut part = calendar.copy_of(|number| (number % 3 != 0).then_some(number + 1));
+        let stays = |(_, number): &&(u64, u64)| number % 3 != 0;
+        prop_assert_eq!(part.len(), model.pending.keys().filter(stays).count());
         while let Some(expected) = model.pop_until(u64::MAX) {
             prop_assert_eq!(calendar.pop(), Some(expected));
             prop_assert_eq!(copy.pop(), Some(expected));
+            let (time, number) = expected;
+            if number % 3 != 0 {
+                prop_assert_eq!(part.pop(), Some((time, number + 1)));
+            }
         }
+        prop_assert_eq!(part.pop(), None);
         prop_assert_eq!(calendar.pop(), None);
         prop_assert!(calendar.is_empty());
     }
@@ -169,4 +177,20 @@ fn a_steady_state_allocates_no_further_chunk() {
     let before = capacity(&calendar);
     hold(&mut calendar, 200_000);
     assert_eq!(capacity(&calendar), before);
+}
+
+#[test]
+fn what_has_become_due_is_told_once() {
+    let mut calendar = Calendar::new();
+    assert_eq!(calendar.newly_due(), &[] as &[u64]);
+    for number in 0..300 {
+        calendar.push(SimTime(1_000_000 + number * 1_000), number);
+    }
+    let mut told = Vec::new();
+    while calendar.pop().is_some() {
+        told.extend_from_slice(calendar.newly_due());
+        assert!(!calendar.has_newly_due() && calendar.newly_due().is_empty());
+    }
+    told.sort_unstable();
+    assert_eq!(told, (0..300).collect::<Vec<u64>>());
 }

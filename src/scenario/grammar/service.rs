@@ -79,7 +79,11 @@ static WARM_UP: Shape = Shape::Map(&[
 static CALL: Shape = Shape::Map(&[
     need("service", &NAME, "The service called."),
     may("for", &NAMES, "Operations it is made for. Default: all."),
-    may("times", &ONE_OR_MORE, "How many times, one after the other. Default: 1."),
+    may(
+        "times",
+        &quantity(Unit::Count(1, u16::MAX as u64)),
+        "How many times, one after the other. Default: 1.",
+    ),
     may("probability", &SHARE, "Probability that it is made. Default: 100%."),
     need("timeout", &DURATION, "How long one attempt is waited for."),
     may("retry", &RETRY, "What happens after a failed attempt. Default: nothing."),

@@ -10,8 +10,8 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::*;
 use crate::simulation::Trial;
 use crate::simulation::model::{Model, call, constant, exponential, retry, seconds};
-use crate::traffic::exact::client::Phase;
 use crate::traffic::exact::ledger::damage::Deleted;
+use crate::traffic::exact::op::Phase;
 use crate::traffic::exact::station::Stage;
 
 /// Instants looked at, and deletions at each.

@@ -52,7 +52,7 @@ impl Exact {
     fn place_call(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
         job.call += 1;
-        job.call_attempts += 1;
+        job.call_attempts = job.call_attempts.saturating_add(1);
         job.child = None;
         let (call, from) = (job.call, job.station as usize);
         let queue = self.plan.calls[job.next_call as usize].timeout_queue;

@@ -1,15 +1,16 @@
 //! The client's side: attempts, timeouts, retries, and what an operation's end brings about.
 
+use super::op::{Op, Phase};
 use super::{Event, Exact, Waiter};
 use crate::kernel::defect::planted;
-use crate::kernel::slab::{Held, Key};
+use crate::kernel::slab::Key;
 use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::SiteId;
 use crate::traffic::Scene;
 use crate::traffic::exact::station::{Caller, Request};
 use crate::traffic::plan::{ClassPlan, TimeoutPlan};
-use crate::world::network::{AttachmentId, PathId, PathView};
+use crate::world::network::{AttachmentId, PathView};
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
 
@@ -52,114 +53,6 @@ pub(super) mod draw {
     }
 }
 
-/// What an operation is, beside its class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flags(u8);
-
-impl Flags {
-    /// A demand of a user: counts for availability.
-    pub const DEMANDED: Flags = Flags(1);
-    /// Brought about by the outage or by the system itself: load, not demand.
-    pub const INDUCED: Flags = Flags(2);
-    /// A probe.
-    pub const PROBE: Flags = Flags(4);
-
-    pub(super) fn is(self, other: Flags) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-/// Where an operation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Not sent yet, or parked until its mailbox is signed in.
-    Parked,
-    /// An attempt is under way.
-    Sent,
-    /// An attempt was lost in the network; the client does not know.
-    Lost,
-    /// Waiting before the next attempt.
-    BackingOff,
-}
-
-impl Phase {
-    /// Whether a client waits for an attempt.
-    #[inline]
-    pub(super) fn is_waited_for(self) -> bool {
-        matches!(self, Phase::Sent | Phase::Lost)
-    }
-}
-
-/// An operation in progress.
-#[derive(Clone, Debug)]
-pub struct Op {
-    pub(super) luck: Luck,
-    pub(super) intended: SimTime,
-    pub(super) sent: SimTime,
-    pub(super) mailbox: u32,
-    /// The wait before this attempt, in units of [`WAIT_UNIT_NS`].
-    last_wait: u32,
-    /// The job of this attempt at its first station.
-    pub(super) job: Option<Key>,
-    /// The path that the attempt took last; `NO_PATH` for a pipeline, which is at its site.
-    path: PathId,
-    /// Next parked operation of the same mailbox.
-    pub(super) next_parked: Option<Held>,
-    /// How often paths had changed when this one was taken.
-    paths_changes: u16,
-    pub(super) class: u16,
-    pub(super) site: SiteId,
-    pub(super) flags: Flags,
-    pub(super) syn_tries: u8,
-    /// A connection must be opened for the next attempt.
-    pub(super) reconnect: bool,
-}
-
-/// Stands for no path at all.
-const NO_PATH: PathId = PathId(u32::MAX);
-
-/// Units in which the last wait is kept, for decorrelated jitter only: 66 us, 78 h in 32 bits.
-const WAIT_UNIT_NS: u64 = 1 << 16;
-
-impl Op {
-    /// The wait before this attempt [ns].
-    pub(super) fn last_wait_ns(&self) -> u64 {
-        u64::from(self.last_wait) * WAIT_UNIT_NS
-    }
-
-    pub(super) fn set_last_wait_ns(&mut self, wait_ns: u64) {
-        self.last_wait = u32::try_from(wait_ns / WAIT_UNIT_NS).unwrap_or(u32::MAX);
-    }
-
-    fn path(&self) -> Option<PathId> {
-        (self.path != NO_PATH).then_some(self.path)
-    }
-
-    /// Whether it is a demand of a user, not load that the outage or the system brought about.
-    pub(super) fn is_demanded(&self) -> bool {
-        self.flags.is(Flags::DEMANDED)
-    }
-
-    pub(super) fn new(class: u16, mailbox: u32, luck: Luck, now: SimTime, flags: Flags) -> Op {
-        Op {
-            luck,
-            intended: now,
-            sent: now,
-            mailbox,
-            last_wait: 0,
-            job: None,
-            path: NO_PATH,
-            next_parked: None,
-            paths_changes: 0,
-            class,
-            site: SiteId(0),
-            flags,
-            syn_tries: 0,
-            reconnect: false,
-        }
-    }
-}
-
 /// Tokens of a throttle.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bucket {
@@ -181,27 +74,28 @@ pub(super) enum Failure {
 impl Exact {
     /// Begins an operation: its first attempt is sent now.
     #[inline]
-    pub(super) fn begin(&mut self, op: Op, now: SimTime, scene: &mut Scene) -> Key {
-        let key = self.open(op);
+    pub(super) fn begin(&mut self, class: u16, op: Op, now: SimTime, scene: &mut Scene) -> Key {
+        let key = self.open(class, op);
         self.send(key, now, scene);
         key
     }
 
     /// Takes an operation into the books.
     #[inline]
-    pub(super) fn open(&mut self, op: Op) -> Key {
-        self.operations[op.class as usize].begun += 1;
-        let key = self.ops.insert(op);
+    pub(super) fn open(&mut self, class: u16, op: Op) -> Key {
+        self.operations[class as usize].begun += 1;
+        let key = self.ops.insert(class, op);
         self.cost.operations_peak = self.cost.operations_peak.max(self.ops.len() as u64);
         key
     }
 
-    /// Takes an operation out of the books; `None` if it is not in them.
+    /// Takes an operation out of the books: its class, and what it was; `None` if it is not in
+    /// them.
     #[inline]
-    pub(super) fn close_operation(&mut self, key: Key) -> Option<Op> {
-        let op = self.ops.remove(key)?;
-        self.operations[op.class as usize].ended += 1;
-        Some(op)
+    pub(super) fn close_operation(&mut self, key: Key) -> Option<(u16, Op)> {
+        let (class, op) = self.ops.remove(key)?;
+        self.operations[class as usize].ended += 1;
+        Some((class, op))
     }
 
     /// Has the first attempt of an operation sent at `at`.
@@ -212,29 +106,27 @@ impl Exact {
 
     /// Sends the next attempt of an operation.
     pub(super) fn send(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
-        let attempt = self.ops.next_attempt(key);
+        let attempt = self.ops.next_attempt(key, now);
+        let class_index = self.ops.class(key) as usize;
         let op = &mut self.ops[key.index];
-        let class = &self.plan.classes[op.class as usize];
-        op.sent = now;
-        op.job = None;
-        op.syn_tries = 0;
+        let class = &self.plan.classes[class_index];
         self.cost.attempts += 1;
-        scene.recorder.clients[op.class as usize].sent += 1;
-        if let Some(cell) = scene.recorder.cell(op.class as usize, now) {
+        scene.recorder.clients[class_index].sent += 1;
+        if let Some(cell) = scene.recorder.cell(class_index, now) {
             cell.sent += 1;
             cell.first += u32::from(attempt == 1);
         }
         if let ClassKind::Group(group) = class.kind {
-            op.site = if class.in_session() {
-                self.mailboxes.site(op.mailbox).unwrap_or(op.site)
+            op.set_site(if class.in_session() {
+                self.mailboxes.site(op.mailbox).unwrap_or(op.site())
             } else if class.anycast.is_some() {
-                op.site // Routers decide, when it is sent.
+                op.site() // Routers decide, when it is sent.
             } else {
                 let group = &scene.world.population.groups[group as usize];
                 let steering = scene.world.steering_of_client[group.client.index()];
                 let luck = scene.world.population.luck(op.mailbox);
                 scene.world.steering[steering.index()].answer(luck, now)
-            };
+            });
         }
         let mut deadline = SimTime(op.intended.0.saturating_add(class.deadline_ns));
         if planted("timeout-from-the-first-attempt") {
@@ -278,25 +170,30 @@ impl Exact {
     /// Opens the connection, if one is needed, and puts the request on its way.
     #[inline]
     fn open_connection(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        let op = &mut self.ops[key.index];
-        let class = &self.plan.classes[op.class as usize];
-        let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) else {
-            // A pipeline's message is already at its site.
-            self.reach_site(key, attempt, now, scene);
-            return;
-        };
-        let opens = class.connects || op.reconnect;
+        let class = &self.plan.classes[self.ops.class(key) as usize];
+        let (op, under_way) = self.ops.under_way_mut(key);
+        let first_try = under_way.syn_tries == 0;
+        // A lost SYN goes the same way again, unless routers have changed it.
+        if first_try || under_way.paths_changes != self.paths_changes {
+            let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene) else {
+                // A pipeline's message is already at its site.
+                self.reach_site(key, attempt, now, scene);
+                return;
+            };
+            under_way.opens = class.connects || op.reconnect;
+            let flow = flow_of(op, class, under_way.opens, attempt, mailbox);
+            let network = &scene.world.network;
+            under_way.path = match class.anycast {
+                None => network.path(from, op.site(), flow),
+                Some(name) => network.path_to_name(from, name, flow),
+            };
+            under_way.paths_changes = self.paths_changes;
+        }
+        let (path, opens) = (under_way.path, under_way.opens);
         let network = &mut scene.world.network;
-        let flow = flow_of(op, class, attempt, mailbox);
-        let path = match class.anycast {
-            None => network.path(from, op.site, flow),
-            Some(name) => network.path_to_name(from, name, flow),
-        };
-        op.path = path;
-        op.paths_changes = self.paths_changes;
         let view = network.view(path);
-        let first_try = op.syn_tries == 0;
-        network.offer(path, u32::from(opens), if first_try { class.bits } else { 0.0 });
+        let (bits, packets) = if first_try { (class.bits, class.packets) } else { (0.0, 1.0) };
+        network.offer(path, u32::from(opens), bits, packets);
         // Without a way back no connection opens; in an open one the request gets there.
         if !view.carries && (opens || !view.arrives) {
             self.ops.set_phase(key, Phase::Lost);
@@ -304,16 +201,16 @@ impl Exact {
         }
         if class.anycast.is_some() {
             let site = network.site_of(path);
-            if class.in_session() && site != op.site {
+            if class.in_session() && site != op.site() {
                 self.meets_stranger(key, attempt, view, now);
                 return;
             }
-            op.site = site;
+            op.set_site(site);
         }
         let delivered = 1.0 - view.loss;
         let mut delay = view.delay;
         if opens {
-            let syn = draw::of(draw::SYN | u64::from(op.syn_tries) << 8, attempt);
+            let syn = draw::of(draw::SYN | u64::from(under_way.syn_tries) << 8, attempt);
             // No draw is below 0: where nothing is refused or lost, none is needed.
             let refused = view.connection_refused;
             if refused > 0.0 && op.luck.uniform(syn) < refused {
@@ -324,12 +221,12 @@ impl Exact {
             // SYN or SYN-ACK lost, or the middlebox would not take it.
             let lost = 1.0 - delivered * delivered * (1.0 - view.connection_loss);
             if lost > 0.0 && op.luck.uniform(syn | 1 << 16) < lost {
-                op.syn_tries += 1;
-                if op.syn_tries == SYN_TRIES {
+                under_way.syn_tries += 1;
+                if under_way.syn_tries == SYN_TRIES {
                     self.ops.set_phase(key, Phase::Lost);
                     return;
                 }
-                let again = now + RETRANSMISSION * (1 << (op.syn_tries - 1));
+                let again = now + RETRANSMISSION * (1 << (under_way.syn_tries - 1));
                 self.calendar.push(again, Event::Connect { op: key, attempt });
                 return;
             }
@@ -367,16 +264,17 @@ impl Exact {
     /// An attempt that is waited for is at its site: admitted, or refused by a throttle.
     #[inline]
     fn reach_site(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
-        let op = &mut self.ops[key.index];
-        if op.path().is_some_and(|path| !scene.world.network.view(path).arrives) {
+        let (op, under_way) = self.ops.under_way(key);
+        if under_way.path().is_some_and(|path| !scene.world.network.view(path).arrives) {
             // The path broke under it: what is in transit is lost.
             self.ops.set_phase(key, Phase::Lost);
             return;
         }
-        let class = &self.plan.classes[op.class as usize];
+        let class_index = self.ops.class(key);
+        let class = &self.plan.classes[class_index as usize];
         let caller = Caller::Op(key, attempt);
         let work = op.luck.derive(draw::of(draw::WORK, attempt));
-        let (site, entry, class_index, mailbox) = (op.site, class.entry, op.class, op.mailbox);
+        let (site, entry, mailbox) = (op.site(), class.entry, op.mailbox);
         let has_room = class.feeds.is_none_or(|(pipeline, _)| self.has_room(pipeline));
         if !has_room || !self.admit(class.operation, site, now, scene) {
             self.answer(key, false, now, scene);
@@ -391,7 +289,7 @@ impl Exact {
         let request = Request { service: entry, site, caller, class, place, luck: work };
         // A job that was taken in has not ended yet: time passes before it can.
         if let Some(job) = self.job_arrives(request, now, scene) {
-            self.ops[key.index].job = Some(job);
+            self.ops.under_way_mut(key).1.job = Some(job);
         }
     }
 
@@ -432,17 +330,18 @@ impl Exact {
     /// reaches the client one delay later, unless
     /// the path is gone or the client has stopped waiting by then.
     pub(super) fn answer(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
-        let op = &self.ops[key.index];
-        let class = &self.plan.classes[op.class as usize];
+        let (op, under_way) = self.ops.under_way(key);
+        let class = &self.plan.classes[self.ops.class(key) as usize];
         let mut at = now;
-        if let Some(mut path) = op.path() {
+        if let Some(mut path) = under_way.path() {
             let network = &scene.world.network;
-            if op.paths_changes != self.paths_changes
+            if under_way.paths_changes != self.paths_changes
                 && let Some((from, mailbox)) = source_of(class.kind, op.mailbox, scene)
             {
                 // The answer goes the way that routers know now.
                 let attempt = self.ops.attempt(key);
-                path = network.path(from, op.site, flow_of(op, class, attempt, mailbox));
+                let flow = flow_of(op, class, under_way.opens, attempt, mailbox);
+                path = network.path(from, op.site(), flow);
             }
             let view = network.view(path);
             if !view.returns {
@@ -453,7 +352,7 @@ impl Exact {
         }
         let due = match &class.timeout {
             TimeoutPlan::Queue(queue) => {
-                op.sent + SimDuration(self.plan.timeout_lengths[*queue as usize])
+                under_way.sent + SimDuration(self.plan.timeout_lengths[*queue as usize])
             }
             _ => SimTime::MAX,
         };
@@ -491,8 +390,8 @@ fn source_of(kind: ClassKind, mailbox: u32, scene: &Scene) -> Option<(Attachment
 /// name all of a mailbox's connections have one (a hash of addresses alone), so that all of them
 /// come to the same site.
 #[inline]
-fn flow_of(op: &Op, class: &ClassPlan, attempt: u32, mailbox: Luck) -> u64 {
-    if class.anycast.is_none() && (class.connects || op.reconnect) {
+fn flow_of(op: &Op, class: &ClassPlan, opens: bool, attempt: u32, mailbox: Luck) -> u64 {
+    if class.anycast.is_none() && opens {
         op.luck.bits(draw::of(draw::FLOW, attempt))
     } else {
         mailbox.bits(tag::FLOW)

@@ -1,6 +1,7 @@
 //! Where demands come from: Poisson sources, closed loads, users who come and go, probes.
 
-use super::client::{Flags, Op, draw};
+use super::client::draw;
+use super::op::{Flags, Op};
 use super::{Event, Exact};
 use crate::kernel::sample;
 use crate::kernel::stream::{Luck, RootSeed, Stream};
@@ -93,7 +94,7 @@ impl Exact {
             let at = now + SimDuration::from_secs_f64(source.mass / source.rate_per_s);
             // Rounding must not push a demand into the next cell, which schedules its own.
             let at = at.min(SimTime(source.cell_end.0 - 1));
-            self.calendar.push(at, Event::Demand { class: class as u16 });
+            self.calendar.push(at, Event::Demand { class: class as u32 });
         } else {
             source.mass -= left;
         }
@@ -107,13 +108,19 @@ impl Exact {
         // The mailbox is drawn among the users present, the first of the group by number, of whom
         // those of this second come one after the other.
         let pick = luck.uniform(draw::MAILBOX);
-        let to_come = (source.cell_end - now).as_secs_f64() / CELL.as_secs_f64();
+        let cell_end = source.cell_end;
         self.schedule_demand(class as usize, now);
         let ClassKind::Group(group_index) = self.plan.classes[class as usize].kind else { return };
         let group = &scene.world.population.groups[group_index as usize];
         let present = self.mailboxes.present[group_index as usize];
         let coming = present - self.mailboxes.came_before[group_index as usize];
-        let present = present - (f64::from(coming) * to_come).ceil() as u32;
+        let missing = if coming == 0 {
+            0
+        } else {
+            let to_come = (cell_end - now).as_secs_f64() / CELL.as_secs_f64();
+            (f64::from(coming) * to_come).ceil() as u32
+        };
+        let present = present - missing;
         if present == 0 {
             return;
         }
@@ -127,11 +134,11 @@ impl Exact {
         if let Some(cell) = scene.recorder.cell(class as usize, now) {
             cell.demand += 1;
         }
-        let op = Op::new(class, mailbox, luck, now, Flags::DEMANDED);
+        let op = Op::new(mailbox, luck, now, Flags::DEMANDED);
         if self.plan.classes[class as usize].sessions && !self.mailboxes.signed_in(mailbox) {
-            self.suppress(op, now, scene);
+            self.suppress(class, op, now, scene);
         } else {
-            self.begin(op, now, scene);
+            self.begin(class, op, now, scene);
         }
     }
 
@@ -144,7 +151,7 @@ impl Exact {
             for mailbox in group.first..group.first + group.count {
                 let wait = think.sample(luck.derive(u64::from(mailbox)));
                 let at = SimTime::ZERO + SimDuration::from_secs_f64(wait);
-                self.calendar.push(at, Event::Think { class: class as u16, mailbox });
+                self.calendar.push(at, Event::Think { class: class as u32, mailbox });
             }
         }
     }
@@ -158,12 +165,13 @@ impl Exact {
     /// After an operation's end: the next demand of a closed load. What comes back after a sign-in
     /// is no demand; its mailbox has thought on since that was suppressed or failed.
     #[inline]
-    pub(super) fn think_again(&mut self, op: &Op, at: SimTime) {
-        let Some(think) = &self.plan.classes[op.class as usize].think else { return };
+    pub(super) fn think_again(&mut self, class: u16, op: &Op, at: SimTime) {
+        let Some(think) = &self.plan.classes[class as usize].think else { return };
         if op.is_demanded() {
             let wait = think.sample(op.luck.derive(draw::THINK));
             let at = at + SimDuration::from_secs_f64(wait);
-            self.calendar.push(at, Event::Think { class: op.class, mailbox: op.mailbox });
+            let (class, mailbox) = (u32::from(class), op.mailbox);
+            self.calendar.push(at, Event::Think { class, mailbox });
         }
     }
 
@@ -173,8 +181,8 @@ impl Exact {
         let Some(class) = found else { return };
         self.probes_sent += 1;
         let luck = self.probe_luck.derive(self.probes_sent);
-        let mut op = Op::new(class as u16, pair, luck, now, Flags::PROBE);
-        op.site = scene.world.probe_pairs[pair as usize].1;
-        self.begin(op, now, scene);
+        let mut op = Op::new(pair, luck, now, Flags::PROBE);
+        op.set_site(scene.world.probe_pairs[pair as usize].1);
+        self.begin(class as u16, op, now, scene);
     }
 }

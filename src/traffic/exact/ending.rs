@@ -3,7 +3,8 @@
 //! Every operation that was opened is closed in one of three places: `succeed`, `end_failed` and
 //! `cancel` (its user has gone; a parked one is discarded).
 
-use super::client::{Failure, Flags, Op, Phase, draw};
+use super::client::{Failure, draw};
+use super::op::{Flags, Op, Phase};
 use super::{Event, Exact};
 use crate::kernel::defect::planted;
 use crate::kernel::slab::{Held, Key};
@@ -13,17 +14,16 @@ use crate::world::population::ClassKind;
 
 impl Exact {
     /// A demand of a mailbox that is signed out: not served; a share comes back after sign-in.
-    pub(super) fn suppress(&mut self, op: Op, now: SimTime, scene: &mut Scene) {
-        let class = op.class as usize;
-        if let Some(cell) = scene.recorder.cell(class, now) {
+    pub(super) fn suppress(&mut self, class: u16, op: Op, now: SimTime, scene: &mut Scene) {
+        if let Some(cell) = scene.recorder.cell(class as usize, now) {
             cell.suppressed += 1;
             cell.demand -= u32::from(planted("suppressed-demand-forgotten"));
         }
         self.mailboxes.not_served(op.mailbox, op.intended, now >= self.mailboxes.measured_from);
-        self.think_again(&op, now);
+        self.think_again(class, &op, now);
         let mailbox = op.mailbox;
-        let kind = self.plan.classes[class].kind;
-        self.park(op, scene);
+        let kind = self.plan.classes[class as usize].kind;
+        self.park(class, op, scene);
         // A user who wants something makes a client that has given up try again.
         if let ClassKind::Group(group) = kind {
             self.sign_in_again(mailbox, group, now, scene);
@@ -31,8 +31,8 @@ impl Exact {
     }
 
     /// Keeps a demand for after the sign-in, with the class's share of `deferred`.
-    fn park(&mut self, mut op: Op, scene: &mut Scene) {
-        let mut share = self.plan.classes[op.class as usize].deferred;
+    fn park(&mut self, class: u16, mut op: Op, scene: &mut Scene) {
+        let mut share = self.plan.classes[class as usize].deferred;
         if planted("everything-deferred") {
             share = 1.0;
         }
@@ -42,17 +42,15 @@ impl Exact {
         scene.recorder.deferred.0 += 1;
         op.flags = Flags::INDUCED;
         let mailbox = op.mailbox;
-        op.next_parked = self.mailboxes.parked(mailbox);
-        let key = self.open(op);
-        self.mailboxes.set_parked(mailbox, Some(Held::of(key)));
+        let key = self.open(class, op);
+        self.ops[key.index].linked = self.mailboxes.park(mailbox, Held::of(key));
     }
 
     /// Sends whatever a mailbox has parked, at `at`.
     pub(super) fn unpark(&mut self, mailbox: u32, at: SimTime, scene: &mut Scene) {
-        let mut next = self.mailboxes.parked(mailbox);
-        self.mailboxes.set_parked(mailbox, None);
+        let mut next = self.mailboxes.unpark(mailbox);
         while let Some(key) = next.and_then(|held| self.ops.key_of(held)) {
-            next = self.ops[key.index].next_parked.take();
+            next = self.ops[key.index].linked.take();
             scene.recorder.deferred.1 += 1;
             self.send_at(key, at);
         }
@@ -60,10 +58,9 @@ impl Exact {
 
     /// Forgets whatever a mailbox has parked: its user has gone.
     pub(super) fn discard_parked(&mut self, mailbox: u32) {
-        let mut next = self.mailboxes.parked(mailbox);
-        self.mailboxes.set_parked(mailbox, None);
+        let mut next = self.mailboxes.unpark(mailbox);
         while let Some(key) = next.and_then(|held| self.ops.key_of(held)) {
-            next = self.close_operation(key).and_then(|op| op.next_parked);
+            next = self.close_operation(key).and_then(|(_, op)| op.linked);
         }
     }
 
@@ -96,8 +93,8 @@ impl Exact {
             return;
         }
         let op = &self.ops[key.index];
-        let (mailbox, site, kind) =
-            (op.mailbox, op.site, self.plan.classes[op.class as usize].kind);
+        let (mailbox, site) = (op.mailbox, op.site());
+        let kind = self.plan.classes[self.ops.class(key) as usize].kind;
         if let ClassKind::Group(group) = kind
             && self.mailboxes.site(mailbox) == Some(site)
         {
@@ -108,16 +105,18 @@ impl Exact {
     }
 
     pub(super) fn succeed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.close_operation(key).expect("an operation that waits is in the slab");
-        let class_index = op.class as usize;
-        let class = &self.plan.classes[class_index];
+        let sent = planted("latency-from-retry").then(|| self.ops.under_way(key).1.sent);
+        let closed = self.close_operation(key);
+        let (class, op) = closed.expect("an operation that waits is in the slab");
+        let class_index = class as usize;
+        let plan = &self.plan.classes[class_index];
         scene.recorder.clients[class_index].answered += 1;
         if let Some(cell) = scene.recorder.cell(class_index, at) {
             cell.answered += 1;
         }
-        let intended = if planted("latency-from-retry") { op.sent } else { op.intended };
-        let good = at - intended <= class.good_within || planted("late-is-good");
-        let (kind, feeds, signs_in) = (class.kind, class.feeds, class.signs_in);
+        let intended = sent.unwrap_or(op.intended);
+        let good = at - intended <= plan.good_within || planted("late-is-good");
+        let (kind, feeds, signs_in) = (plan.kind, plan.feeds, plan.signs_in);
         match kind {
             ClassKind::Probe => {
                 self.probe_results.push(ProbeResult { pair: op.mailbox, ok: good });
@@ -140,9 +139,9 @@ impl Exact {
                 if let Some((pipeline, copies)) = feeds {
                     self.accept(pipeline, copies, &op, at, scene);
                 }
-                self.think_again(&op, at);
+                self.think_again(class, &op, at);
                 if signs_in {
-                    self.signed_in(op.mailbox, group, op.site, at, scene);
+                    self.signed_in(op.mailbox, group, op.site(), at, scene);
                 }
             }
         }
@@ -150,8 +149,8 @@ impl Exact {
 
     pub(super) fn fail(&mut self, key: Key, failure: Failure, at: SimTime, scene: &mut Scene) {
         let attempt = self.ops.attempt(key);
+        let class_index = self.ops.class(key) as usize;
         let op = &mut self.ops[key.index];
-        let class_index = op.class as usize;
         let class = &self.plan.classes[class_index];
         let totals = &mut scene.recorder.clients[class_index];
         match failure {
@@ -185,7 +184,7 @@ impl Exact {
             return;
         }
         let op = &self.ops[key.index];
-        let class = &self.plan.classes[op.class as usize];
+        let class = &self.plan.classes[self.ops.class(key) as usize];
         let offline = class.sessions && !class.signs_in && !self.mailboxes.signed_in(op.mailbox);
         if offline || (self.relieved && attempt > 0) {
             self.end_failed(key, now, scene);
@@ -196,10 +195,11 @@ impl Exact {
 
     /// An operation ends without a correct answer.
     fn end_failed(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
-        let op = self.close_operation(key).expect("an operation that fails is in the slab");
-        let class_index = op.class as usize;
-        let class = &self.plan.classes[class_index];
-        let (kind, signs_in, sessions) = (class.kind, class.signs_in, class.sessions);
+        let closed = self.close_operation(key);
+        let (class, op) = closed.expect("an operation that fails is in the slab");
+        let class_index = class as usize;
+        let plan = &self.plan.classes[class_index];
+        let (kind, signs_in, sessions) = (plan.kind, plan.signs_in, plan.sessions);
         match kind {
             ClassKind::Probe => {
                 self.probe_results.push(ProbeResult { pair: op.mailbox, ok: false });
@@ -220,7 +220,7 @@ impl Exact {
                     let measured = op.intended >= self.mailboxes.measured_from;
                     self.mailboxes.not_served(op.mailbox, op.intended, measured);
                 }
-                self.think_again(&op, at);
+                self.think_again(class, &op, at);
                 let mailbox = op.mailbox;
                 if signs_in {
                     self.sign_in_ended(mailbox);
@@ -228,7 +228,7 @@ impl Exact {
                     && op.flags.is(Flags::DEMANDED)
                     && !self.mailboxes.signed_in(mailbox)
                 {
-                    self.park(op, scene);
+                    self.park(class, op, scene);
                 }
             }
         }
@@ -237,7 +237,7 @@ impl Exact {
     /// Takes an operation away without an outcome: its user has gone.
     pub(super) fn cancel(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let Some((_, phase)) = self.ops.stands(key) else { return };
-        let class = self.ops[key.index].class as usize;
+        let class = self.ops.class(key) as usize;
         if matches!(phase, Phase::Sent | Phase::Lost) {
             if phase == Phase::Sent {
                 self.abandon(key, now, scene);
@@ -248,7 +248,7 @@ impl Exact {
                 cell.unanswered += 1;
             }
         }
-        let op = self.close_operation(key).expect("found above");
+        let (_, op) = self.close_operation(key).expect("found above");
         if op.flags.is(Flags::DEMANDED) {
             if let Some(cell) = scene.recorder.cell(class, op.intended) {
                 cell.failed += 1;

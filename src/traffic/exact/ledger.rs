@@ -25,8 +25,8 @@ impl Exact {
         };
         let mut in_progress = vec![0_u64; self.operations.len()];
         for (class, phase) in self.ops.present() {
-            in_progress[class] += 1;
-            standing.outstanding[class] += u64::from(phase.is_waited_for());
+            in_progress[class as usize] += 1;
+            standing.outstanding[class as usize] += u64::from(phase.is_waited_for());
         }
         let mut in_slots = vec![0_u64; self.lines.len()];
         let mut queued = vec![0_u64; self.lines.len()];
@@ -71,6 +71,7 @@ impl Exact {
     }
 
     /// Closes the window: integrals up to `now`; hands the stations' counts out and resets them.
+    /// Gives memory back, too, that is needed no more.
     pub fn close_window(
         &mut self,
         now: SimTime,
@@ -79,6 +80,7 @@ impl Exact {
         out: &mut Vec<StationCell>,
     ) {
         self.follow_control(world, now);
+        self.shrink();
         let lines = self.lines.iter_mut().zip(&recorder.stations);
         out.extend(lines.map(|(line, totals)| line.close_window(totals, now)));
     }
@@ -89,7 +91,7 @@ impl Exact {
 pub(crate) mod damage {
     use super::{Exact, Stage};
     use crate::kernel::slab::Key;
-    use crate::traffic::exact::client::Phase;
+    use crate::traffic::exact::op::Phase;
 
     /// What kind of record was deleted.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,11 @@ pub(crate) mod damage {
     }
 
     impl Exact {
+        /// Operations in progress.
+        pub(crate) fn operations_in_progress(&self) -> usize {
+            self.ops.len()
+        }
+
         /// Deletes a record in flight without a trace, as a bug would: number `pick` of all, jobs
         /// first, around the clock. `None` when nothing is in flight.
         pub(crate) fn delete_in_flight(&mut self, pick: u64) -> Option<Deleted> {

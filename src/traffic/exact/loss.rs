@@ -25,9 +25,9 @@ pub(super) enum Exit {
 impl Exact {
     /// A client has given up its attempt: what it has under way is for nobody now.
     pub(super) fn abandon(&mut self, op: Key, now: SimTime, scene: &mut Scene) {
-        let attempt_job = self.ops[op.index].job.take();
+        let attempt_job = self.ops.under_way_mut(op).1.job.take();
         // From here on nobody waits, as far as the jobs below can see.
-        self.ops.set_phase(op, super::client::Phase::BackingOff);
+        self.ops.set_phase(op, super::op::Phase::BackingOff);
         if let Some(job) = attempt_job {
             self.give_up_job(job, now, scene);
         }
@@ -79,11 +79,10 @@ impl Exact {
     /// Whether a caller is a pipeline that delivers: it has no timeout to run into.
     fn is_delivery(&self, caller: Caller) -> bool {
         let Caller::Op(op, _) = caller else { return false };
-        let op = self.ops.get(op);
-        op.is_some_and(|op| {
-            let kind = self.plan.classes[op.class as usize].kind;
+        self.ops.contains(op) && {
+            let kind = self.plan.classes[self.ops.class(op) as usize].kind;
             matches!(kind, crate::world::population::ClassKind::Pipeline(_))
-        })
+        }
     }
 
     /// A share of a station's instances is gone with what it was doing.

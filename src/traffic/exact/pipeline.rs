@@ -4,7 +4,8 @@
 //! are attempts like any other. The backlog is what is not delivered, bounced or lost yet.
 
 use super::Exact;
-use super::client::{Flags, Op, draw};
+use super::client::draw;
+use super::op::{Flags, Op};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::PipelineId;
@@ -15,7 +16,7 @@ use std::collections::VecDeque;
 /// Messages of a pipeline in order of acceptance; delivered ones leave when they reach the head.
 #[derive(Clone, Debug, Default)]
 pub struct Backlog {
-    order: VecDeque<(SimTime, Key)>,
+    pub(super) order: VecDeque<(SimTime, Key)>,
     /// Messages not yet delivered, bounced or lost.
     pub count: u64,
 }
@@ -40,9 +41,9 @@ impl Exact {
             if let Some(cell) = scene.recorder.cell(class, at) {
                 cell.demand += 1;
             }
-            let mut op = Op::new(class as u16, recipient, luck, at, Flags::DEMANDED);
-            op.site = from.site;
-            let key = self.open(op);
+            let mut op = Op::new(recipient, luck, at, Flags::DEMANDED);
+            op.set_site(from.site());
+            let key = self.open(class as u16, op);
             let backlog = &mut self.backlogs[p.index()];
             backlog.count += 1;
             backlog.order.push_back((at, key));

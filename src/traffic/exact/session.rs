@@ -3,10 +3,10 @@
 //! A session is a mailbox's place at a site. It ends with its user, with a drain, or by a fault
 //! (`sweep.rs` finds those whose path has broken); then the client signs in again.
 
-use super::client::{Flags, Op};
+use super::op::{Flags, Op};
 use super::sweep::Running;
 use super::{Event, Exact};
-use crate::kernel::slab::Held;
+use crate::kernel::slab::{Held, Key};
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{ClientId, SiteId};
 use crate::traffic::Scene;
@@ -23,12 +23,45 @@ enum Presence {
     At(SiteId),
 }
 
-/// One mailbox, in 24 bytes; all that one demand reads of it lies together.
-#[derive(Clone, Copy, Debug)]
-struct Mailbox {
-    presence: Presence,
-    /// First of its parked operations.
-    parked: Option<Held>,
+/// A [`Presence`] in 4 bytes: what it is in the lowest two bits, above them where, or 1 more than
+/// the place of the sign-in (0: none yet).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed(u32);
+
+impl Packed {
+    const OUT: Packed = Packed(0);
+    const AT: u32 = 1;
+    const SIGNING_IN: u32 = 2;
+
+    /// # Panics
+    /// When over a billion operations are in progress.
+    #[inline]
+    fn of(presence: Presence) -> Packed {
+        let (what, number) = match presence {
+            Presence::Out => return Packed::OUT,
+            Presence::At(site) => (Packed::AT, site.0),
+            Presence::SigningIn(held) => {
+                (Packed::SIGNING_IN, held.map_or(0, |held| held.index() + 1))
+            }
+        };
+        assert!(number < 1 << 30, "too many operations in progress");
+        Packed(number << 2 | what)
+    }
+
+    #[inline]
+    fn presence(self) -> Presence {
+        let number = self.0 >> 2;
+        match self.0 & 3 {
+            Packed::AT => Presence::At(SiteId(number)),
+            Packed::SIGNING_IN => Presence::SigningIn(number.checked_sub(1).map(Held::at)),
+            _ => Presence::Out,
+        }
+    }
+}
+
+/// How one mailbox was served, in units since t = 0, and 12 bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Felt {
     /// In units + 1; 0: served.
     unserved_since: u32,
     last_served: u32,
@@ -45,7 +78,11 @@ pub struct Mailboxes {
     /// Sessions, a group and site: `group * sites + site`.
     signed_in: Vec<u32>,
     pub(super) sites: usize,
-    all: Vec<Mailbox>,
+    presence: Vec<Packed>,
+    /// First of each one's parked operations; empty in a fork, in which nothing is parked.
+    parked: Vec<Option<Held>>,
+    /// Empty in a fork, in which nobody is followed.
+    felt: Vec<Felt>,
     sign_in_class: Vec<Option<u16>>,
     /// Demands before this are warm-up: they are not anybody's downtime.
     pub(super) measured_from: SimTime,
@@ -59,19 +96,14 @@ pub struct Mailboxes {
 impl Mailboxes {
     /// All mailboxes signed out and served.
     pub(super) fn new(count: u32) -> Mailboxes {
-        let served = Mailbox {
-            presence: Presence::Out,
-            parked: None,
-            unserved_since: 0,
-            last_served: 0,
-            longest: 0,
-        };
         Mailboxes {
             present: Vec::new(),
             came_before: Vec::new(),
             signed_in: Vec::new(),
             sites: 0,
-            all: vec![served; count as usize],
+            presence: vec![Packed::OUT; count as usize],
+            parked: vec![None; count as usize],
+            felt: vec![Felt::default(); count as usize],
             sign_in_class: Vec::new(),
             measured_from: SimTime::ZERO,
             sweeps: Vec::new(),
@@ -80,53 +112,89 @@ impl Mailboxes {
         }
     }
 
+    /// A copy in which nothing is parked and nobody's downtime is followed, with other keys: whose
+    /// sign-in has none is out.
+    pub(super) fn copy_of(&self, key: impl Fn(Held) -> Option<Held>) -> Mailboxes {
+        let presence = self.presence.iter().map(|&packed| match packed.presence() {
+            Presence::SigningIn(sign_in) => {
+                let sign_in = sign_in.and_then(&key);
+                sign_in.map_or(Packed::OUT, |held| Packed::of(Presence::SigningIn(Some(held))))
+            }
+            _ => packed,
+        });
+        Mailboxes {
+            present: self.present.clone(),
+            came_before: self.came_before.clone(),
+            signed_in: self.signed_in.clone(),
+            sites: self.sites,
+            presence: presence.collect(),
+            parked: Vec::new(),
+            felt: Vec::new(),
+            sign_in_class: self.sign_in_class.clone(),
+            measured_from: self.measured_from,
+            sweeps: self.sweeps.clone(),
+            broken_since: self.broken_since.clone(),
+            catchments: self.catchments,
+        }
+    }
+
     #[inline]
     pub(super) fn signed_in(&self, mailbox: u32) -> bool {
-        matches!(self.all[mailbox as usize].presence, Presence::At(_))
+        self.presence[mailbox as usize].0 & 3 == Packed::AT
     }
 
     #[inline]
     pub(super) fn site(&self, mailbox: u32) -> Option<SiteId> {
-        match self.all[mailbox as usize].presence {
+        match self.presence(mailbox) {
             Presence::At(site) => Some(site),
             _ => None,
         }
     }
 
-    pub(super) fn parked(&self, mailbox: u32) -> Option<Held> {
-        self.all[mailbox as usize].parked
+    #[inline]
+    fn presence(&self, mailbox: u32) -> Presence {
+        self.presence[mailbox as usize].presence()
     }
 
-    pub(super) fn set_parked(&mut self, mailbox: u32, key: Option<Held>) {
-        self.all[mailbox as usize].parked = key;
+    #[inline]
+    fn set_presence(&mut self, mailbox: u32, presence: Presence) {
+        self.presence[mailbox as usize] = Packed::of(presence);
+    }
+
+    /// Parks an operation before those of its mailbox that are parked already: hands back the
+    /// first of these.
+    pub(super) fn park(&mut self, mailbox: u32, op: Held) -> Option<Held> {
+        self.parked[mailbox as usize].replace(op)
+    }
+
+    /// Takes the first of the parked operations of a mailbox, to which the others are linked.
+    pub(super) fn unpark(&mut self, mailbox: u32) -> Option<Held> {
+        self.parked.get_mut(mailbox as usize)?.take()
     }
 
     /// A demand of this intended start was served.
     #[inline]
     pub(super) fn served(&mut self, mailbox: u32, intended: SimTime) {
+        let Some(felt) = self.felt.get_mut(mailbox as usize) else { return };
         let unit = unit_of(intended);
-        let mailbox = &mut self.all[mailbox as usize];
-        mailbox.last_served = mailbox.last_served.max(unit);
-        let since = mailbox.unserved_since;
+        felt.last_served = felt.last_served.max(unit);
+        let since = felt.unserved_since;
         if since != 0 && unit >= since {
-            mailbox.longest = mailbox.longest.max((unit - since).max(1));
-            mailbox.unserved_since = 0;
+            felt.longest = felt.longest.max((unit - since).max(1));
+            felt.unserved_since = 0;
         }
     }
 
     /// A demand of this intended start was not served.
     #[inline]
     pub(super) fn not_served(&mut self, mailbox: u32, intended: SimTime, measured: bool) {
-        if !measured {
-            return;
-        }
+        let Some(felt) = self.felt.get_mut(mailbox as usize).filter(|_| measured) else { return };
         let unit = unit_of(intended);
-        let mailbox = &mut self.all[mailbox as usize];
-        if mailbox.last_served > unit {
+        if felt.last_served > unit {
             // Known only now: a later demand was served in the meantime.
-            mailbox.longest = mailbox.longest.max(mailbox.last_served - unit);
-        } else if mailbox.unserved_since == 0 || unit < mailbox.unserved_since {
-            mailbox.unserved_since = unit;
+            felt.longest = felt.longest.max(felt.last_served - unit);
+        } else if felt.unserved_since == 0 || unit < felt.unserved_since {
+            felt.unserved_since = unit;
         }
     }
 
@@ -134,7 +202,7 @@ impl Mailboxes {
     /// `end` (censored).
     pub fn felt_downtime(&self, end: SimTime) -> impl Iterator<Item = (f64, bool)> + '_ {
         let end = unit_of(end);
-        self.all.iter().filter_map(move |&Mailbox { longest, unserved_since: since, .. }| {
+        self.felt.iter().filter_map(move |&Felt { longest, unserved_since: since, .. }| {
             let open = if since == 0 { 0 } else { end.saturating_sub(since).max(1) };
             let spell = longest.max(open);
             let seconds = f64::from(spell) * (UNIT_NS as f64 / 1e9);
@@ -171,7 +239,7 @@ impl Exact {
             }
             for mailbox in group.first..group.first + present {
                 let site = world.home_of(group, population.luck(mailbox));
-                self.mailboxes.all[mailbox as usize].presence = Presence::At(site);
+                self.mailboxes.set_presence(mailbox, Presence::At(site));
                 self.mailboxes.signed_in[index * sites + site.index()] += 1;
                 world.network.session_opened(site);
             }
@@ -186,7 +254,7 @@ impl Exact {
             if !group.sessions {
                 continue;
             }
-            let (first, client) = (group.first, index as u16);
+            let first = group.first;
             let before = self.mailboxes.present[index];
             let after = scene.world.population.present(group, now);
             self.mailboxes.present[index] = after;
@@ -195,7 +263,7 @@ impl Exact {
                 let part = f64::from(number - before) / f64::from(after - before);
                 let at = now + super::demand::CELL.mul_f64(part);
                 let mailbox = first + number;
-                self.calendar.push(at, Event::SignIn { mailbox, group: client });
+                self.calendar.push(at, Event::SignIn { mailbox, group: index as u32 });
             }
             for number in after..before {
                 self.user_left(first + number, index, now, scene);
@@ -204,16 +272,16 @@ impl Exact {
     }
 
     /// A user has come: the client signs in, and that is a demand.
-    pub(super) fn user_came(&mut self, mailbox: u32, group: u16, now: SimTime, scene: &mut Scene) {
-        if self.mailboxes.all[mailbox as usize].presence == Presence::Out
-            && self.user_is_present(mailbox, u32::from(group), scene)
+    pub(super) fn user_came(&mut self, mailbox: u32, group: u32, now: SimTime, scene: &mut Scene) {
+        if self.mailboxes.presence(mailbox) == Presence::Out
+            && self.user_is_present(mailbox, group, scene)
         {
             if let Some(class) = self.mailboxes.sign_in_class[group as usize]
                 && let Some(cell) = scene.recorder.cell(class as usize, now)
             {
                 cell.demand += 1;
             }
-            self.sign_in(mailbox, u32::from(group), Flags::DEMANDED, now, scene);
+            self.sign_in(mailbox, group, Flags::DEMANDED, now, scene);
         }
     }
 
@@ -224,16 +292,20 @@ impl Exact {
 
     fn user_left(&mut self, mailbox: u32, group: usize, now: SimTime, scene: &mut Scene) {
         self.discard_parked(mailbox);
-        match self.mailboxes.all[mailbox as usize].presence {
-            Presence::Out => {}
-            Presence::SigningIn(sign_in) => {
-                if let Some(key) = sign_in.and_then(|held| self.ops.key_of(held)) {
-                    self.cancel(key, now, scene);
-                }
-            }
-            Presence::At(site) => self.close(group, site, scene),
+        if let Some(site) = self.mailboxes.site(mailbox) {
+            self.close(group, site, scene);
+        } else if let Some(key) = self.sign_in_of(mailbox) {
+            self.cancel(key, now, scene);
         }
-        self.mailboxes.all[mailbox as usize].presence = Presence::Out;
+        self.mailboxes.set_presence(mailbox, Presence::Out);
+    }
+
+    /// The sign-in of a mailbox that is under way or backs off.
+    pub(super) fn sign_in_of(&self, mailbox: u32) -> Option<Key> {
+        match self.mailboxes.presence(mailbox) {
+            Presence::SigningIn(Some(held)) => self.ops.key_of(held),
+            _ => None,
+        }
     }
 
     fn close(&mut self, group: usize, site: SiteId, scene: &mut Scene) {
@@ -245,12 +317,11 @@ impl Exact {
         let Some(class) = self.mailboxes.sign_in_class[group as usize] else { return };
         // Keyed by mailbox and time, so that no other sign-in's luck moves with this one.
         let luck = scene.world.population.luck(mailbox).derive(now.0);
-        self.mailboxes.all[mailbox as usize].presence = Presence::SigningIn(None);
-        let key = self.begin(Op::new(class, mailbox, luck, now, flags), now, scene);
+        self.mailboxes.set_presence(mailbox, Presence::SigningIn(None));
+        let key = self.begin(class, Op::new(mailbox, luck, now, flags), now, scene);
         // An attempt can have failed for good at once; then nothing is under way.
         if self.ops.contains(key) {
-            self.mailboxes.all[mailbox as usize].presence =
-                Presence::SigningIn(Some(Held::of(key)));
+            self.mailboxes.set_presence(mailbox, Presence::SigningIn(Some(Held::of(key))));
         }
     }
 
@@ -263,7 +334,7 @@ impl Exact {
         now: SimTime,
         scene: &mut Scene,
     ) {
-        let out = self.mailboxes.all[mailbox as usize].presence == Presence::Out;
+        let out = self.mailboxes.presence(mailbox) == Presence::Out;
         if out && !self.relieved && self.user_is_present(mailbox, group, scene) {
             self.sign_in(mailbox, group, Flags::INDUCED, now, scene);
         }
@@ -278,7 +349,7 @@ impl Exact {
         at: SimTime,
         scene: &mut Scene,
     ) {
-        self.mailboxes.all[mailbox as usize].presence = Presence::At(site);
+        self.mailboxes.set_presence(mailbox, Presence::At(site));
         self.mailboxes.signed_in[group as usize * self.mailboxes.sites + site.index()] += 1;
         scene.world.network.session_opened(site);
         self.unpark(mailbox, at, scene);
@@ -286,7 +357,7 @@ impl Exact {
 
     /// A sign-in has given up: the mailbox stays out until its user wants something.
     pub(super) fn sign_in_ended(&mut self, mailbox: u32) {
-        self.mailboxes.all[mailbox as usize].presence = Presence::Out;
+        self.mailboxes.set_presence(mailbox, Presence::Out);
     }
 
     /// A session ends without its user's doing; the client signs in again.
@@ -299,7 +370,7 @@ impl Exact {
         scene: &mut Scene,
     ) {
         self.close(group, site, scene);
-        self.mailboxes.all[mailbox as usize].presence = Presence::Out;
+        self.mailboxes.set_presence(mailbox, Presence::Out);
         self.sign_in_again(mailbox, group as u32, now, scene);
     }
 
@@ -326,37 +397,6 @@ impl Exact {
                     scene.recorder.sessions_lost += 1;
                     self.end_session(mailbox, index, at, now, scene);
                 }
-            }
-        }
-    }
-
-    /// Takes the sustaining load away from a state, for the question whether it is metastable:
-    /// no retry from here on, whoever is signed out is signed in at once, without a request, and
-    /// look-aside caches are full: an empty one that cannot refill sustains an overload as retries
-    /// do (Bronson et al., HotOS 2021, section 2).
-    pub fn relieve(&mut self, now: SimTime, scene: &mut Scene) {
-        self.relieved = true;
-        self.caches.iter_mut().for_each(|sites| sites.fill(1.0));
-        for index in 0..scene.world.population.groups.len() {
-            let group = &scene.world.population.groups[index];
-            if !group.sessions {
-                continue;
-            }
-            let first = group.first;
-            for mailbox in first..first + self.mailboxes.present[index] {
-                if self.mailboxes.signed_in(mailbox) {
-                    continue;
-                }
-                let presence = self.mailboxes.all[mailbox as usize].presence;
-                if let Presence::SigningIn(Some(held)) = presence
-                    && let Some(key) = self.ops.key_of(held)
-                {
-                    self.cancel(key, now, scene);
-                }
-                let luck = scene.world.population.luck(mailbox);
-                let site = scene.world.home_of(&scene.world.population.groups[index], luck);
-                self.discard_parked(mailbox);
-                self.signed_in(mailbox, index as u32, site, now, scene);
             }
         }
     }

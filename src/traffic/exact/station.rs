@@ -6,7 +6,7 @@
 use super::loss::Exit;
 use super::{Event, Exact};
 use crate::kernel::defect::planted;
-use crate::kernel::slab::Key;
+use crate::kernel::slab::{Held, Key};
 use crate::kernel::stream::Luck;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{ServiceId, SiteId};
@@ -356,21 +356,23 @@ impl Exact {
 
     /// A job is done, well or not: its slot is free and its caller answered.
     pub(super) fn finish(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
-        let job = self.jobs.remove(key).expect("a job that finishes is in the slab");
-        let live = self.is_waited_for(job.caller);
-        let index = job.station as usize;
+        let job = &self.jobs[key.index];
+        let (caller, index, failed) = (job.caller, job.station as usize, job.failed);
+        let holds_slot = job.stage.holds_slot();
+        self.jobs.release(Held::of(key));
+        let live = self.is_waited_for(caller);
         let totals = &mut scene.recorder.stations[index];
         if live {
             totals.useful += 1;
         } else {
             totals.stale += 1;
         }
-        if job.stage.holds_slot() {
+        if holds_slot {
             self.free_slot(index, now);
         }
-        if live || self.waits(job.caller) {
+        if live || self.waits(caller) {
             let site = self.lines[index].station.site;
-            self.respond_to(job.caller, !job.failed, Some(site), now, scene);
+            self.respond_to(caller, !failed, Some(site), now, scene);
         }
         self.start_waiting(index, now, scene);
     }

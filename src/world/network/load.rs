@@ -114,10 +114,12 @@ pub struct MiddleboxWindow {
 }
 
 impl Network {
-    /// Counts an attempt's load on its path: new connections, and bits both ways together.
+    /// Counts an attempt's load on its path: new connections, bits both ways together, and their
+    /// packets ([`packets_of`]).
     #[inline]
-    pub fn offer(&mut self, path: PathId, connections: u32, bits: f64) {
-        self.offer_many(path, 1, connections, bits);
+    pub fn offer(&mut self, path: PathId, connections: u32, bits: f64, packets: f64) {
+        self.add(path, f64::from(connections), bits, packets);
+        self.grain.squared_bits += bits * bits;
     }
 
     /// Counts the load of so many attempts of one size [bit] that take the same path, with so many
@@ -126,6 +128,12 @@ impl Network {
     pub fn offer_many(&mut self, path: PathId, attempts: u64, connections: u32, bits: f64) {
         let attempts = attempts as f64;
         let connections = attempts * f64::from(connections);
+        self.add(path, connections, attempts * bits, attempts * packets_of(bits));
+        self.grain.squared_bits += attempts * bits * bits;
+    }
+
+    #[inline]
+    fn add(&mut self, path: PathId, connections: f64, bits: f64, packets: f64) {
         let to = self.table.paths[path.index()].to;
         let tally = &mut self.tallies[path.index()];
         if tally.packets == 0.0 {
@@ -135,10 +143,9 @@ impl Network {
         if self.sites[to.index()].full_table().is_some() {
             tally.turned_away += connections;
         }
-        tally.bits += attempts * bits;
-        tally.packets += attempts * packets_of(bits);
-        self.grain.bits += attempts * bits;
-        self.grain.squared_bits += attempts * bits * bits;
+        tally.bits += bits;
+        tally.packets += packets;
+        self.grain.bits += bits;
     }
 
     /// Advances every queue by `elapsed`, with the load offered since the last tick.

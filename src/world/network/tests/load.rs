@@ -13,7 +13,7 @@ fn an_overloaded_link_queues_then_loses_then_drains() {
     assert_eq!(network.next_tick(), TICK_QUIET);
     // 250 Mbit in 100 ms, half each way: 1.25 of the capacity, 25 ms more queue a tick.
     for (delay_ms, loss) in [(35, 0.0), (60, 0.0), (60, 0.2)] {
-        network.offer(path, 1, 0.25 * GIGABIT);
+        network.offer_many(path, 1, 1, 0.25 * GIGABIT);
         network.tick(TENTH);
         let seen = network.view(path);
         assert_eq!(seen.delay, SimDuration::from_millis(delay_ms));
@@ -47,7 +47,7 @@ fn faults_of_a_link_add_to_what_it_is() {
     assert_eq!(network.next_tick(), TICK_BUSY, "a change is looked at soon");
     assert_eq!(network.view(path).delay, SimDuration::from_millis(40));
     assert!((network.view(path).loss - 0.55).abs() < 1e-12);
-    network.offer(path, 1, 0.03 * GIGABIT);
+    network.offer_many(path, 1, 1, 0.03 * GIGABIT);
     network.tick(TENTH);
     // 15 Mbit each way at 100 Mbit/s: 5 Mbit wait, which is 50 ms.
     assert_eq!(network.view(path).delay, SimDuration::from_millis(90));
@@ -60,7 +60,7 @@ fn a_full_middlebox_drops_or_refuses_the_same_share() {
         let path = network.path(AttachmentId(0), SiteId(0), 0);
         // 40 in 100 ms at 100 a second with room for 10: 20 of 40 lost, then 30 of 40.
         for loss in [0.5, 0.75] {
-            network.offer(path, 40, 1000.0);
+            network.offer_many(path, 1, 40, 1000.0);
             network.tick(TENTH);
             let seen = network.view(path);
             let share = match when_full {
@@ -87,7 +87,7 @@ fn middleboxes_in_a_row_let_through_what_the_first_left() {
     let boxes = vec![middlebox(0, 100.0, WhenFull::Reset), middlebox(0, 100.0, WhenFull::Drop)];
     let mut network = Network::new(&at_the_door(boxes));
     let path = network.path(AttachmentId(0), SiteId(0), 0);
-    network.offer(path, 40, 1000.0);
+    network.offer_many(path, 1, 40, 1000.0);
     network.tick(TENTH);
     let seen = network.view(path);
     assert_eq!((seen.connection_refused, seen.connection_loss), (0.5, 0.25));
@@ -105,7 +105,7 @@ fn limits_are_those_of_the_scale_and_of_the_fault() {
     for _ in 0..1000 {
         // 300 connections of two packets in 100 ms: 120 and 240 are carried.
         for _ in 0..300 {
-            network.offer(path, 1, MSS_BITS);
+            network.offer_many(path, 1, 1, MSS_BITS);
         }
         network.tick(TENTH);
     }
@@ -129,10 +129,10 @@ fn a_full_session_table_takes_no_new_connection() {
         network.session_opened(site);
         network.session_opened(site);
         assert_eq!(stopped(&network), (0.0, 0.0));
-        network.offer(path, 1, 100.0);
+        network.offer_many(path, 1, 1, 100.0);
         network.session_opened(site);
         assert_eq!(stopped(&network), share);
-        network.offer(path, 1, 100.0);
+        network.offer_many(path, 1, 1, 100.0);
         network.tick(TENTH);
         let (mut middleboxes, mut links) = (Vec::new(), Vec::new());
         network.take_window(&mut middleboxes, &mut links);
@@ -152,7 +152,7 @@ fn what_is_sent_into_a_black_hole_loads_only_the_way_there() {
     let mut network = Network::new(&scenario);
     let path = network.path(AttachmentId(0), SiteId(0), 0);
     network.set_link(LinkId(1), LinkState { up: false, ..LinkState::default() });
-    network.offer(path, 5, 0.02 * GIGABIT);
+    network.offer_many(path, 1, 5, 0.02 * GIGABIT);
     network.tick(TENTH);
     let (mut middleboxes, mut links) = (Vec::new(), Vec::new());
     network.take_window(&mut middleboxes, &mut links);
@@ -202,7 +202,7 @@ proptest! {
         for (count, offers) in ticks.iter().enumerate() {
             for &(from, to, hash, connections, bits) in offers {
                 let path = network.path(AttachmentId(from), SiteId(to), hash);
-                network.offer(path, connections, bits);
+                network.offer_many(path, 1, connections, bits);
                 sent += f64::from(connections);
             }
             let queued = network.middleboxes.iter().map(|m| m.connections.queue);
