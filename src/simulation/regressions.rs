@@ -201,7 +201,7 @@ fn who_is_away_does_not_demand_under_closed_load() {
     model.scenario.regions[0].present = flat(0.5);
     model.scenario.clients[0].session =
         Some(Session { sign_in: OperationId(1), keepalive: seconds(60.0), lost_after: None });
-    for fidelity in [Fidelity::Exact] {
+    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
         let scenario = Scenario { fidelity, ..model.clone().build() };
         let outcome = run(&scenario, 1, &mut |_| {}).expect("the ledgers balance");
         // 500 circles of 10 s; five standard deviations of 20,000 are 3.5 %.
