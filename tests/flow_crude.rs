@@ -12,6 +12,8 @@ mod model;
 mod check;
 #[path = "flow_crude/cliff.rs"]
 mod cliff;
+#[path = "flow_crude/closed.rs"]
+mod closed;
 #[path = "flow_crude/latency.rs"]
 mod latency;
 #[path = "flow_crude/sessions.rs"]

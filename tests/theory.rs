@@ -26,11 +26,22 @@ mod seen;
 #[path = "theory/statistics.rs"]
 mod statistics;
 
-// What applies to `exact` alone; the rest of `markov` is run by tests/theory_flow.rs, too.
+// What applies to `exact` alone; the rest of `markov` and `networks` is run by
+// tests/theory_flow.rs, too.
 
 #[test]
 fn mm1() {
     markov::mm1();
+}
+
+#[test]
+fn jackson_open() {
+    networks::jackson_open();
+}
+
+#[test]
+fn jackson_closed() {
+    networks::jackson_closed();
 }
 
 #[test]
@@ -41,6 +52,9 @@ fn erlang_b_whatever_the_service_law() {
 /// What these tests run.
 const FIDELITY: blackstart::scenario::model::Fidelity =
     blackstart::scenario::model::Fidelity::Exact;
+
+/// Sources that a test can have.
+const SOURCES: u64 = 100_000;
 
 /// Whether a column of a table is compared at a station of so many servers: all are.
 fn applies(_servers: u64, _column: &str) -> bool {

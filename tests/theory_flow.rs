@@ -30,11 +30,17 @@ mod shift;
 #[allow(dead_code, reason = "exact has more tests")]
 mod transient;
 
+#[path = "theory_flow/closed.rs"]
+mod closed;
+
 #[path = "theory/attempts.rs"]
 mod attempts;
 #[path = "theory/markov.rs"]
 #[allow(dead_code, reason = "exact has more tests")]
 mod markov;
+#[path = "theory/networks.rs"]
+#[allow(dead_code, reason = "exact has more tests")]
+mod networks;
 #[path = "theory/oracle.rs"]
 mod oracle;
 #[path = "theory/seen.rs"]
@@ -47,6 +53,9 @@ use blackstart::scenario::model::Fidelity;
 
 /// What these tests run.
 const FIDELITY: Fidelity = Fidelity::Flow;
+
+/// Sources that a test can have.
+const SOURCES: u64 = 50_000_000;
 
 /// Who has signed in, and where names send people, is looked at once a beat [s].
 const BEAT_S: f64 = 1.0;
@@ -66,6 +75,21 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
     ),
     ("Erlang B", "blocking_prob", 0.04, "the same"),
     ("Erlang B", "carried_load_erlangs", 0.035, "the same"),
+    (
+        "finite source 50000000 over 5000 think 101",
+        "mean_at_server",
+        0.02,
+        "steps of half a service at rho .99: a Poisson source waits as long",
+    ),
+    ("finite source 50000000 over 5000 think 101", "mean_sojourn", 0.02, "the same"),
+    ("finite source", "mean_at_server", 0.01, "busy slots are the mean of a step's two ends"),
+    ("finite source", "mean_sojourn", 0.005, "half a service time a step, near saturation"),
+    (
+        "50 million sources at 1.25",
+        "variance",
+        0.32,
+        "steps of two services, of a full station: their number varies 1.63 times as much",
+    ),
     ("lambda=800 nu=1 for", "attempts", 0.05, "a retry due within a beat waits for the next"),
 ];
 

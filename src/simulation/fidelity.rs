@@ -85,4 +85,17 @@ mod tests {
         let unfit = choose(Fidelity::Flow, 1.0, &["a", "b"]).unwrap_err();
         assert!(unfit.to_string().contains("which uses a, b; take"), "{unfit}");
     }
+
+    #[test]
+    fn counts_do_closed_loads_but_for_the_shortest_thoughts() {
+        use crate::simulation::model::{Model, constant};
+        let missing = |think_s: f64| {
+            let mut scenario = Model::new().closed(100, constant(think_s)).build();
+            scenario.fidelity = Fidelity::Flow;
+            choose(&scenario).err().map(|Unfit(missing)| missing.join(", "))
+        };
+        assert_eq!(missing(0.2), None);
+        let named = "operations.request.think: a mean under 0.2 s";
+        assert_eq!(missing(0.19).as_deref(), Some(named));
+    }
 }

@@ -218,6 +218,16 @@ const DEFECTS: &[Defect] = &[
         "in counts, a slot that is not held while calling is given back again",
         flow_checks::a_released_slot_is_given_back_once
     ),
+    defect!(
+        "flow-thought-rounded-up",
+        "in counts, who could demand twice within a beat thinks up to the next",
+        flow_checks::a_circle_lasts_a_thought_and_an_answer
+    ),
+    defect!(
+        "flow-anybody-asks-next",
+        "in counts, who waits for a dead site is as likely to ask next as who thinks",
+        flow_checks::who_waits_for_a_dead_site_leaves_the_other_its_load
+    ),
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::kernel::time::SimTime;
 use crate::scenario::model::*;
-use crate::simulation::model::{Model, call, constant, exponential, once, retry, seconds};
+use crate::simulation::model::{Model, call, constant, exponential, flat, once, retry, seconds};
 use crate::simulation::{Trial, run};
 
 fn finish(scenario: &Scenario, seed: u64) -> Trial {
@@ -188,4 +188,26 @@ fn what_a_lost_instance_had_called_is_dropped_behind_it() {
     let row = &outcome.ledgers.stations[1];
     assert!(row.dropped > 20, "{row:?}");
     assert_eq!((row.waiting, row.holding), (0, 1));
+}
+
+/// Who was away used to demand when his thought ended, and to be counted as signed out; under open
+/// load only those demand who are there.
+#[test]
+fn who_is_away_does_not_demand_under_closed_load() {
+    let mut model = Model::new().clock(0.0, 500.0, 100.0).closed(1_000, exponential(9.0));
+    model = model.service_time(constant(1.0)).servers(1_000);
+    model = model.operation("sign-in", ServiceId(0)).timeout(5.0).retries(once());
+    model = model.with_operation(|operation| operation.load = Load::Induced);
+    model.scenario.regions[0].present = flat(0.5);
+    model.scenario.clients[0].session =
+        Some(Session { sign_in: OperationId(1), keepalive: seconds(60.0), lost_after: None });
+    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
+        let scenario = Scenario { fidelity, ..model.clone().build() };
+        let outcome = run(&scenario, 1, &mut |_| {}).expect("the ledgers balance");
+        // 500 circles of 10 s; five standard deviations of 20,000 are 3.5 %.
+        let demand = &outcome.series.operations[0].demand_per_s[1..];
+        let mean = demand.iter().sum::<f64>() / demand.len() as f64;
+        assert!((mean - 50.0).abs() < 1.8, "{fidelity:?}: {mean}");
+        assert_eq!(outcome.impact.suppressed, 0.0, "{fidelity:?}");
+    }
 }

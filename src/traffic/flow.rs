@@ -13,8 +13,8 @@
 //! latencies take the service law itself, not the steps. Which of several equal paths an attempt
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
 //! users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks
-//! the lanes of what is sent and the tokens in service, a beat the rows of retries; neither grows
-//! with the population.
+//! the lanes of what is sent and the tokens in service, a beat the rows of retries and those who
+//! think; neither grows with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
 //! `blackstart verify`; both ledgers in integers in every window.
 
@@ -39,6 +39,8 @@ mod served;
 mod signing;
 mod station;
 mod sweeps;
+mod think;
+mod thinkers;
 mod token;
 mod tracers;
 
@@ -50,7 +52,7 @@ use crate::kernel::slab::{Key, Slab};
 use crate::kernel::stream::{Luck, RootSeed, Stream};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::outcome::Cost;
-use crate::scenario::model::{ClientId, PipelineId, Scenario, SiteId};
+use crate::scenario::model::{ClientId, PipelineId, Scenario};
 use crate::traffic::books::Operations;
 use crate::traffic::plan::Plan;
 use crate::traffic::{ProbeResult, Scene};
@@ -91,6 +93,7 @@ pub struct Flow {
     /// All draws but those of the demands.
     draws: Stream,
     sources: Vec<Source>,
+    closed: Vec<think::Closed>,
     clock: u64,
     /// Length of a beat [ns], and up to where the last one that was begun reaches.
     beat: u64,
@@ -184,18 +187,21 @@ impl Flow {
             let first = crowds.iter().position(mine).unwrap_or(0);
             (first as u32, (first + crowds.iter().filter(|crowd| mine(crowd)).count()) as u32)
         });
-        let crowds_of = crowds_of.collect();
+        let crowds_of: Vec<(u32, u32)> = crowds_of.collect();
         let mail = add_messages(&mut crowds, &plan, &parts, scenario.pipelines.len());
         let programs = Programs::new(&plan, world, &parts);
         let timeouts = programs.all.iter().map(|program| program.timeout);
+        let beat = people::beat_of(&plan, timeouts);
         let source = |index: usize| Source {
             stream: Stream::named(seed, &format!("flow/arrivals/{index}")),
             left: 0,
         };
+        let closed = think::closed(&plan, (&crowds, &crowds_of), (beat, homes.len()), &mut draws);
         let mut flow = Flow {
             sources: (0..plan.classes.len()).map(source).collect(),
+            closed,
             clock: 0,
-            beat: people::beat_of(&plan, timeouts),
+            beat,
             begun: 0,
             crowds,
             crowds_of,
@@ -250,44 +256,6 @@ impl Flow {
         flow.cost.groups_peak = cells as u64;
         flow.sign_in_initially(world);
         flow
-    }
-
-    /// The users present at t = 0 are signed in where their name sends them.
-    fn sign_in_initially(&mut self, world: &mut World) {
-        for group in 0..self.crowds_of.len() {
-            let of = &world.population.groups[group];
-            let present = world.population.present(of, SimTime::ZERO);
-            self.present[group] = present;
-            let sessions = of.sessions;
-            let share = f64::from(present) / f64::from(of.count.max(1));
-            self.tracers_follow(group, share);
-            let mut left = u64::from(present);
-            let (first, end) = self.crowds_of[group];
-            let crowds = &mut self.crowds[first as usize..end as usize];
-            let mut others: u64 = crowds.iter().map(|crowd| crowd.members).sum();
-            for crowd in crowds {
-                for cell in &mut crowd.cells {
-                    others -= cell.members;
-                    let draws = &mut self.draws;
-                    let here =
-                        crate::kernel::sample::hypergeometric(draws, cell.members, others, left);
-                    left -= here;
-                    cell.present = here;
-                    crowd.present += here;
-                    let mut site = SiteId(0);
-                    if sessions {
-                        site = cell.answered;
-                        cell.signed[site.index()] += here;
-                        crowd.signed[site.index()] += here;
-                        world.network.sessions_opened(site, here);
-                    }
-                    let came = std::mem::take(&mut cell.tracers[At::SigningIn(1).place()]);
-                    crowd.traced[At::SigningIn(1).place()] -= came.len() as u32;
-                    crowd.traced[At::Session(site).place()] += came.len() as u32;
-                    cell.tracers[At::Session(site).place()].extend(came);
-                }
-            }
-        }
     }
 
     /// Moves all requests on until `until`.

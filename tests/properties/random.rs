@@ -1,9 +1,9 @@
 //! What holds in every run of a random scenario, of either fidelity.
 
-use crate::model::{Model, constant};
+use crate::model::{Model, constant, exponential};
 use crate::random_scenario::{Recipe, Sort, recipes};
 use blackstart::measure::outcome::Outcome;
-use blackstart::scenario::model::{Fidelity, Scenario};
+use blackstart::scenario::model::{Fidelity, Load, Scenario};
 use blackstart::simulation::run;
 use blackstart::study;
 use proptest::prelude::*;
@@ -115,6 +115,19 @@ proptest! {
             prop_assert!(a.cost.steps > 0 && a.cost.cells_updated > 0);
         }
         prop_assert_ne!(&one[0].digest, &one[1].digest, "two seeds, one digest");
+    }
+
+    /// Whoever demands at a rate thinks for as long instead: members are neither lost nor made.
+    #[test]
+    fn books_of_closed_loads_in_counts(recipe in recipes(Sort::InCounts), seed in 0_u64..1_000) {
+        let mut scenario = Scenario { fidelity: Fidelity::Flow, ..recipe.scenario() };
+        for operation in &mut scenario.operations {
+            if let Load::Rate { per_hour } = operation.load {
+                operation.load = Load::Think(exponential(3_600.0 / per_hour));
+            }
+        }
+        let outcome = run(&scenario, seed, &mut |_| {});
+        check(&outcome.map_err(|error| TestCaseError::fail(error.to_string()))?, &scenario)?;
     }
 }
 

@@ -133,3 +133,26 @@ pub(super) fn a_released_slot_is_given_back_once() {
     let mean = busy[5..].iter().flatten().sum::<f64>() / (busy.len() - 5) as f64;
     assert_within(mean, 0.77..=0.83);
 }
+
+#[test]
+pub(super) fn a_circle_lasts_a_thought_and_an_answer() {
+    // 50,000 sources that think for half a second: beats of a tenth of one.
+    let model = hundred(0.0).servers(1_000).service_time(exponential(0.001));
+    let outcome = in_counts(model.closed(50_000, exponential(0.5)).clock(5.0, 60.0, 5.0));
+    let demand = &outcome.series.operations[0].demand_per_s;
+    let mean = demand.iter().sum::<f64>() / demand.len() as f64;
+    assert_within(mean * 0.501 / 50_000.0, 0.996..=1.004);
+}
+
+#[test]
+pub(super) fn who_waits_for_a_dead_site_leaves_the_other_its_load() {
+    // Half of 10,000 ask at each of two sites, a thousand a second in all; the first is down.
+    let model = hundred(0.0).closed(10_000, exponential(9.9)).timeout(2.0);
+    let model = model.retries(within_five_seconds()).site("there", 100);
+    let model = model.steering(SteeringKind::Direct, &[0.5, 0.5]);
+    let down = FaultKind::SiteDown { site: SiteId(0) };
+    let outcome = in_counts(model.clock(0.0, 200.0, 5.0).fault(20.0, None, down));
+    let there = &outcome.series.stations[1].arrivals_per_s;
+    let mean = there[20..].iter().sum::<f64>() / (there.len() - 20) as f64;
+    assert_within(mean, 480.0..=520.0);
+}

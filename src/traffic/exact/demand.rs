@@ -156,10 +156,15 @@ impl Exact {
         }
     }
 
-    /// A mailbox with closed load demands again.
+    /// A mailbox with closed load demands again; whose user is away thinks on.
     pub(super) fn think_due(&mut self, class: u16, mailbox: u32, now: SimTime, scene: &mut Scene) {
         let luck = self.sources[class as usize].luck();
-        self.demand(class, mailbox, luck, now, scene);
+        let ClassKind::Group(group) = self.plan.classes[class as usize].kind else { return };
+        if self.user_is_present(mailbox, group, scene) {
+            self.demand(class, mailbox, luck, now, scene);
+        } else {
+            self.think_again(class, &Op::new(mailbox, luck, now, Flags::DEMANDED), now);
+        }
     }
 
     /// After an operation's end: the next demand of a closed load. What comes back after a sign-in

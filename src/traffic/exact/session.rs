@@ -285,7 +285,7 @@ impl Exact {
         }
     }
 
-    fn user_is_present(&self, mailbox: u32, group: u32, scene: &Scene) -> bool {
+    pub(super) fn user_is_present(&self, mailbox: u32, group: u32, scene: &Scene) -> bool {
         let first = scene.world.population.groups[group as usize].first;
         mailbox - first < self.mailboxes.present[group as usize]
     }

@@ -21,8 +21,8 @@ pub(super) const GONE: f64 = 40.0;
 pub(super) struct Strays {
     /// (crowd, site, sessions) that were reset.
     sessions: Vec<(u32, SiteId, u64)>,
-    /// Attempts that go on to whichever site is reached now.
-    attempts: Vec<(LaneKey, Row)>,
+    /// Attempts that go on from a site to whichever is reached now.
+    attempts: Vec<(LaneKey, SiteId, Row)>,
 }
 
 impl Crowd {
@@ -68,7 +68,7 @@ impl Flow {
             of.refused += astray;
         } else {
             let (lane, list) = (of.key, &mut self.strays.attempts);
-            of.draw_rows(astray, &mut self.draws, |row| list.push((lane, row)));
+            of.draw_rows(astray, &mut self.draws, |row| list.push((lane, site, row)));
         }
         if !std::mem::replace(&mut cohort.touched, true) {
             self.touched.push(key);
@@ -82,8 +82,8 @@ impl Flow {
         if !strays.attempts.is_empty() {
             self.follow_names(self.clock, scene);
         }
-        for (lane, row) in strays.attempts.drain(..) {
-            self.send_on(lane, row);
+        for (lane, from, row) in strays.attempts.drain(..) {
+            self.send_on(lane, from, row);
         }
         for (crowd, site, n) in strays.sessions.drain(..) {
             self.end_strayed(crowd, site, n, at, scene);
@@ -92,7 +92,7 @@ impl Flow {
     }
 
     /// Attempts go on where their crowd's members are sent now.
-    fn send_on(&mut self, lane: LaneKey, row: Row) {
+    fn send_on(&mut self, lane: LaneKey, from: SiteId, row: Row) {
         let crowd = lane.crowd as usize;
         let mut present: u64 = self.crowds[crowd].cells.iter().map(|cell| cell.present).sum();
         let mut left = row.count;
@@ -102,9 +102,11 @@ impl Flow {
             let n = binomial(&mut self.draws, left, here as f64 / present.max(1) as f64);
             (present, left) = (present - here, left - n);
             if n > 0 {
+                let row = Row { count: n, ..row };
+                self.ask_elsewhere(lane, (from, site), &row);
                 let operation = self.plan.classes[lane.class as usize].operation;
                 let program = self.programs.of(operation, site, part);
-                self.put(program, lane, Row { count: n, ..row });
+                self.put(program, lane, row);
             }
         }
         debug_assert!(left == 0, "attempts of nobody");

@@ -1,6 +1,8 @@
 //! The books of `flow`: at each window's end both ledgers are counted by walking the structures.
 
 use super::Flow;
+use super::backoff::Pool;
+use super::cohort::{Kind, LaneKey};
 use super::crowds::{Cell, Owner};
 use crate::kernel::time::SimTime;
 use crate::measure::recorder::{Recorder, StationCell};
@@ -11,7 +13,8 @@ impl Flow {
     /// Counts what stands by walking cohorts, pools and queues, and holds it against the totals.
     ///
     /// Attempts: sent = ended + outstanding. Requests: arrived = gone + waiting + holding.
-    /// Operations: begun = ended + in progress. Sign-ins: what a cell's members are doing adds up
+    /// Operations: begun = ended + in progress. Closed loads: the members of a crowd think, or one
+    /// demand of theirs is in progress. Sign-ins: what a cell's members are doing adds up
     /// to its members, and its sign-ins are those under way and, by where they will be sent, in its
     /// pools.
     ///
@@ -40,6 +43,7 @@ impl Flow {
             }
         }
         self.check_crowds(&mut in_progress, &under_way)?;
+        self.check_closed()?;
         self.check_stations(recorder, &mut standing)?;
         for (class, totals) in recorder.clients.iter().enumerate() {
             let gone = totals.answered + totals.timed_out + totals.refused + totals.lost;
@@ -100,6 +104,35 @@ impl Flow {
         for (index, mail) in self.mail.iter().enumerate() {
             let stands = in_progress[mail.class as usize];
             check("client", || format!("pipeline {index}"), mail.backlog, stands)?;
+        }
+        Ok(())
+    }
+
+    fn check_closed(&self) -> Result<(), Imbalance> {
+        for closed in &self.closed {
+            let theirs = |key: &LaneKey| key.class == closed.class && key.kind == Kind::Demanded;
+            let mut asking = vec![vec![0; self.crowds[0].signed.len()]; self.crowds.len()];
+            for (_, cohort) in self.cohorts.iter() {
+                let site = self.programs.all[cohort.program as usize].site;
+                for lane in cohort.lanes.iter().filter(|lane| theirs(&lane.key)) {
+                    let rows: u64 = lane.rows.iter().map(|row| row.count).sum();
+                    asking[lane.key.crowd as usize][site.index()] += rows;
+                }
+            }
+            for (crowd, thinking, known) in closed.members() {
+                let what = |what: &str| format!("crowd {crowd} ({what})");
+                let asking = &mut asking[crowd as usize];
+                let of = &self.crowds[crowd as usize];
+                let theirs = |pool: &&Pool| pool.key.class == closed.class && pool.key.demanded;
+                for pool in of.pools.iter().filter(theirs) {
+                    asking[pool.key.site.index()] += pool.count;
+                }
+                for (known, &asking) in known.zip(&*asking) {
+                    check("client", || what("asking"), known, asking)?;
+                }
+                let inside = thinking + asking.iter().sum::<u64>();
+                check("client", || what("thinking"), of.members, inside)?;
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a scenario uses that `flow` cannot do.
 
+use super::thinkers::LEAST_S;
 use crate::scenario::model::{
     Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Service, Timeout,
 };
@@ -31,7 +32,7 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
         let found = [
             (is_decorrelated(&operation.retry), of("retry.jitter: decorrelated")),
             (matches!(operation.timeout, Timeout::Patience(_)), of("timeout: drawn")),
-            (matches!(operation.load, Load::Think(_)), of("think")),
+            (thinks_briefly(&operation.load), of("think: a mean under 0.2 s")),
         ];
         missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
     }
@@ -43,6 +44,11 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
     missing.extend(silent.map(of));
     missing.extend(scenario.stores.iter().map(|store| format!("stores.{}", store.name)));
     missing
+}
+
+/// Whether the mean thought is too short for beats, in which nobody demands twice.
+fn thinks_briefly(load: &Load) -> bool {
+    matches!(load, Load::Think(law) if law.mean() < LEAST_S)
 }
 
 fn is_decorrelated(retry: &Retry) -> bool {

@@ -111,8 +111,9 @@ impl Flow {
         }
         let never = self.programs.all[program as usize].timeout == u64::MAX;
         let done = self.clock >= closes && lanes.iter().all(|lane| lane.standing() == 0);
-        if done || never {
-            for lane in &mut lanes {
+        for lane in &mut lanes {
+            // Who thinks again has to be known at once.
+            if done || never || self.closed_of(lane.key).is_some() {
                 self.resolve(program, sent, lane, scene);
             }
         }

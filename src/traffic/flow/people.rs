@@ -19,10 +19,11 @@ use crate::world::population::ClassKind;
 pub(super) const CELL: u64 = 1_000_000_000;
 
 /// A beat is at most this part of a timeout, and of all but the shortest waits before a retry,
-/// those of the first part of their range.
+/// those of the first part of their range; and of the mean time of thinking.
 const OF_TIMEOUT: u64 = 15;
 const OF_WAIT: u64 = 2;
 const OF_RANGE: u64 = 4;
+const OF_THINKING: f64 = 5.0;
 /// Beats that a second may be divided into.
 const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
 
@@ -35,7 +36,9 @@ pub(super) fn beat_of(plan: &Plan, timeouts: impl Iterator<Item = u64>) -> u64 {
         let (least, most) = class.retry.wait_range_ns(1).unwrap_or_default();
         (least + (most - least) / OF_RANGE) / OF_WAIT
     });
-    let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).min();
+    let thinking = plan.classes.iter().filter_map(|class| class.think.as_ref());
+    let thinking = thinking.map(|law| (law.mean() / OF_THINKING * 1e9) as u64);
+    let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).chain(thinking).min();
     let longest = longest.unwrap_or(CELL);
     let fits = BEATS.iter().map(|parts| CELL / parts).find(|&beat| beat <= longest);
     fits.unwrap_or(CELL / BEATS[BEATS.len() - 1])
@@ -63,7 +66,9 @@ impl Flow {
         }
         self.follow_names(self.clock, scene);
         self.take_pace();
+        self.begin_to_think();
         self.put_retries(scene);
+        self.end_to_think(scene);
         let second_left = CELL - self.clock % CELL;
         let share = self.beat as f64 / second_left as f64;
         for class in 0..self.plan.classes.len() {
@@ -82,7 +87,7 @@ impl Flow {
     }
 
     /// The middle of the beat that has just begun.
-    fn middle(&self) -> SimTime {
+    pub(super) fn middle(&self) -> SimTime {
         SimTime(self.clock + self.beat / 2)
     }
 
@@ -192,7 +197,7 @@ impl Flow {
         let here = &self.crowds[crowd as usize];
         let signed = binomial(&mut self.draws, n, here.in_session());
         self.operations[class as usize].begun += signed;
-        self.send_in_session(lane, Row { count: signed, ..row }, scene);
+        self.send_in_session(lane, (Row { count: signed, ..row }, None), scene);
         if n > signed {
             self.suppress(class as usize, crowd, n - signed, at, scene);
         }
@@ -222,25 +227,32 @@ impl Flow {
     }
 
     /// Sends attempts where their session is.
-    pub(super) fn send_in_session(&mut self, lane: LaneKey, row: Row, scene: &mut Scene) {
+    fn send_in_session(&mut self, lane: LaneKey, row: (Row, Option<SiteId>), scene: &mut Scene) {
         self.send_to(lane, row, |crowd, site| crowd.signed[site] as f64, scene);
     }
 
-    /// Sends attempts in sessions that have begun since the last one ended: where sign-ins are
-    /// answered now.
-    pub(super) fn send_in_next_session(&mut self, lane: LaneKey, row: Row, scene: &mut Scene) {
-        let pace = &self.crowds[lane.crowd as usize].pace;
+    /// Sends attempts in sessions that have begun since the last one, at `from`, ended: where
+    /// sign-ins are answered now.
+    pub(super) fn send_in_next_session(
+        &mut self,
+        lane: LaneKey,
+        from: SiteId,
+        row: Row,
+        scene: &mut Scene,
+    ) {
+        let (pace, row) = (&self.crowds[lane.crowd as usize].pace, (row, Some(from)));
         match pace.per_s.iter().any(|&per_s| per_s > RARE_PER_S) {
             true => self.send_to(lane, row, |crowd, site| crowd.pace.per_s[site], scene),
             false => self.send_in_session(lane, row, scene),
         }
     }
 
-    /// Sends attempts to sites, to each in proportion to what its crowd has there.
+    /// Sends attempts to sites, to each in proportion to what its crowd has there; those before
+    /// them were at `from`.
     fn send_to(
         &mut self,
         lane: LaneKey,
-        row: Row,
+        (row, from): (Row, Option<SiteId>),
         has: impl Fn(&Crowd, usize) -> f64,
         scene: &mut Scene,
     ) {
@@ -252,7 +264,10 @@ impl Flow {
             let share = if others > 0.0 { here / (here + others) } else { 1.0 };
             let n = if here > 0.0 { binomial(&mut self.draws, left, share) } else { 0 };
             left -= n;
-            self.sends(lane, SiteId(site as u32), Row { count: n, ..row }, scene);
+            let site = SiteId(site as u32);
+            let row = Row { count: n, ..row };
+            self.ask_elsewhere(lane, (from.unwrap_or(site), site), &row);
+            self.sends(lane, site, row, scene);
         }
         debug_assert!(left == 0, "an operation of nobody's session");
     }
@@ -286,13 +301,22 @@ impl Flow {
             let site = cell.answered;
             present -= cell.present;
             left -= n;
-            self.sends(lane, site, Row { count: n, ..row }, scene);
+            let row = Row { count: n, ..row };
+            self.ask_elsewhere(lane, (last.map_or(site, |last| last.0), site), &row);
+            self.sends(lane, site, row, scene);
         }
         debug_assert!(left == 0, "a demand of nobody");
     }
 
     /// Demands of members that are signed out: not served; a share comes back after sign-in.
-    fn suppress(&mut self, class: usize, crowd: u32, n: u64, at: SimTime, scene: &mut Scene) {
+    pub(super) fn suppress(
+        &mut self,
+        class: usize,
+        crowd: u32,
+        n: u64,
+        at: SimTime,
+        scene: &mut Scene,
+    ) {
         if let Some(cell) = scene.recorder.cell(class, at) {
             cell.suppressed += n as u32;
         }

@@ -120,7 +120,7 @@ impl Flow {
             self.end_failed(lane, site, out, 1.0, scene);
             self.sends(lane, site, Row { count: held, ..row }, scene);
             if back > 0 {
-                self.send_in_next_session(lane, Row { count: back, ..row }, scene);
+                self.send_in_next_session(lane, site, Row { count: back, ..row }, scene);
             }
         } else {
             // Their last answer is older than this attempt's timeout and wait by no more than that.

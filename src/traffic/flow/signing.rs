@@ -11,6 +11,7 @@ use crate::kernel::math;
 use crate::kernel::sample::hypergeometric;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
+use crate::world::World;
 
 /// Time over which the pace of a crowd's sign-ins is smoothed [ns].
 const PACE_OVER: u64 = 2_000_000_000;
@@ -35,6 +36,43 @@ impl Pace {
 }
 
 impl Flow {
+    /// The users present at t = 0 are signed in where their name sends them.
+    pub(super) fn sign_in_initially(&mut self, world: &mut World) {
+        for group in 0..self.crowds_of.len() {
+            let of = &world.population.groups[group];
+            let present = world.population.present(of, SimTime::ZERO);
+            self.present[group] = present;
+            let sessions = of.sessions;
+            let share = f64::from(present) / f64::from(of.count.max(1));
+            self.tracers_follow(group, share);
+            let mut left = u64::from(present);
+            let (first, end) = self.crowds_of[group];
+            let crowds = &mut self.crowds[first as usize..end as usize];
+            let mut others: u64 = crowds.iter().map(|crowd| crowd.members).sum();
+            for crowd in crowds {
+                for cell in &mut crowd.cells {
+                    others -= cell.members;
+                    let draws = &mut self.draws;
+                    let here = hypergeometric(draws, cell.members, others, left);
+                    left -= here;
+                    cell.present = here;
+                    crowd.present += here;
+                    let mut site = SiteId(0);
+                    if sessions {
+                        site = cell.answered;
+                        cell.signed[site.index()] += here;
+                        crowd.signed[site.index()] += here;
+                        world.network.sessions_opened(site, here);
+                    }
+                    let came = std::mem::take(&mut cell.tracers[At::SigningIn(1).place()]);
+                    crowd.traced[At::SigningIn(1).place()] -= came.len() as u32;
+                    crowd.traced[At::Session(site).place()] += came.len() as u32;
+                    cell.tracers[At::Session(site).place()].extend(came);
+                }
+            }
+        }
+    }
+
     /// A beat begins: the pace of every crowd's sign-ins is taken.
     pub(super) fn take_pace(&mut self) {
         let weight = (self.beat as f64 / PACE_OVER as f64).min(1.0);

@@ -219,7 +219,8 @@ impl Flow {
         }
     }
 
-    /// Tells tracers of the operations of a row that have ended, `good` of them well.
+    /// Tells tracers of the operations of a row that have ended, `good` of them well; whoever
+    /// thinks after them begins to.
     pub(super) fn told(
         &mut self,
         lane: LaneKey,
@@ -229,11 +230,14 @@ impl Flow {
         intended: SimTime,
         scene: &Scene,
     ) {
+        let share = good as f64 / row.count.max(1) as f64;
+        if let Some(number) = self.closed_of(lane) {
+            return self.demands_ended(number, (lane, site), (&row, share), scene);
+        }
         if intended < scene.world.measured_from {
             return;
         }
         let class = &self.plan.classes[lane.class as usize];
-        let share = good as f64 / row.count.max(1) as f64;
         let n = row.count as f64;
         // Who was sent to this site had it as his name's answer when his attempt was sent.
         let ago = match class.timeout {

@@ -1,0 +1,105 @@
+//! Closed loads under an outage: who asks where is known, how often, and by how many at a time.
+
+use super::{each, runs};
+use crate::check::mean;
+use crate::model::{Model, exponential, flat, retry, seconds};
+use blackstart::kernel::sample::Distribution;
+use blackstart::measure::outcome::Outcome;
+use blackstart::scenario::model::{
+    Curve, FaultKind, Fidelity, Load, OperationId, Scenario, ServiceId, Session, SiteId,
+    SteeringKind,
+};
+
+/// Runs of each fidelity.
+const SEEDS: u64 = 8;
+
+/// 20,000 mailboxes that think between two sites of 100 servers, half of them at each; attempts
+/// with a timeout of 4 s, two in all; the first site goes down at 100 s.
+fn half_goes_down(think: Distribution, lasts_s: f64) -> Model {
+    let model = Model::new().servers(100).service_time(exponential(0.1)).closed(20_000, think);
+    let model = model.timeout(4.0).good_within(8.0).retries(retry(2, 3.0)).site("second", 100);
+    let model = model.steering(SteeringKind::Direct, &[0.5, 0.5]).clock(100.0, 400.0, 5.0);
+    model.fault(100.0, Some(lasts_s), FaultKind::SiteDown { site: SiteId(0) })
+}
+
+/// The same with sessions, of users who come meanwhile; a third of what is suppressed comes back.
+fn with_sessions(mut model: Model, present: Curve) -> Scenario {
+    model = model.with_operation(|operation| operation.deferred = 0.3);
+    model = model.operation("sign-in", ServiceId(0)).timeout(2.0).retries(retry(9, 5.0));
+    model = model.with_operation(|operation| operation.load = Load::Induced);
+    model.scenario.regions[0].present = present;
+    model.scenario.clients[0].session = Some(Session {
+        sign_in: OperationId(1),
+        keepalive: seconds(5.0),
+        lost_after: Some(seconds(3.0)),
+    });
+    model.build()
+}
+
+type Figure = (&'static str, fn(&Outcome) -> f64, f64);
+
+/// Figures over seeds agree but for three standard errors and this part.
+fn agree(scenario: &Scenario, figures: &[Figure]) {
+    let all = [Fidelity::Exact, Fidelity::Flow].map(|fidelity| runs(scenario, fidelity, SEEDS));
+    let mut wrong = Vec::new();
+    for &(name, figure, part) in figures {
+        let [exact, flow] = all.each_ref().map(|outcomes| {
+            let values = each(outcomes, figure);
+            let found = mean(&values);
+            let squares: f64 = values.iter().map(|value| (value - found).powi(2)).sum();
+            (found, squares / (SEEDS * (SEEDS - 1)) as f64)
+        });
+        let noise = 3.0 * (exact.1 + flow.1).sqrt();
+        let line = format!(
+            "{name}: exact {:.1}, flow {:.1}, {:+.2} %, noise {:.2} %",
+            exact.0,
+            flow.0,
+            100.0 * (flow.0 / exact.0 - 1.0),
+            100.0 * noise / exact.0
+        );
+        println!("{line}");
+        if (flow.0 - exact.0).abs() > noise + part * exact.0 {
+            wrong.push(line);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn demands(outcome: &Outcome, from: usize, to: usize) -> f64 {
+    mean(&outcome.series.operations[0].demand_per_s[from..to])
+}
+
+const FIGURES: &[Figure] = &[
+    ("attempts", |o| o.cost.attempts as f64, 0.01),
+    ("demands before", |o| demands(o, 5, 20), 0.01),
+    ("demands during", |o| demands(o, 25, 40), 0.01),
+    ("demands after", |o| demands(o, 42, 80), 0.01),
+    ("lost mailbox-minutes", |o| o.impact.mailbox_minutes_lost, 0.02),
+    ("affected", |o| o.impact.mailboxes_affected, 0.02),
+    ("felt downtime", |o| o.impact.felt_downtime_mean_s, 0.02),
+];
+
+/// Half the members ask in vain and think between; they are the same ones all the time. Drawing
+/// any member as the next to ask would have nearly all of them wait for the dead site in the end,
+/// and the other site without anything to do.
+#[test]
+fn who_asks_in_vain_is_not_drawn_for_the_other_site() {
+    agree(&half_goes_down(exponential(10.0), 100.0).build(), FIGURES);
+    agree(&half_goes_down(exponential(60.0), 100.0).build(), FIGURES);
+}
+
+#[test]
+fn a_constant_time_of_thinking() {
+    // All at once, in waves: each finds a server.
+    let think = Distribution::Constant { value: 23.3 };
+    let mut model = half_goes_down(think, 100.0);
+    model.scenario.services[0].concurrency = 200;
+    agree(&model.build(), FIGURES);
+}
+
+#[test]
+fn closed_loads_in_sessions() {
+    agree(&with_sessions(half_goes_down(exponential(20.0), 100.0), flat(1.0)), FIGURES);
+    let growing = Curve { points: vec![(0.0, 0.4), (500.0, 1.0)] };
+    agree(&with_sessions(half_goes_down(exponential(20.0), 100.0), growing), FIGURES);
+}
