@@ -7,6 +7,8 @@
 #[path = "support/model.rs"]
 mod model;
 
+#[path = "flow_crude/alike.rs"]
+mod alike;
 #[path = "theory_outage/check.rs"]
 #[allow(dead_code, reason = "the tables are another target's")]
 mod check;

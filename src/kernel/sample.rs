@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::kernel::math;
 use crate::kernel::stream::Luck;
 
-pub use count::{binomial, hypergeometric, ln_binomial_pmf, ln_poisson_pmf, poisson};
+pub use count::{binomial, hypergeometric, poisson};
 pub use empirical::{EmpiricalError, EmpiricalTable};
 pub use fit::{DistributionKind, FitError, Moment};
 pub use ziggurat::exponential;

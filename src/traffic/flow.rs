@@ -18,6 +18,7 @@
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
 //! `blackstart verify`; both ledgers in integers in every window.
 
+mod alike;
 mod anycast;
 mod backoff;
 mod books;
@@ -60,6 +61,7 @@ use crate::world::World;
 use crate::world::network::PathId;
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
+use alike::{Alike, alike};
 use cohort::{Cohort, Kind, LaneKey, NOBODY, Row};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
@@ -127,6 +129,7 @@ pub struct Flow {
     /// [group]: its first tracer, and how many of them are present.
     tracers_of: Vec<(u32, u32)>,
     lines: Vec<Line>,
+    alike: Vec<Alike>,
     cohorts: Slab<Cohort>,
     /// [program]: cohort that takes in what is sent; cohorts in order of their timeouts.
     fresh: Vec<Option<Key>>,
@@ -222,6 +225,7 @@ impl Flow {
             homes,
             tracers_of: tracers::firsts(&tracers),
             lines: vec![Line::default(); world.services.stations.len()],
+            alike: alike(&programs, &world.services.stations),
             cohorts: Slab::new(),
             fresh: vec![None; programs.all.len()],
             expiring: vec![VecDeque::new(); programs.all.len()],
@@ -279,6 +283,7 @@ impl Flow {
         let before = SimTime(until.0.saturating_sub(1));
         if scene.recorder.window_of(until) != scene.recorder.window_of(before) {
             self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
+            self.deal_alike(scene);
         }
     }
 
@@ -301,7 +306,7 @@ impl Flow {
         for (index, line) in self.lines.iter().enumerate() {
             let station = &scene.world.services.stations[index];
             let hold_s = self.programs.holds_s[index];
-            let slots = f64::from(station.slots);
+            let slots = line.limits(station).0 as f64;
             let busy = line.busy as f64;
             let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
             if station.hung {
@@ -330,6 +335,7 @@ impl Flow {
             // Slots and hangs are looked at in every step.
             Change::Slots(_) | Change::Unhung(_) => {}
             Change::WorkLost { station, share, how } => {
+                self.separate_from_alike(station.index(), scene);
                 self.work_lost(station.index(), share, how, now.0, scene);
             }
             Change::Paths => {

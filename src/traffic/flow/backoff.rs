@@ -17,7 +17,7 @@ use crate::scenario::model::SiteId;
 const SLOTS: u64 = 512;
 
 /// What the members of a pool have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PoolKey {
     pub class: u16,
     /// Attempts made; no longer counted once the backoff has settled.
@@ -122,6 +122,19 @@ pub(super) struct Pool {
     due: Sums,
     /// Those due from `next` on.
     mass: Sums,
+}
+
+/// The pool of this key among pools in order of their keys; a new one where there is none.
+pub(super) fn pool_of(
+    pools: &mut Vec<Pool>,
+    key: PoolKey,
+    new: impl FnOnce() -> Pool,
+) -> &mut Pool {
+    let place = pools.binary_search_by_key(&key, |pool| pool.key).unwrap_or_else(|place| {
+        pools.insert(place, new());
+        place
+    });
+    &mut pools[place]
 }
 
 impl Pool {

@@ -161,6 +161,18 @@ impl Flow {
             standing.holding[entry] += token.count;
             in_slots[entry] += if program.holds { token.count } else { 0 };
         }
+        for group in self.alike.iter().filter(|group| group.joined) {
+            let present: u64 = group.held().map(|(_, held)| held).sum();
+            for (number, (index, held)) in group.held().enumerate() {
+                if number == 0 {
+                    let of = || format!("stations joined in {index}");
+                    check("server", of, self.lines[index].busy, present)?;
+                    check("server", of, in_slots[index], present)?;
+                    check("server", of, standing.waiting[index], 0)?;
+                }
+                (in_slots[index], standing.holding[index]) = (self.lines[index].busy, held);
+            }
+        }
         for (index, line) in self.lines.iter().enumerate() {
             let what = |what: &str| format!("station {index} ({what})");
             let totals = &recorder.stations[index];

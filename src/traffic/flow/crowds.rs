@@ -107,6 +107,7 @@ pub(super) struct Crowd {
     /// [site]: sum over the cells.
     pub signed: Vec<u64>,
     /// Those who wait before their next attempt.
+    /// In order of their keys.
     pub pools: Vec<Pool>,
     /// [site]: logarithm of what is left of the first sessions there.
     pub survival: Vec<f64>,

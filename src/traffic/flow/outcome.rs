@@ -5,7 +5,7 @@
 //! has done with its answers: until then nothing depends on it but latencies.
 
 use super::anycast::GONE;
-use super::backoff::{Pool, PoolKey};
+use super::backoff::{Pool, PoolKey, pool_of};
 use super::cohort::{Ended, Kind, Lane, LaneKey, Row};
 use super::crowds::Owner;
 use super::program::Program;
@@ -384,11 +384,8 @@ impl Flow {
         self.cost.cells_updated += 1;
         let (clock, beat) = (self.clock, self.beat);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let place = pools.iter().rposition(|pool| pool.key == key).unwrap_or_else(|| {
-            pools.push(Pool::new(key, range.1, clock, beat));
-            pools.len() - 1
-        });
-        pools[place].add(row.count, (at.0, beat), range, row.know);
+        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, beat));
+        pool.add(row.count, (at.0, beat), range, row.know);
     }
 
     /// Sign-ins end because their users have gone.

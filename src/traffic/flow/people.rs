@@ -65,6 +65,7 @@ impl Flow {
             self.programs.follow(scene.world);
         }
         self.follow_names(self.clock, scene);
+        self.join_alike(scene);
         self.take_pace();
         self.begin_to_think();
         self.put_retries(scene);

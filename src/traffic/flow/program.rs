@@ -13,6 +13,8 @@ pub(super) struct Visit {
     pub service: ServiceId,
     /// The stations that it may be made at, with the share of each.
     pub stations: Vec<(u32, f64)>,
+    /// The same with stations that are joined as one (see `alike.rs`).
+    pub dealt: Vec<(u32, f64)>,
     /// What nobody waits for any more is dropped there.
     pub drops: bool,
     /// Index into [`Programs::laws`].
@@ -125,16 +127,20 @@ impl Programs {
         (operation, site, part): (OperationId, SiteId, usize),
         parts: &Parts,
     ) -> Program {
-        let visit = |service: ServiceId| Visit {
-            service,
-            stations: parts.stations(part, (service, site), world),
-            drops: plan.services[service.index()].drops_abandoned,
-            law: service.0,
-            cost: 1.0,
-            probability: 1.0,
-            call: None,
-            again_s: None,
-            timeout: u64::MAX,
+        let visit = |service: ServiceId| {
+            let stations = parts.stations(part, (service, site), world);
+            Visit {
+                service,
+                dealt: stations.clone(),
+                stations,
+                drops: plan.services[service.index()].drops_abandoned,
+                law: service.0,
+                cost: 1.0,
+                probability: 1.0,
+                call: None,
+                again_s: None,
+                timeout: u64::MAX,
+            }
         };
         let class = plan.classes.iter().find(|class| class.operation == operation);
         let timeout = class.map_or(u64::MAX, |class| match class.timeout {
@@ -214,6 +220,26 @@ impl Programs {
     /// Whether the laws are those of the stations' present slowness.
     pub(super) fn are_of(&self, world: &World) -> bool {
         self.all.iter().all(|program| program.is_of(world))
+    }
+
+    /// From here on requests find the first of these stations for any of them.
+    pub(super) fn join(&mut self, joined: &[u32]) {
+        for visit in self.all.iter_mut().flat_map(|program| &mut program.visits) {
+            let is_joined = |at: &(u32, f64)| joined.contains(&at.0);
+            let share: f64 = visit.dealt.iter().filter(|at| is_joined(at)).map(|at| at.1).sum();
+            if share > 0.0 {
+                visit.dealt.retain(|at| !is_joined(at));
+                visit.dealt.push((joined[0], share));
+            }
+        }
+    }
+
+    /// From here on requests find each of these stations by itself.
+    pub(super) fn separate(&mut self, joined: &[u32]) {
+        for visit in self.all.iter_mut().flat_map(|program| &mut program.visits) {
+            visit.dealt.retain(|at| !joined.contains(&at.0));
+            visit.dealt.extend(visit.stations.iter().filter(|at| joined.contains(&at.0)));
+        }
     }
 
     fn patience_at(&self, station: usize) -> Patience {

@@ -155,7 +155,7 @@ impl Flow {
 
     /// Fills free slots from the head of the queue.
     pub(super) fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
-        let slots = u64::from(scene.world.services.stations[index].slots);
+        let (slots, _) = self.lines[index].limits(&scene.world.services.stations[index]);
         let drops = self.drops(index, scene);
         loop {
             let line = &mut self.lines[index];
@@ -202,13 +202,13 @@ impl Flow {
     /// whatever that is over the limit was not let in (Asmussen, Glynn, Pitman, Annals of Applied
     /// Probability 5, 1995: reflected paths on a grid).
     fn turned_away(&mut self, index: usize, scene: &Scene) -> u64 {
-        let station = &scene.world.services.stations[index];
-        if station.queue_limit == u32::MAX {
+        let line = &self.lines[index];
+        let (slots, queue_limit) = line.limits(&scene.world.services.stations[index]);
+        if queue_limit == u64::MAX {
             return 0;
         }
-        let line = &self.lines[index];
-        let over = line.waiting.saturating_sub(u64::from(station.queue_limit));
-        let most = (u64::from(station.slots) + u64::from(station.queue_limit)) as f64;
+        let over = line.waiting.saturating_sub(queue_limit);
+        let most = (slots + queue_limit) as f64;
         let (first, last) =
             ((line.before.0 + line.before.1) as f64, (line.busy + line.waiting) as f64);
         let moves = 2.0 * line.arrived as f64 + first - last;

@@ -34,9 +34,9 @@ impl Crowd {
             }
             for mut part in moved {
                 part.key.site = answered;
-                match self.pools.iter_mut().find(|pool| pool.key == part.key) {
-                    Some(pool) => pool.absorb(&part),
-                    None => self.pools.push(part),
+                match self.pools.binary_search_by_key(&part.key, |pool| pool.key) {
+                    Ok(place) => self.pools[place].absorb(&part),
+                    Err(place) => self.pools.insert(place, part),
                 }
             }
         }

@@ -86,11 +86,10 @@ impl Flow {
         for (number, part) in parts.iter_mut().enumerate().take(n as usize) {
             part.count = binomial(&mut self.draws, left, 1.0 / (n - number as u64) as f64);
             left -= part.count;
-            // One that stands for itself is anywhere; of many each part has its place.
-            let place = match n {
-                1 if alike => 0.5,
-                PARTS => (number as f64 + 0.5) / PARTS as f64,
-                _ => self.draws.uniform(),
+            // Each part is anywhere in its place: what rows of many beats bring is spread evenly.
+            let place = match alike {
+                true => 0.5,
+                false => (number as f64 + self.draws.uniform()) / n as f64,
             };
             part.know.intended_s += half_s * (2.0 * place - 1.0);
             part.know.spread_s = 0.0;

@@ -6,18 +6,23 @@
 //! starts are taken as even over the step. So the number in service is right in the mean for every
 //! length of step (Little's law), and a hop costs no step.
 
+use super::law::Law;
 use super::program::Step;
 use super::token::{LOOK_BACK, Token, put_together};
 use super::{Flow, Scene};
 use crate::kernel::defect::planted;
 use crate::kernel::sample::binomial;
 use crate::measure::recorder::StationCell;
+use crate::world::service::Station;
 use crate::world::state::Isolation;
 use std::collections::VecDeque;
 
 /// What traffic keeps of one station.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
+    /// Stations whose slots it has: all that are joined in it, or none where it is joined itself
+    /// (see `alike.rs`).
+    pub stands_for: u64,
     pub busy: u64,
     pub waiting: u64,
     pub queue: VecDeque<Token>,
@@ -31,9 +36,49 @@ pub(super) struct Line {
     pub arrived: u64,
     /// Counts of the open window.
     pub window: StationCell,
+    /// What [`Line::stays`] found last, and for which factor and length [ns].
+    stays: ((f64, u64), f64),
+}
+
+impl Default for Line {
+    fn default() -> Line {
+        Line {
+            stands_for: 1,
+            busy: 0,
+            waiting: 0,
+            queue: VecDeque::new(),
+            serving: Vec::new(),
+            passed: 0,
+            given_up: Vec::new(),
+            before: (0, 0),
+            arrived: 0,
+            window: StationCell::default(),
+            stays: ((0.0, 0), 1.0),
+        }
+    }
 }
 
 impl Line {
+    /// Slots that there are now, and the requests that may wait for them.
+    pub(super) fn limits(&self, station: &Station) -> (u64, u64) {
+        let all = |of: u32| self.stands_for * u64::from(of);
+        let queue =
+            if station.queue_limit == u32::MAX { u64::MAX } else { all(station.queue_limit) };
+        (all(station.slots), queue)
+    }
+
+    /// Share of what is begun within a step, and lasts `factor` times the law, that is there at its
+    /// end.
+    #[inline]
+    fn stays(&mut self, law: &Law, factor: f64, step: Step) -> f64 {
+        let of = (factor, step.length());
+        if self.stays.0 != of {
+            let dt = step.seconds();
+            self.stays = (of, law.there(0.0, dt, factor) / dt);
+        }
+        self.stays.1
+    }
+
     /// Its parcels are no longer those that were looked at: all are, in the next step.
     pub(super) fn look_again(&mut self) {
         self.given_up.clear();
@@ -56,6 +101,7 @@ pub(super) type Moved = Vec<(Token, Left)>;
 impl Flow {
     /// One step of all stations, after the clients' requests have been put to `arriving`.
     pub(super) fn serve(&mut self, step: Step, scene: &mut Scene) {
+        self.separate_alike(scene);
         let mut moved = std::mem::take(&mut self.moved);
         for index in 0..self.lines.len() {
             let line = &mut self.lines[index];
@@ -105,7 +151,7 @@ impl Flow {
         self.moved = moved;
         for (line, station) in self.lines.iter_mut().zip(&scene.world.services.stations) {
             let mean = |a: u64, b: u64| 0.5 * (a + b) as f64 * step.seconds();
-            line.window.slot_s += f64::from(station.slots) * step.seconds();
+            line.window.slot_s += line.limits(station).0 as f64 * step.seconds();
             line.window.busy_s += mean(line.before.0, line.busy);
             line.window.queue_s += mean(line.before.1, line.waiting);
         }
@@ -120,6 +166,8 @@ impl Flow {
         }
         let mut serving = std::mem::take(&mut self.lines[index].serving);
         self.cost.cells_updated += serving.len() as u64;
+        // Most tokens are of the time of the one before them.
+        let mut last = ((u32::MAX, 0.0, 0, 0), 0.0);
         for token in &mut serving {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let law = &self.programs.laws[visit.law as usize];
@@ -144,7 +192,11 @@ impl Flow {
                 given_up = width * (1.0 - law.cdf(slack / factor));
                 first = crossed;
             }
-            token.there = ages(first, end, step.to);
+            let of = (visit.law, factor, first, end);
+            if of != last.0 {
+                last = (of, ages(first, end, step.to));
+            }
+            token.there = last.1;
             let stays = if there > 1e-15 { token.there / there } else { 0.0 };
             let left = token.count - binomial(&mut self.draws, token.count, stays);
             let mut done = left;
@@ -218,8 +270,8 @@ impl Flow {
         let mut share_left = 1.0;
         for place in 0..visit_places(&self.programs, &token) {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
-            let (station, share) = visit.stations[place];
-            let last = place + 1 == visit.stations.len();
+            let (station, share) = visit.dealt[place];
+            let last = place + 1 == visit.dealt.len();
             let count =
                 if last { left } else { binomial(&mut self.draws, left, share / share_left) };
             (left, share_left) = (left - count, share_left - share);
@@ -258,7 +310,7 @@ impl Flow {
             self.turn_away(index, token, scene, moved);
             return;
         }
-        let free = u64::from(station.slots).saturating_sub(line.busy);
+        let free = line.limits(station).0.saturating_sub(line.busy);
         let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
         let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
         if at_once > 0 {
@@ -268,9 +320,9 @@ impl Flow {
         if token.count > 0 {
             let line = &mut self.lines[index];
             line.waiting += token.count;
-            let like =
-                line.queue.iter_mut().rev().take(LOOK_BACK).find(|last| last.is_like(&token));
-            match like {
+            let of_step = line.queue.iter_mut().rev().take(LOOK_BACK);
+            let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&token));
+            match of_step.find(|last| last.is_like(&token)) {
                 Some(last) => last.absorb(&token),
                 None => line.queue.push_back(token),
             }
@@ -307,10 +359,9 @@ impl Flow {
         waits.1 += token.count;
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         let law = &self.programs.laws[visit.law as usize];
-        let dt = step.seconds();
         let free = planted("flow-stale-work-free") && token.cohort.is_none();
         let factor = if free { 1e-9 } else { visit.cost * station.slow };
-        let mut stays = if station.hung { 1.0 } else { law.there(0.0, dt, factor) / dt };
+        let mut stays = if station.hung { 1.0 } else { line.stays(law, factor, step) };
         if token.slack < step.length() && !token.orphan && !station.hung {
             let in_time = law.cdf(token.slack as f64 / 1e9 / factor);
             token = self.give_up_soon(token, in_time, moved);
@@ -324,7 +375,9 @@ impl Flow {
         if stay > 0 {
             let stays = Token { count: stay, ..token };
             let serving = &mut self.lines[index].serving;
-            match serving.iter_mut().rev().take(LOOK_BACK).find(|last| last.is_like(&stays)) {
+            let of_step = serving.iter_mut().rev().take(LOOK_BACK);
+            let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&stays));
+            match of_step.find(|last| last.is_like(&stays)) {
                 Some(last) => last.absorb(&stays),
                 None => serving.push(stays),
             }
@@ -334,5 +387,5 @@ impl Flow {
 
 /// Number of stations that a token's visit may be made at.
 fn visit_places(programs: &super::program::Programs, token: &Token) -> usize {
-    programs.all[token.program as usize].visits[token.visit as usize].stations.len()
+    programs.all[token.program as usize].visits[token.visit as usize].dealt.len()
 }

@@ -98,10 +98,15 @@ impl Token {
         a == b || (a.max(b) != u64::MAX && a.abs_diff(b) <= a.max(b) / 8)
     }
 
+    /// Whether it was begun with another.
+    pub(super) fn is_of_the_time_of(&self, other: &Token) -> bool {
+        (self.start, self.width) == (other.start, other.width)
+    }
+
     /// Whether another's requests can be added to it.
     pub(super) fn is_like(&self, other: &Token) -> bool {
-        self.whose() == other.whose()
-            && (self.start, self.width) == (other.start, other.width)
+        self.is_of_the_time_of(other)
+            && self.whose() == other.whose()
             && self.is_as_patient_as(other)
     }
 
@@ -132,8 +137,11 @@ pub(super) fn put_together(serving: &mut Vec<Token>, now: u64) {
         if token.count == 0 {
             continue;
         }
-        let before = serving[..kept].iter_mut().rev().take(LOOK_BACK);
-        match before.into_iter().find(|other| other.precedes(&token, now)) {
+        // One that is too young by itself is so with what was begun before it.
+        let is_old = token.width * AGED <= now.saturating_sub(token.start + token.width);
+        let looked_through = if is_old { LOOK_BACK } else { 0 };
+        let mut before = serving[..kept].iter_mut().rev().take(looked_through);
+        match before.find(|other| other.precedes(&token, now)) {
             Some(other) => {
                 other.absorb(&token);
                 other.width += token.width;
