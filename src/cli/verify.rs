@@ -22,11 +22,12 @@ Examples:
   blackstart verify outage.yaml --sizes 1/1000,1/200 --out agreement.json
 
 Later runs of the scenario in counts quote what is measured here, from the file beside it.
-Ends with 0 when no figure is off by more than its bound and a standard error, with 10 when one
-is, with 12 when a run that is repeated differs.";
+Ends with 0 when no figure is off by more than its bound and chance (a standard error, or as many
+as the furthest of its parts is off by as often), with 10 when one is, with 12 when a run that is
+repeated differs.";
 
 /// Fewest and most trials of each fidelity and size, unless told otherwise [count].
-const SEEDS: (u32, u32) = (4, 24);
+const SEEDS: (u32, u32) = (4, 100);
 /// Sizes that are tried for a smaller one, as multiples of the larger one's denominator.
 const SMALLER: [f64; 4] = [4.0, 3.0, 2.0, 1.5];
 
@@ -43,7 +44,7 @@ pub struct Arguments {
     /// Root seed of all randomness
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Trials of each fidelity at each size [default: 4 to 24, as the budget allows]
+    /// Trials of each fidelity at each size [default: 4 to 100, as the budget allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     seeds: Option<u32>,
     /// Operations that may be simulated one by one in all, in millions: about 1 s each
