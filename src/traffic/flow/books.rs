@@ -162,16 +162,13 @@ impl Flow {
             in_slots[entry] += if program.holds { token.count } else { 0 };
         }
         for group in self.alike.iter().filter(|group| group.joined) {
+            // What stands at the first is that of all.
             let present: u64 = group.held().map(|(_, held)| held).sum();
-            for (number, (index, held)) in group.held().enumerate() {
-                if number == 0 {
-                    let of = || format!("stations joined in {index}");
-                    check("server", of, self.lines[index].busy, present)?;
-                    check("server", of, in_slots[index], present)?;
-                    check("server", of, standing.waiting[index], 0)?;
-                }
-                (in_slots[index], standing.holding[index]) = (self.lines[index].busy, held);
-            }
+            let (first, _) = group.held().next().expect("it has stations");
+            let of = || format!("stations joined in {first}");
+            check("server", of, standing.holding[first], present)?;
+            check("server", of, standing.waiting[first], 0)?;
+            group.held().for_each(|(index, held)| standing.holding[index] = held);
         }
         for (index, line) in self.lines.iter().enumerate() {
             let what = |what: &str| format!("station {index} ({what})");
