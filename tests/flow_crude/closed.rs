@@ -1,8 +1,9 @@
 //! Closed loads under an outage: who asks where is known, how often, and by how many at a time.
 
 use super::{each, runs};
-use crate::check::mean;
+use crate::check::{Comparisons, mean};
 use crate::model::{Model, exponential, flat, retry, seconds};
+use blackstart::kernel::math;
 use blackstart::kernel::sample::Distribution;
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
@@ -102,4 +103,20 @@ fn closed_loads_in_sessions() {
     agree(&with_sessions(half_goes_down(exponential(20.0), 100.0), flat(1.0)), FIGURES);
     let growing = Curve { points: vec![(0.0, 0.4), (500.0, 1.0)] };
     agree(&with_sessions(half_goes_down(exponential(20.0), 100.0), growing), FIGURES);
+}
+
+/// For 20 s every other demand of members who think for 10 s is answered with an error. Each member
+/// demands, and then fails, as a Poisson process: who is affected is 1 - exp(-20 / 20) of all. If
+/// of those who ask together always the same were served first, fewer would fail, more often.
+#[test]
+fn whose_demands_fail_is_luck_each_time() {
+    let model = Model::new().servers(10_000).service_time(exponential(0.005));
+    let model = model.closed(20_000, exponential(10.0)).timeout(4.0).clock(60.0, 100.0, 5.0);
+    let half = FaultKind::Erroring { service: ServiceId(0), site: None, share: 0.5 };
+    let scenario = model.fault(40.0, Some(20.0), half).build();
+    let affected = |outcome: &Outcome| outcome.impact.mailboxes_affected / 20_000.0;
+    let mut comparisons = Comparisons::new();
+    let expected = 1.0 - math::exp(-20.0 / 20.01);
+    comparisons.add("affected", each(&runs(&scenario, Fidelity::Flow, 20), affected), expected);
+    comparisons.check();
 }

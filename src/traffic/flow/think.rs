@@ -272,6 +272,7 @@ impl Flow {
         let sessions = plan.classes[*class as usize].sessions;
         let asking = &mut circles[(crowd - *first) as usize].asking;
         let end = *clock + *beat;
+        let began: Vec<usize> = asking.iter().map(|asking| asking.tracers.len()).collect();
         for cell in &crowds[crowd as usize].cells {
             for (state, list) in cell.tracers.iter().enumerate() {
                 let site = match state.checked_sub(At::Session(SiteId(0)).place()) {
@@ -293,6 +294,13 @@ impl Flow {
                 }
             }
         }
+        // Which of them are served first is luck, and not the same each time.
+        for (asking, began) in asking.iter_mut().zip(began) {
+            let new = &mut asking.tracers[began..];
+            for place in (1..new.len()).rev() {
+                new.swap(place, draws.below(place as u64 + 1) as usize);
+            }
+        }
     }
 
     /// Retries of demands go to another site than the attempts before them.
@@ -303,7 +311,8 @@ impl Flow {
         let asking = &mut closed[number].circle(lane.crowd).asking;
         let mut tracers = std::mem::take(&mut asking[to.index()].tracers);
         tracers.extend(asking[from.index()].leave(row, draws));
-        tracers.sort_unstable();
+        // Those who began together stay in the order of the draw.
+        tracers.sort_by_key(|tracer| tracer.0);
         asking[to.index()].tracers = tracers;
         asking[to.index()].count += row.count;
     }
