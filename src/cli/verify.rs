@@ -22,9 +22,8 @@ Examples:
   blackstart verify outage.yaml --sizes 1/1000,1/200 --out agreement.json
 
 Later runs of the scenario in counts quote what is measured here, from the file beside it.
-Ends with 0 when no figure is off by more than its bound and chance (a standard error, or as many
-as the furthest of its parts is off by as often), with 10 when one is, with 12 when a run that is
-repeated differs.";
+Ends with 0 when no figure is off by more than its bound and a standard error, with 10 when one
+is, with 12 when a run that is repeated differs.";
 
 /// Fewest and most trials of each fidelity and size, unless told otherwise [count].
 const SEEDS: (u32, u32) = (4, 100);

@@ -10,7 +10,6 @@
 
 mod figures;
 
-use crate::kernel::math;
 use crate::measure::outcome::Outcome;
 use figures::{FIGURES, Figure};
 use schemars::JsonSchema;
@@ -63,9 +62,6 @@ pub struct Comparison {
     /// Which part of it was furthest off, where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<String>,
-    /// So many parts were compared, of which this is the furthest off [count].
-    #[serde(default = "one")]
-    pub parts: u32,
     /// What its values are.
     pub quantity: Quantity,
     /// Mean over seeds, `exact`.
@@ -82,11 +78,6 @@ pub struct Comparison {
     pub bound: f64,
     /// Whether they do.
     pub finding: Finding,
-}
-
-/// Parts of a figure that is whole.
-fn one() -> u32 {
-    1
 }
 
 /// Everything compared at one size.
@@ -136,12 +127,12 @@ impl Agreement {
         self.sizes.last().expect("a verification has a size")
     }
 
-    /// Whether no figure is missed, and none that is undecided is off by more than its bound and
-    /// chance: what these seeds do not tell is not held against it, but must be small.
+    /// Whether no figure is missed, and none that is undecided is off by more than its bound and a
+    /// standard error: what these seeds do not tell is not held against it, but must be small.
     pub fn passes(&self) -> bool {
         self.judged().comparisons.iter().all(|row| match row.finding {
             Finding::Agrees | Finding::Bimodal => true,
-            Finding::Undecided => row.off().abs() <= row.bound + row.chance(),
+            Finding::Undecided => row.off().abs() <= row.bound + row.se,
             Finding::Missed => false,
         })
     }
@@ -157,17 +148,6 @@ impl Comparison {
     /// Difference of the means, `flow` less `exact`.
     pub fn off(&self) -> f64 {
         self.flow - self.exact
-    }
-
-    /// By how much it may be off by chance: a standard error, or, of the furthest of several parts,
-    /// as many as that is off by as often as one part is off by one.
-    ///
-    /// # Source
-    /// Z. Šidák, "Rectangular confidence regions for the means of multivariate normal
-    /// distributions", Journal of the American Statistical Association 62 (1967), 626-633.
-    pub fn chance(&self) -> f64 {
-        let each = math::pow(math::normal_cdf(1.0), 1.0 / f64::from(self.parts.max(1)));
-        math::inverse_normal(each) * self.se
     }
 }
 
@@ -227,8 +207,8 @@ fn compared(
         _ => Finding::Undecided,
     };
     let name = name.to_owned();
-    let (worst, parts) = (None, 1);
-    Comparison { name, worst, parts, quantity, exact, exact_sd, flow, flow_sd, se, bound, finding }
+    let worst = None;
+    Comparison { name, worst, quantity, exact, exact_sd, flow, flow_sd, se, bound, finding }
 }
 
 /// Mean and standard deviation of a sample.
@@ -245,7 +225,6 @@ fn counted(name: &str, trials: usize, exact: usize, flow: usize) -> Comparison {
     Comparison {
         name: name.to_owned(),
         worst: None,
-        parts: 1,
         quantity: Quantity::Trials,
         exact: a,
         exact_sd: spread(a),

@@ -113,11 +113,7 @@ pub(super) fn latency(exact: &[Outcome], flow: &[Outcome]) -> Vec<Comparison> {
                 compared.worst = Some(what + &region.unwrap_or_default());
                 Some(compared)
             });
-            let compared: Vec<Comparison> = compared.collect();
-            let parts = compared.len() as u32;
-            let furthest =
-                compared.into_iter().max_by(|a, b| badness(a).partial_cmp(&badness(b)).unwrap());
-            worst.extend(furthest.map(|furthest| Comparison { parts, ..furthest }));
+            worst.extend(compared.max_by(|a, b| badness(a).partial_cmp(&badness(b)).unwrap()));
         }
     }
     worst
