@@ -211,3 +211,25 @@ fn who_is_away_does_not_demand_under_closed_load() {
         assert_eq!(outcome.impact.suppressed, 0.0, "{fidelity:?}");
     }
 }
+
+/// A drain used to come to sessions in 256 slices, and the users of one signed in again at one
+/// moment: of a burst, a queue that has room for one turns all others away.
+#[test]
+fn a_drain_comes_to_sessions_one_by_one() {
+    let mut model = Model::new().mailboxes(10_000).rate(1.0).servers(2_000).timeout(5.0);
+    model = model.service_time(constant(0.01)).site("second", 2_000).clock(1.0, 12.0, 0.05);
+    model = model.steering(SteeringKind::Direct, &[1.0, 0.0]);
+    model = model.operation("sign-in", ServiceId(0)).timeout(5.0).retries(once());
+    model = model.with_operation(|operation| operation.load = Load::Induced);
+    model.scenario.clients[0].session =
+        Some(Session { sign_in: OperationId(1), keepalive: seconds(60.0), lost_after: None });
+    let (answers, drain) = (vec![(SiteId(1), 1.0)], Some(seconds(10.0)));
+    let scenario = model.step(0.0, Action::Set { steering: SteeringId(0), answers, drain }).build();
+    let outcome = run(&scenario, 1, &mut |_| {}).expect("the ledgers balance");
+    // A thousand a second: 50 in each window but for the first and the last few.
+    let arrived = outcome.series.stations[1].arrivals_per_s.iter().map(|rate| rate * 0.05);
+    let arrived: Vec<f64> = arrived.skip(4).take(190).collect();
+    let mean = arrived.iter().sum::<f64>() / 190.0;
+    let variance = arrived.iter().map(|n| (n - mean) * (n - mean)).sum::<f64>() / 190.0;
+    assert!((mean - 50.0).abs() < 1.0 && variance < 5.0, "{mean}, variance {variance}");
+}

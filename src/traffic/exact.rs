@@ -271,10 +271,10 @@ impl Exact {
                 self.sessions_lost(client, site, share, now, scene);
             }
             Change::DrainMoved { steering, over } => {
-                self.begin_sweep(sweep::Sweep::moved(steering, over), now);
+                self.begin_sweep(sweep::Sweep::moved(steering, over), now, scene);
             }
             Change::DrainSite { site, over } => {
-                self.begin_sweep(sweep::Sweep::site(site, over), now);
+                self.begin_sweep(sweep::Sweep::site(site, over), now, scene);
             }
             Change::CacheLost { service, site, share } => {
                 for (cache, filled) in self.plan.caches.iter().zip(&mut self.caches) {

@@ -1,9 +1,9 @@
 //! Sweeps: sessions that end because their path broke, their site drains or their name moved.
 //!
 //! Keepalives are no requests: a broken path is found at a uniform phase within `keepalive`, plus
-//! `lost_after`. So a break starts a *sweep* over the mailboxes in slices, by number modulo the
-//! number of slices, which is unrelated to presence (that goes by number from below) and to
-//! steering (drawn): no event waits for each session. Drains are sweeps too.
+//! `lost_after`. So a break starts a *sweep* over the mailboxes in slices, by number modulo a
+//! number of slices that leaves one or few to each: many at once would be turned away together
+//! where a queue has room for one. No event waits for each session. Drains are sweeps too.
 
 use super::{Event, Exact};
 use crate::kernel::defect::planted;
@@ -14,8 +14,23 @@ use crate::traffic::Scene;
 use crate::world::network::{AttachmentId, Destination, PathId};
 use crate::world::steering::tag;
 
-/// Slices of a sweep: a keepalive of 60 s is found out in steps of 0.23 s.
-const SLICES: u32 = 256;
+/// Slices of a sweep at the most: a keepalive of 60 s is found out in steps of a millisecond.
+const SLICES_MAX: u32 = 1 << 16;
+
+/// Slices of a sweep over so many mailboxes; a power of two.
+fn slices_of(mailboxes: u32) -> u32 {
+    mailboxes.clamp(1, SLICES_MAX).next_power_of_two()
+}
+
+/// The mailboxes that slice `slice` of so many (a power of two) comes to, by number modulo that.
+///
+/// The golden ratio of the whole, made odd, as a step: each is come to once, and whoever is present
+/// (the first by number) evenly over the sweep (Knuth, The Art of Computer Programming, volume 3,
+/// 2nd ed., section 6.4: Fibonacci hashing).
+fn residue_of(slice: u32, slices: u32) -> u32 {
+    let step = (f64::from(slices) * 0.618_033_988_749_894_9) as u32 | 1;
+    slice.wrapping_mul(step) & (slices - 1)
+}
 
 /// What a sweep looks for.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +68,8 @@ impl Sweep {
 pub(super) struct Running {
     sweep: Sweep,
     began: SimTime,
+    /// Slices of the largest group; a smaller one is come to by every so many.
+    slices: u32,
 }
 
 impl Exact {
@@ -76,37 +93,40 @@ impl Exact {
             let group = index as u32;
             if let Some(wait) = lost_after.filter(|_| newly_broken) {
                 let target = Target::Broken { group, since: now };
-                self.begin_sweep(Sweep { target, span: keepalive, wait }, now);
+                self.begin_sweep(Sweep { target, span: keepalive, wait }, now, scene);
             }
             if strayed && scene.world.anycast_of_client[client].is_some() {
                 let target = Target::Strayed { group };
                 let wait = SimDuration::ZERO;
-                self.begin_sweep(Sweep { target, span: keepalive, wait }, now);
+                self.begin_sweep(Sweep { target, span: keepalive, wait }, now, scene);
             }
         }
     }
 
     /// Begins a sweep: its first slice is scheduled, each schedules the next.
-    pub(super) fn begin_sweep(&mut self, sweep: Sweep, now: SimTime) {
+    pub(super) fn begin_sweep(&mut self, sweep: Sweep, now: SimTime, scene: &Scene) {
         let number = self.mailboxes.sweeps.len() as u32;
-        self.mailboxes.sweeps.push(Running { sweep, began: now });
+        let groups = scene.world.population.groups.iter();
+        let slices = groups.map(|group| slices_of(group.count)).max().unwrap_or(1);
+        self.mailboxes.sweeps.push(Running { sweep, began: now, slices });
         self.schedule_slice(number, 0);
     }
 
     fn schedule_slice(&mut self, number: u32, slice: u32) {
-        let Running { sweep, began } = self.mailboxes.sweeps[number as usize];
+        let Running { sweep, began, slices } = self.mailboxes.sweeps[number as usize];
         // A slice is come to in the middle of its time.
-        let part = (f64::from(slice) + 0.5) / f64::from(SLICES);
+        let part = (f64::from(slice) + 0.5) / f64::from(slices);
         let due = began + sweep.wait + sweep.span.mul_f64(part);
         self.calendar.push(due, Event::Sweep { sweep: number, slice });
     }
 
     /// One slice of a sweep.
     pub(super) fn sweep_due(&mut self, number: u32, slice: u32, now: SimTime, scene: &mut Scene) {
-        if slice + 1 < SLICES {
+        let Running { sweep: Sweep { target, .. }, slices, .. } =
+            self.mailboxes.sweeps[number as usize];
+        if slice + 1 < slices {
             self.schedule_slice(number, slice + 1);
         }
-        let target = self.mailboxes.sweeps[number as usize].sweep.target;
         for index in 0..scene.world.population.groups.len() {
             let group = &scene.world.population.groups[index];
             let of_group = match target {
@@ -117,9 +137,15 @@ impl Exact {
             if !of_group || !group.sessions {
                 continue;
             }
+            let own = slices_of(group.count);
+            let every = slices / own;
+            if slice % every != every / 2 {
+                continue;
+            }
+            let residue = residue_of(slice / every, own);
             let present = self.mailboxes.present[index];
             let first = group.first;
-            for mailbox in (first + slice..first + present).step_by(SLICES as usize) {
+            for mailbox in (first + residue..first + present).step_by(own as usize) {
                 let Some(site) = self.mailboxes.site(mailbox) else { continue };
                 if self.is_hit(target, mailbox, index, site, scene) {
                     let lost = matches!(target, Target::Broken { .. } | Target::Strayed { .. });
