@@ -21,6 +21,7 @@
 mod alike;
 mod anycast;
 mod backoff;
+mod beat;
 mod books;
 mod call;
 mod cohort;
@@ -62,6 +63,7 @@ use crate::world::network::PathId;
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
 use alike::{Alike, alike};
+use beat::{Beats, CELL};
 use cohort::{Cohort, Kind, LaneKey, NOBODY, Row};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
@@ -97,9 +99,13 @@ pub struct Flow {
     sources: Vec<Source>,
     closed: Vec<think::Closed>,
     clock: u64,
-    /// Length of a beat [ns], and up to where the last one that was begun reaches.
+    /// Lengths that a beat may have; the present one's, and up to where the last one that was
+    /// begun reaches [ns].
+    beats: Beats,
     beat: u64,
     begun: u64,
+    /// When control changed the world last [ns].
+    changed: u64,
     crowds: Vec<Crowd>,
     /// [group]: its crowds, from the first to before the last.
     crowds_of: Vec<(u32, u32)>,
@@ -194,18 +200,21 @@ impl Flow {
         let mail = add_messages(&mut crowds, &plan, &parts, scenario.pipelines.len());
         let programs = Programs::new(&plan, world, &parts);
         let timeouts = programs.all.iter().map(|program| program.timeout);
-        let beat = people::beat_of(&plan, timeouts);
+        let beats = Beats::of(&plan, timeouts);
         let source = |index: usize| Source {
             stream: Stream::named(seed, &format!("flow/arrivals/{index}")),
             left: 0,
         };
-        let closed = think::closed(&plan, (&crowds, &crowds_of), (beat, homes.len()), &mut draws);
+        let closed =
+            think::closed(&plan, (&crowds, &crowds_of), (beats.short, homes.len()), &mut draws);
         let mut flow = Flow {
             sources: (0..plan.classes.len()).map(source).collect(),
             closed,
             clock: 0,
-            beat,
+            beats,
+            beat: beats.short,
             begun: 0,
+            changed: 0,
             crowds,
             crowds_of,
             first_class: (0..groups).map(first_class).collect(),
@@ -265,6 +274,9 @@ impl Flow {
     /// Moves all requests on until `until`.
     pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
         while self.clock < until.0 {
+            if self.begun == self.clock && self.clock.is_multiple_of(CELL) {
+                self.choose_beat(scene);
+            }
             let end = (self.clock / self.beat + 1) * self.beat;
             if self.begun < end {
                 self.begun = end;
@@ -331,6 +343,9 @@ impl Flow {
 
     /// Takes what control has changed in the world.
     pub fn apply(&mut self, change: Change, now: SimTime, scene: &mut Scene) {
+        if !matches!(change, Change::Probe { .. }) {
+            self.changed = now.0;
+        }
         match change {
             // Slots and hangs are looked at in every step.
             Change::Slots(_) | Change::Unhung(_) => {}

@@ -206,7 +206,7 @@ fn generalised_golden_ratio(dimensions: usize) -> f64 {
 #[inline]
 pub(super) fn part_of(whole: u64, below: f64, up_to: f64, luck: f64) -> u64 {
     let whole = whole as f64;
-    let count = |share: f64| (whole * share + luck).floor() as u64;
+    let count = |share: f64| (whole * share + luck) as u64;
     count(up_to) - count(below)
 }
 

@@ -28,9 +28,12 @@ pub(super) enum Failure {
     Reset,
 }
 
+/// Natural logarithm of 1.5.
+const LN_OF_HALF_MORE: f64 = 0.405_465_108_108_164_4;
+
 /// How often an age has grown by half since it was `good_s`, and once more; 0 below it.
 fn age_bin(age_s: f64, good_s: f64) -> u32 {
-    let times = math::ln((age_s / good_s).max(1e-9)) / math::ln(1.5);
+    let times = math::ln((age_s / good_s).max(1e-9)) / LN_OF_HALF_MORE;
     (times + 1.0).max(0.0) as u32
 }
 
@@ -382,9 +385,9 @@ impl Flow {
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;
-        let (clock, beat) = (self.clock, self.beat);
+        let (clock, beat, short) = (self.clock, self.beat, self.beats.short);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, beat));
+        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, short));
         pool.add(row.count, (at.0, beat), range, row.know);
     }
 
