@@ -6,6 +6,7 @@ use super::token::Token;
 use super::{Flow, Scene};
 use crate::control::change::Loss;
 use crate::kernel::defect::planted;
+use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 
@@ -22,12 +23,22 @@ impl Flow {
         match left {
             Left::Rejected => self.end(&token, false),
             Left::CallFailed => self.call_failed(token, step, scene, moved),
+            Left::ClientGone => self.finish(token.of_nobody(), false, scene),
             Left::Done => self.visit_done(token, step, scene, moved),
         }
     }
 
     /// A visit's work is done: well, or with the station's share of errors.
-    fn visit_done(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    fn visit_done(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        if token.visit == 0 && token.slack != u64::MAX {
+            token.until = token.due();
+        }
+        // What has ended in the last of its client's patience has ended before that.
+        let last = token.slack.min(step.length());
+        if token.until < step.middle().0 + last {
+            let left = (1.0 - math::sqrt(self.draws.uniform())) * last as f64;
+            token.until = token.until.max(step.middle().0 + 1 + left as u64);
+        }
         let program = &self.programs.all[token.program as usize];
         let index = token.station as usize;
         let holds = program.holds;
@@ -60,7 +71,7 @@ impl Flow {
         }
         let live = || good.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
         if drops && !live() {
-            self.finish_past_entry(good, scene);
+            self.finish_past_entry(good, step, scene);
         } else {
             self.next_visit(good, step, scene, moved);
         }
@@ -102,16 +113,20 @@ impl Flow {
             visit += 1;
         }
         if left > 0 {
-            self.finish_past_entry(Token { count: left, ..token }, scene);
+            self.finish_past_entry(Token { count: left, ..token }, step, scene);
         }
     }
 
     /// A request ends that is past its entry, even where it has made none of its calls: a slot that
-    /// is not held while calling has been given back.
-    fn finish_past_entry(&mut self, token: Token, scene: &mut Scene) {
+    /// is not held while calling has been given back. Its client has the answer unless it gives up
+    /// while that is on its way.
+    fn finish_past_entry(&mut self, token: Token, step: Step, scene: &mut Scene) {
         let last = self.programs.all[token.program as usize].visits.len() as u8 - 1;
         let visit = if planted("flow-slot-given-back-twice") { 0 } else { last };
-        self.finish(Token { visit, ..token }, true, scene);
+        self.leave_entry(&Token { visit, ..token }, scene);
+        if token.until.saturating_sub(token.back) > step.middle().0 {
+            self.end(&token, true);
+        }
     }
 
     /// A call has failed: it is made again, or its request goes on without it, or fails.
@@ -134,12 +149,16 @@ impl Flow {
 
     /// A request ends at its entry, and its client is answered.
     pub(super) fn finish(&mut self, token: Token, ok: bool, scene: &mut Scene) {
+        self.leave_entry(&token, scene);
+        self.end(&token, ok);
+    }
+
+    fn leave_entry(&mut self, token: &Token, scene: &mut Scene) {
         let entry = token.entry as usize;
-        self.served(entry, &token, scene);
-        if self.has_slot(&token) {
+        self.served(entry, token, scene);
+        if self.has_slot(token) {
             self.lines[entry].busy -= token.count;
         }
-        self.end(&token, ok);
     }
 
     /// Puts down how requests have ended, for their clients.

@@ -209,7 +209,9 @@ impl Flow {
         let by = &mut lane.ways[way];
         let network_s = by.network_s / by.sent.max(1) as f64;
         let attempt_s = network_s + waited_s;
-        if program.timeout != u64::MAX {
+        // Where abandoned work is dropped, requests know themselves when their clients give up.
+        let drops = program.visits.first().is_some_and(|entry| entry.drops);
+        if program.timeout != u64::MAX && !drops {
             // Steps do not show all of the time in the network: some answers come too late for it.
             // They left the station evenly over this beat, so long after they were sent.
             let beat_s = self.beat as f64 / 1e9;

@@ -11,6 +11,7 @@ use super::program::Step;
 use super::token::{LOOK_BACK, Token, put_together};
 use super::{Flow, Scene};
 use crate::kernel::defect::planted;
+use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::measure::recorder::StationCell;
 use crate::world::service::Station;
@@ -34,10 +35,12 @@ pub(super) struct Line {
     /// Busy slots and queue when the step began, and arrivals since.
     pub before: (u64, u64),
     pub arrived: u64,
+    /// Up to when the slots that become free in this step have been filled [ns].
+    pub filled: u64,
     /// Counts of the open window.
     pub window: StationCell,
     /// What [`Line::stays`] found last, and for which factor and length [ns].
-    stays: ((f64, u64), f64),
+    pub stays: ((f64, u64), f64),
 }
 
 impl Default for Line {
@@ -52,6 +55,7 @@ impl Default for Line {
             given_up: Vec::new(),
             before: (0, 0),
             arrived: 0,
+            filled: 0,
             window: StationCell::default(),
             stays: ((0.0, 0), 1.0),
         }
@@ -91,6 +95,8 @@ pub(super) enum Left {
     Done,
     /// The call was given up, turned away or lost.
     CallFailed,
+    /// Its client has given up what called it, which is dropped for that.
+    ClientGone,
     /// Turned away at the entry.
     Rejected,
 }
@@ -106,6 +112,7 @@ impl Flow {
         for index in 0..self.lines.len() {
             let line = &mut self.lines[index];
             (line.before, line.arrived) = ((line.busy, line.waiting), 0);
+            line.filled = step.from;
             if !self.drops(index, scene) {
                 self.give_up_waiting(index, step, scene, &mut moved);
             }
@@ -208,7 +215,7 @@ impl Flow {
                     if token.visit > 0 {
                         // What was waited for here and now is all of it.
                         let waited = token.waited + token.slack;
-                        moved.push((Token { count: over, waited, ..*token }, Left::CallFailed));
+                        moved.push((Token { count: over, waited, ..*token }, token.given_up()));
                     }
                     // For nobody from here on, they may leave within the rest of the step.
                     let there = ages(token.start, first, step.to);
@@ -241,7 +248,7 @@ impl Flow {
             if token.given_up_by(step.to) {
                 if token.visit > 0 {
                     let waited = token.waited + token.slack;
-                    moved.push((Token { waited, ..*token }, Left::CallFailed));
+                    moved.push((Token { waited, ..*token }, token.given_up()));
                 }
                 *token = token.for_nobody();
             }
@@ -261,7 +268,18 @@ impl Flow {
     ) {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         (token.start, token.width) = (step.from, step.length());
-        token.slack = if token.visit == 0 { token.slack } else { visit.timeout };
+        if token.visit > 0 {
+            if token.until <= step.middle().0 {
+                moved.push((token, Left::ClientGone));
+                return;
+            }
+            let left = match token.until {
+                u64::MAX => u64::MAX,
+                until => until.saturating_sub(step.middle().0),
+            };
+            token.by_client = left < visit.timeout;
+            token.slack = left.min(visit.timeout);
+        }
         token.there = -1.0;
         if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
             token = token.of_nobody();
@@ -342,6 +360,29 @@ impl Flow {
         moved.push((token, if entry { Left::Rejected } else { Left::CallFailed }));
     }
 
+    /// Requests take slots in the last of a step, as long before its end as they are still waited
+    /// for: a share stays, the others leave within it.
+    fn start_young(
+        &mut self,
+        index: usize,
+        token: Token,
+        stays: f64,
+        step: Step,
+        moved: &mut Moved,
+    ) {
+        let stay = binomial(&mut self.draws, token.count, stays);
+        if token.count > stay {
+            // Start and end are any two instants of that time.
+            let took = (1.0 - math::sqrt(self.draws.uniform())) * token.slack as f64;
+            let left = Token { count: token.count - stay, ..token.later_by(took as u64) };
+            moved.push((left, Left::Done));
+        }
+        if stay > 0 {
+            let (start, width) = (step.to - token.slack, token.slack);
+            self.lines[index].serving.push(Token { start, width, count: stay, ..token });
+        }
+    }
+
     /// Requests take slots; some of them leave within the step.
     pub(super) fn start(
         &mut self,
@@ -363,9 +404,15 @@ impl Flow {
         let factor = if free { 1e-9 } else { visit.cost * station.slow };
         let mut stays = if station.hung { 1.0 } else { line.stays(law, factor, step) };
         if token.slack < step.length() && !token.orphan && !station.hung {
-            let in_time = law.cdf(token.slack as f64 / 1e9 / factor);
+            // Of these starts the last are not given up with the step.
+            let (slack, all) = (token.slack as f64 / 1e9, step.seconds());
+            let young = binomial(&mut self.draws, token.count, slack / all);
+            let young_stays = law.there(0.0, slack, factor) / slack;
+            let in_time = law.cdf(slack / factor);
+            stays = law.there(slack, all, factor) / ((all - slack) * (1.0 - in_time)).max(1e-15);
+            self.start_young(index, Token { count: young, ..token }, young_stays, step, moved);
+            token.count -= young;
             token = self.give_up_soon(token, in_time, moved);
-            stays /= (1.0 - in_time).max(stays);
         }
         let stay = binomial(&mut self.draws, token.count, stays);
         let left = token.count - stay;

@@ -4,6 +4,7 @@
 //! once that is long ago against how far apart it was, tokens are put together, so that a station
 //! holds a number of them that grows with the logarithm of its service times.
 
+use super::station::Left;
 use crate::kernel::slab::Key;
 
 /// Requests alike.
@@ -26,6 +27,12 @@ pub(super) struct Token {
     pub width: u64,
     /// How long after its start its call is given up [ns].
     pub slack: u64,
+    /// Past their entry, if that drops abandoned work: when their clients give up [ns]; and whether
+    /// that is what ends this call, not its own timeout.
+    pub until: u64,
+    pub by_client: bool,
+    /// How long their answer takes back to the client [ns].
+    pub back: u64,
     /// All that its requests have waited for but work: at queues, for calls given up [ns].
     pub waited: u64,
     pub count: u64,
@@ -36,8 +43,14 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Requests of a cohort that have reached their site, and are waited for so long from here.
-    pub(super) fn new((cohort, way): (Key, u8), program: u16, slack: u64, count: u64) -> Token {
+    /// Requests of a cohort that have reached their site, are waited for so long from here, and
+    /// whose answers take so long.
+    pub(super) fn new(
+        (cohort, way): (Key, u8),
+        program: u16,
+        (slack, back): (u64, u64),
+        count: u64,
+    ) -> Token {
         Token {
             cohort: Some(cohort),
             way,
@@ -50,6 +63,9 @@ impl Token {
             start: 0,
             width: 0,
             slack,
+            until: u64::MAX,
+            by_client: false,
+            back,
             waited: 0,
             count,
             slow: 1.0,
@@ -59,7 +75,8 @@ impl Token {
 
     /// The same requests once their callers have given them up.
     pub(super) fn for_nobody(self) -> Token {
-        Token { orphan: true, slack: u64::MAX, ..self.of_nobody() }
+        let unawaited = Token { orphan: true, slack: u64::MAX, ..self.of_nobody() };
+        Token { until: u64::MAX, by_client: false, ..unawaited }
     }
 
     /// The same requests once their clients have given them up: such are alike, whoever sent them.
@@ -67,16 +84,39 @@ impl Token {
         Token { cohort: None, way: 0, ..self }
     }
 
+    /// When its caller's patience is over, starts taken at their mean [ns].
+    pub(super) fn due(&self) -> u64 {
+        self.start.saturating_add(self.width / 2).saturating_add(self.slack)
+    }
+
     /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
     pub(super) fn given_up_by(&self, to: u64) -> bool {
-        let due = self.start.saturating_add(self.width / 2).saturating_add(self.slack);
-        self.slack != u64::MAX && !self.orphan && due <= to
+        self.slack != u64::MAX && !self.orphan && self.due() <= to
+    }
+
+    /// How long of its starts' interval has run into its callers' timeout by `to` [ns]; `None`: not
+    /// even the first.
+    pub(super) fn given_up_part(&self, to: u64) -> Option<u64> {
+        let first = self.start.saturating_add(self.slack);
+        let any = self.slack != u64::MAX && !self.orphan && first < to;
+        any.then(|| (to - first).min(self.width))
+    }
+
+    /// The same requests, for whom less time is left by `took` [ns].
+    pub(super) fn later_by(self, took: u64) -> Token {
+        let until = if self.until == u64::MAX { u64::MAX } else { self.until.saturating_sub(took) };
+        Token { slack: self.slack - took, until, ..self }
+    }
+
+    /// How its visit ends once it is given up.
+    pub(super) fn given_up(&self) -> Left {
+        if self.by_client { Left::ClientGone } else { Left::CallFailed }
     }
 
     /// Whose its requests are, and at what they are.
-    fn whose(&self) -> (Option<Key>, u8, u16, u8, u8, bool, u16) {
-        let Token { cohort, way, program, visit, tries, orphan, entry, .. } = *self;
-        (cohort, way, program, visit, tries, orphan, entry)
+    fn whose(&self) -> (Option<Key>, u8, u16, u8, u8, bool, u16, bool) {
+        let Token { cohort, way, program, visit, tries, orphan, entry, by_client, .. } = *self;
+        (cohort, way, program, visit, tries, orphan, entry, by_client)
     }
 
     /// Whether its requests were begun just before those of `next`, so long before `now` that it
@@ -95,7 +135,8 @@ impl Token {
     /// Whether it is waited for about as long.
     fn is_as_patient_as(&self, other: &Token) -> bool {
         let (a, b) = (self.slack, other.slack);
-        a == b || (a.max(b) != u64::MAX && a.abs_diff(b) <= a.max(b) / 8)
+        let within = if a.max(b) == u64::MAX { 0 } else { a.max(b) / 8 };
+        a.abs_diff(b) <= within && self.until.abs_diff(other.until) <= within
     }
 
     /// Whether it was begun with another.
@@ -117,8 +158,12 @@ impl Token {
             ((a + b) / all) as u64
         };
         self.waited = mean(self.waited, other.waited);
+        self.back = mean(self.back, other.back);
         if self.slack != u64::MAX {
             self.slack = mean(self.slack, other.slack);
+        }
+        if self.until != u64::MAX {
+            self.until = mean(self.until, other.until);
         }
         self.count += other.count;
     }
