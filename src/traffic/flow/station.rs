@@ -89,8 +89,16 @@ impl Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     Done,
-    /// The call was given up, turned away or lost.
+    /// A call was turned away or lost at its station.
+    Refused,
+    /// A call is still at its station, but its caller has given it up.
+    GivenUp,
+    /// Its caller has the answer to a call.
+    Answered,
+    /// Its caller knows that a call has failed.
     CallFailed,
+    /// The same of one that was lost in the network, as the law of the whole request knows.
+    CallLost,
     /// Turned away at the entry.
     Rejected,
 }
@@ -111,18 +119,8 @@ impl Flow {
             }
             self.leave_slots(index, step, scene, &mut moved);
         }
-        for &(_, token) in self.failing.iter().filter(|(due, _)| *due <= step.to) {
-            moved.push((token, Left::CallFailed));
-        }
-        self.failing.retain(|(due, _)| *due > step.to);
-        let mut recalls = std::mem::take(&mut self.recalls);
-        for &(_, token) in recalls.iter().filter(|(due, _)| *due <= step.middle().0) {
-            self.arrive(token, step, scene, &mut moved);
-        }
-        recalls.retain(|(due, _)| *due > step.middle().0);
-        // Calls that have failed in the meantime are due later.
-        recalls.append(&mut self.recalls);
-        self.recalls = recalls;
+        self.come_back_to_callers(step, &mut moved);
+        self.come_to_stations(step, scene, &mut moved);
         let mut arriving = std::mem::take(&mut self.arriving);
         for token in arriving.drain(..) {
             self.arrive(token, step, scene, &mut moved);
@@ -208,7 +206,7 @@ impl Flow {
                     if token.visit > 0 {
                         // What was waited for here and now is all of it.
                         let waited = token.waited + token.slack;
-                        moved.push((Token { count: over, waited, ..*token }, Left::CallFailed));
+                        moved.push((Token { count: over, waited, ..*token }, Left::GivenUp));
                     }
                     // For nobody from here on, they may leave within the rest of the step.
                     let there = ages(token.start, first, step.to);
@@ -241,7 +239,7 @@ impl Flow {
             if token.given_up_by(step.to) {
                 if token.visit > 0 {
                     let waited = token.waited + token.slack;
-                    moved.push((Token { waited, ..*token }, Left::CallFailed));
+                    moved.push((Token { waited, ..*token }, Left::GivenUp));
                 }
                 *token = token.for_nobody();
             }
@@ -251,7 +249,14 @@ impl Flow {
         put_together(serving, step.to);
     }
 
-    /// Requests that reach the station of their visit.
+    /// Requests that nobody waits for any more are nobody's.
+    pub(super) fn now_of_nobody(&self, token: Token) -> Token {
+        let gone = token.cohort.is_some_and(|key| self.cohorts.get(key).is_none());
+        if gone { token.of_nobody() } else { token }
+    }
+
+    /// Requests that go to the station of their visit, each to the one that its mailbox is at. A
+    /// call that nobody answers now fails at once.
     pub(super) fn arrive(
         &mut self,
         mut token: Token,
@@ -263,28 +268,29 @@ impl Flow {
         (token.start, token.width) = (step.from, step.length());
         token.slack = if token.visit == 0 { token.slack } else { visit.timeout };
         token.there = -1.0;
-        if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
-            token = token.of_nobody();
-        }
+        token = self.now_of_nobody(token);
         let mut left = token.count;
         let mut share_left = 1.0;
         for place in 0..visit_places(&self.programs, &token) {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let (station, share) = visit.dealt[place];
-            let last = place + 1 == visit.dealt.len();
+            let last = place + 1 == visit.dealt.len() && visit.nowhere == 0.0;
             let count =
                 if last { left } else { binomial(&mut self.draws, left, share / share_left) };
             (left, share_left) = (left - count, share_left - share);
             if count > 0 {
                 let entry = if token.visit == 0 { station as u16 } else { token.entry };
                 let station = station as u16;
-                self.arrive_at(Token { count, station, entry, ..token }, step, scene, moved);
+                self.send_call(Token { count, station, entry, ..token }, step, scene, moved);
             }
+        }
+        if left > 0 {
+            moved.push((Token { count: left, ..token }, Left::CallFailed));
         }
     }
 
     /// Whether a call is cut off from the station that it would go to.
-    fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
+    pub(super) fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
         if scene.world.isolations.is_empty() || token.visit == 0 {
             return false;
         }
@@ -294,7 +300,14 @@ impl Flow {
         scene.world.isolations.iter().any(cuts)
     }
 
-    fn arrive_at(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    /// Requests that reach their station.
+    pub(super) fn arrive_at(
+        &mut self,
+        mut token: Token,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
         if self.is_isolated(&token, scene) {
             moved.push((token, Left::CallFailed));
             return;
@@ -339,7 +352,7 @@ impl Flow {
         self.lines[index].window.refused += token.count as u32;
         scene.recorder.stations[index].rejected += token.count;
         let entry = token.visit == 0;
-        moved.push((token, if entry { Left::Rejected } else { Left::CallFailed }));
+        moved.push((token, if entry { Left::Rejected } else { Left::Refused }));
     }
 
     /// Requests take slots; some of them leave within the step.
