@@ -315,19 +315,6 @@ impl Flow {
         self.cost.operations_peak = self.cost.operations_peak.max(self.cohorts.len() as u64);
     }
 
-    /// Deals calls of stores to where their databases answer now, where that has changed.
-    fn follow_stores(&mut self, at: SimTime, scene: &Scene) {
-        let stores = &scene.world.stores;
-        let activations = stores.iter().map(|store| store.activations).sum();
-        if activations == self.activations && at.0 < self.next_ready {
-            return;
-        }
-        let ready = stores.iter().flat_map(|store| &store.ready).filter(|&&ready| ready > at);
-        self.next_ready = ready.map(|ready| ready.0).min().unwrap_or(u64::MAX);
-        self.activations = activations;
-        self.programs.deal(at, scene.world, &self.parts);
-    }
-
     /// Length of the next step [ns].
     fn length(&self, scene: &Scene) -> u64 {
         let mut length = self.beat.min(self.caches.length().max(NEAR.0));

@@ -162,7 +162,8 @@ impl Flow {
             let wait = u64::midpoint(least, most);
             let tries = token.tries.saturating_add(1);
             let waited = token.waited + if known { 0 } else { wait };
-            self.calls_again(step.middle().0 + wait, Token { tries, waited, ..token });
+            let slack = u64::MAX;
+            self.call_again(Token { tries, waited, slack, ..token }, wait, step, scene, moved);
         } else if call.required {
             self.finish(token, false, scene);
         } else {

@@ -8,15 +8,17 @@
 //! Steps are taken in the order of the file here; where they are done in another one, some
 //! databases are in a class with others that are not where they are.
 
-use crate::kernel::time::SimTime;
+use super::{Flow, Scene};
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{Action, Scenario};
 use crate::world::state::StoreState;
 use std::collections::BTreeMap;
 
-/// Bins of the time that an activation takes: where there are more databases than that in it.
-const BINS: usize = 8;
-/// The same of all activations of one database together.
-const BINS_IN_ALL: usize = 16;
+/// Most bins of the time that an activation takes, and of all activations of a database together.
+const BINS: usize = 16;
+const BINS_IN_ALL: usize = 25;
+/// Of all times together, as far as databases may be mixed up.
+const LITTLE: f64 = 0.05;
 
 /// Classes of databases.
 #[derive(Clone, Debug)]
@@ -91,6 +93,21 @@ impl Databases {
     }
 }
 
+impl Flow {
+    /// Deals calls of stores to where their databases answer now, where that has changed.
+    pub(super) fn follow_stores(&mut self, at: SimTime, scene: &Scene) {
+        let stores = &scene.world.stores;
+        let activations = stores.iter().map(|store| store.activations).sum();
+        if activations == self.activations && at.0 < self.next_ready {
+            return;
+        }
+        let ready = stores.iter().flat_map(|store| &store.ready).filter(|&&ready| ready > at);
+        self.next_ready = ready.map(|ready| ready.0).min().unwrap_or(u64::MAX);
+        self.activations = activations;
+        self.programs.deal(at, scene.world, &self.parts);
+    }
+}
+
 /// What tells a store's databases apart, [database]: where it is active first; for each step that
 /// activates copies, the bin of the time that it takes, from 1, or 0 where it is not of those.
 fn marks(scenario: &Scenario, stores: &[StoreState], number: usize) -> Vec<Vec<u32>> {
@@ -115,18 +132,44 @@ fn marks(scenario: &Scenario, stores: &[StoreState], number: usize) -> Vec<Vec<u
     for mut taken in times {
         taken.sort_unstable_by_key(|&(database, takes)| (takes, database));
         marks.iter_mut().for_each(|mark| mark.push(0));
-        let count = taken.len();
-        let mut last = None;
-        for (rank, (database, takes)) in taken.into_iter().enumerate() {
-            // Those that take equally long are in one bin.
-            let (bin, _) = *last
-                .filter(|&(_, before)| before == takes)
-                .get_or_insert((1 + (rank * bins / count) as u32, takes));
-            last = Some((bin, takes));
-            *marks[database].last_mut().expect("pushed above") = bin;
+        for (number, bin) in in_bins(&taken, bins).into_iter().enumerate() {
+            for &(database, _) in bin {
+                *marks[database].last_mut().expect("pushed above") = number as u32 + 1;
+            }
         }
     }
     marks
+}
+
+/// How much the databases of a bin, in the order of their times, are mixed up: how many they are
+/// times how far they are apart [s].
+fn mixed_up(bin: &[(usize, SimDuration)]) -> f64 {
+    let apart = bin[bin.len() - 1].1.as_secs_f64() - bin[0].1.as_secs_f64();
+    bin.len() as f64 * apart
+}
+
+/// Databases, in the order of their times, in bins: the one that is mixed up most is divided where
+/// that does the most good, until little is.
+fn in_bins(taken: &[(usize, SimDuration)], most: usize) -> Vec<&[(usize, SimDuration)]> {
+    let mut bins: Vec<&[_]> = if taken.is_empty() { Vec::new() } else { vec![taken] };
+    let all: f64 = taken.iter().map(|(_, takes)| takes.as_secs_f64()).sum();
+    while bins.len() < most && bins.iter().map(|bin| mixed_up(bin)).sum::<f64>() > LITTLE * all {
+        let (mut best, mut gain) = (None, 0.0);
+        for (number, bin) in bins.iter().enumerate() {
+            for at in 1..bin.len() {
+                let (first, second) = bin.split_at(at);
+                let less = mixed_up(bin) - mixed_up(first) - mixed_up(second);
+                if less > gain {
+                    (best, gain) = (Some((number, at)), less);
+                }
+            }
+        }
+        let Some((number, at)) = best else { break };
+        let (first, second) = bins[number].split_at(at);
+        bins[number] = first;
+        bins.insert(number + 1, second);
+    }
+    bins
 }
 
 /// Databases in pieces of the unit interval of this width in all, with the share of each.

@@ -36,8 +36,12 @@ pub(super) struct Program {
 
 impl Program {
     fn is_of(&self, world: &World, caches: &Caches) -> bool {
-        let visits = self.visits.iter().zip(&self.seen);
-        visits.into_iter().all(|(visit, was)| visit.seen(self.site, world, caches).is_like(was))
+        let mut visits = self.visits.iter().zip(&self.seen);
+        visits.all(|pair| self.sees(pair, world, caches).is_like(pair.1))
+    }
+
+    fn sees(&self, (visit, was): (&Visit, &Seen), world: &World, caches: &Caches) -> Seen {
+        visit.seen(self.site, world, caches).with_closed_ways_of(was)
     }
 }
 
@@ -266,8 +270,8 @@ impl Programs {
                 continue;
             }
             let (operation, site) = (program.operation, program.site);
-            let seen = program.visits.iter().map(|visit| visit.seen(site, world, caches));
-            let seen: Vec<Seen> = seen.collect();
+            let visits = program.visits.iter().zip(&program.seen);
+            let seen: Vec<Seen> = visits.map(|pair| program.sees(pair, world, caches)).collect();
             let (total, spread) = self.total(operation, site, &program.visits, &seen);
             let program = &mut self.all[index];
             (program.total, program.spread, program.seen) = (total, spread, seen);

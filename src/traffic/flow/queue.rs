@@ -189,7 +189,8 @@ impl Flow {
             if token.count == 0 {
                 continue;
             }
-            if token.start < step.from {
+            let waited = token.start < step.from;
+            if waited {
                 let wait = step.middle().0.saturating_sub(token.start + token.width / 2);
                 scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
                 token.waited += wait;
@@ -201,7 +202,7 @@ impl Flow {
                 }
             }
             (token.start, token.width, token.there) = (step.from, step.length(), -1.0);
-            self.start(index, token, step, scene, moved);
+            self.start(index, token, waited, step, scene, moved);
         }
     }
 

@@ -269,12 +269,23 @@ impl Flow {
         token.slack = if token.visit == 0 { token.slack } else { visit.timeout };
         token.there = -1.0;
         token = self.now_of_nobody(token);
-        let mut left = token.count;
-        let mut share_left = 1.0;
+        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let nowhere = match token.unanswered {
+            0.0 => visit.nowhere,
+            // Where nobody answered before, nobody does unless a copy is ready since.
+            before => (visit.nowhere / f64::from(before)).min(1.0),
+        };
+        let (unanswered, mut share_left) = (visit.nowhere as f32, 1.0 - visit.nowhere);
+        let mut left = token.count - binomial(&mut self.draws, token.count, nowhere);
+        if left < token.count {
+            let count = token.count - left;
+            moved.push((Token { count, unanswered, ..token }, Left::CallFailed));
+        }
+        token.unanswered = 0.0;
         for place in 0..visit_places(&self.programs, &token) {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let (station, share) = visit.dealt[place];
-            let last = place + 1 == visit.dealt.len() && visit.nowhere == 0.0;
+            let last = place + 1 == visit.dealt.len();
             let count =
                 if last { left } else { binomial(&mut self.draws, left, share / share_left) };
             (left, share_left) = (left - count, share_left - share);
@@ -284,9 +295,7 @@ impl Flow {
                 self.send_call(Token { count, station, entry, ..token }, step, scene, moved);
             }
         }
-        if left > 0 {
-            moved.push((Token { count: left, ..token }, Left::CallFailed));
-        }
+        debug_assert!(left == 0, "requests of no station");
     }
 
     /// Whether a call is cut off from the station that it would go to.
@@ -327,7 +336,7 @@ impl Flow {
         let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
         let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
         if at_once > 0 {
-            self.start(index, Token { count: at_once, ..token }, step, scene, moved);
+            self.start(index, Token { count: at_once, ..token }, false, step, scene, moved);
             token.count -= at_once;
         }
         if token.count > 0 {
@@ -355,11 +364,13 @@ impl Flow {
         moved.push((token, if entry { Left::Rejected } else { Left::Refused }));
     }
 
-    /// Requests take slots; some of them leave within the step.
+    /// Requests take slots, at once or after they have waited; some of them leave within the step.
+    #[expect(clippy::too_many_arguments, reason = "one start, told apart by what was before it")]
     pub(super) fn start(
         &mut self,
         index: usize,
         mut token: Token,
+        waited: bool,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
@@ -376,6 +387,10 @@ impl Flow {
         let factor = if free { 1e-9 } else { visit.cost * station.slow };
         let mut stays = if station.hung { 1.0 } else { line.stays(law, factor, step) };
         if token.slack < step.length() && !token.orphan && !station.hung {
+            if !waited {
+                self.start_impatient(index, token, factor, step, moved);
+                return;
+            }
             let in_time = law.cdf(token.slack as f64 / 1e9 / factor);
             token = self.give_up_soon(token, in_time, moved);
             stays /= (1.0 - in_time).max(stays);
@@ -385,16 +400,57 @@ impl Flow {
         if left > 0 {
             moved.push((Token { count: left, ..token }, Left::Done));
         }
-        if stay > 0 {
-            let stays = Token { count: stay, ..token };
-            let serving = &mut self.lines[index].serving;
-            let of_step = serving.iter_mut().rev().take(LOOK_BACK);
-            let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&stays));
-            match of_step.find(|last| last.is_like(&stays)) {
-                Some(last) => last.absorb(&stays),
-                None => serving.push(stays),
-            }
+        self.put_in_service(index, Token { count: stay, ..token });
+    }
+
+    fn put_in_service(&mut self, index: usize, token: Token) {
+        if token.count == 0 {
+            return;
         }
+        let serving = &mut self.lines[index].serving;
+        let of_step = serving.iter_mut().rev().take(LOOK_BACK);
+        let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&token));
+        match of_step.find(|last| last.is_like(&token)) {
+            Some(last) => last.absorb(&token),
+            None => serving.push(token),
+        }
+    }
+
+    /// Requests take slots at once, evenly over a step that is longer than their callers wait:
+    /// those who have come last are there at its end; of the others, all whose work is longer than
+    /// that were given up, and some of these are there still.
+    fn start_impatient(
+        &mut self,
+        index: usize,
+        token: Token,
+        factor: f64,
+        step: Step,
+        moved: &mut Moved,
+    ) {
+        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let law = &self.programs.laws[visit.law as usize];
+        let (slack, all) = (token.slack as f64 / 1e9, step.seconds());
+        let waits = law.there(0.0, slack, factor) / all;
+        let given_up = (1.0 - slack / all) * (1.0 - law.cdf(slack / factor));
+        let stale = law.there(slack, all, factor) / all;
+        let waiting = binomial(&mut self.draws, token.count, waits);
+        let rest = token.count - waiting;
+        let over = binomial(&mut self.draws, rest, given_up / (1.0 - waits).max(1e-15));
+        let stays = binomial(&mut self.draws, over, stale / given_up.max(1e-15));
+        if rest > over {
+            moved.push((Token { count: rest - over, ..token }, Left::Done));
+        }
+        if over > 0 && token.visit > 0 {
+            let waited = token.waited + token.slack;
+            moved.push((Token { count: over, waited, ..token }, Left::GivenUp));
+        }
+        if over > stays {
+            moved.push((Token { count: over - stays, ..token.for_nobody() }, Left::Done));
+        }
+        let (start, width) = (step.to - token.slack, step.length() - token.slack);
+        let late = Token { count: stays, width, ..token.for_nobody() };
+        self.put_in_service(index, late);
+        self.put_in_service(index, Token { count: waiting, start, width: token.slack, ..token });
     }
 }
 

@@ -14,6 +14,7 @@ use super::program::Step;
 use super::station::{Left, Moved};
 use super::token::{LOOK_BACK, Token};
 use super::{Flow, Scene};
+use crate::kernel::defect::planted;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::scenario::model::SiteId;
@@ -142,7 +143,8 @@ impl Flow {
             self.go_on(token, caller_knows, step, scene, moved);
             return;
         };
-        let (delay, of) = (back.delay.0, Token { slack: u64::MAX, slow: 1.0, ..token });
+        let delay = if planted("flow-answers-at-once") { 0 } else { back.delay.0 };
+        let (delay, of) = (delay, Token { slack: u64::MAX, slow: 1.0, ..token });
         if left != Left::GivenUp && !back.arrives {
             // Nobody hears of it before the timeout.
             let timeout = self.programs.timeout_of(&token);
@@ -169,10 +171,26 @@ impl Flow {
         self.under_way.push(UnderWay { leg: Leg::Back(Left::CallFailed), token });
     }
 
-    /// A call is made again at `due`.
-    pub(super) fn calls_again(&mut self, due: u64, token: Token) {
-        let token = Token { start: due, width: 0, ..token };
-        self.under_way.push(UnderWay { leg: Leg::Again, token });
+    /// A call is made again after so long [ns]. What fails within a site does so where a station is
+    /// near its limit, and steps are short: it is made again at one time.
+    pub(super) fn call_again(
+        &mut self,
+        token: Token,
+        wait: u64,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
+        let program = &self.programs.all[token.program as usize];
+        if program.visits[token.visit as usize].is_within(program.site) {
+            let token = Token { start: step.middle().0 + wait, width: 0, ..token };
+            self.under_way.push(UnderWay { leg: Leg::Again, token });
+            return;
+        }
+        let again = self.travel(Leg::Again, token, wait, step);
+        if again.count > 0 {
+            self.arrive(again, step, scene, moved);
+        }
     }
 
     /// Callers learn within a step what has become of their calls.
@@ -193,7 +211,8 @@ impl Flow {
         for UnderWay { leg, token } in &mut under_way {
             let to = match leg {
                 Leg::There => step.to,
-                Leg::Again => step.middle().0,
+                Leg::Again if token.width == 0 => step.middle().0,
+                Leg::Again => step.to,
                 Leg::Back(_) => continue,
             };
             let count = take_due(token, to, &mut self.draws);

@@ -10,6 +10,9 @@ const SAME_SHARE: f64 = 1.0 / 32.0;
 const SAME_TIME: (f64, f64) = (0.02, 1e-4);
 const SAME_LOSS: f64 = 0.002;
 
+/// Loss where no way is open.
+const CLOSED: f64 = 1.0;
+
 /// One visit of a request at a station.
 #[derive(Clone, Debug)]
 pub(super) struct Visit {
@@ -63,6 +66,11 @@ impl Visit {
         self.reach.iter().flat_map(|(_, stations)| stations).map(|&(station, _)| station)
     }
 
+    /// Whether it is always made at this site.
+    pub(super) fn is_within(&self, site: SiteId) -> bool {
+        self.reach.iter().all(|&(at, _)| at == site)
+    }
+
     /// From here on it is made at the sites of [`Visit::reach`] with these shares.
     pub(super) fn deal(&mut self, share: impl Fn(SiteId) -> f64) {
         self.stations.clear();
@@ -88,7 +96,7 @@ impl Visit {
             made *= answered;
         }
         let mut trips = Vec::new();
-        if self.reach.iter().any(|&(site, _)| site != from) {
+        if !self.is_within(from) {
             trips.extend(self.reach.iter().map(|&(to, _)| {
                 let at_site = self.stations.iter().filter(|&&(at, _)| station(at).site == to);
                 let share = at_site.map(|at| at.1).sum::<f64>() / answered.max(1e-12);
@@ -98,7 +106,7 @@ impl Visit {
                 let there = world.network.between_sites(from, to);
                 let back = world.network.between_sites(to, from);
                 let trip_s = there.delay.as_secs_f64() + back.delay.as_secs_f64();
-                (share, trip_s, there.loss)
+                (share, trip_s, if there.arrives && back.arrives { there.loss } else { CLOSED })
             }));
         }
         Seen {
@@ -113,6 +121,17 @@ impl Seen {
     /// Where everything is as it was planned, and at the caller's own site.
     pub(super) fn plain(visit: &Visit) -> Seen {
         Seen { slow: 1.0, made: visit.probability, trips: Vec::new() }
+    }
+
+    /// What it was where a way is closed: nobody is answered by it, but some were whose answers are
+    /// still to be looked at.
+    pub(super) fn with_closed_ways_of(mut self, before: &Seen) -> Seen {
+        for (number, trip) in self.trips.iter_mut().enumerate().filter(|(_, trip)| trip.2 >= CLOSED)
+        {
+            let before = before.trips.get(number).map_or((0.0, 0.0), |trip| (trip.1, trip.2));
+            (trip.1, trip.2) = before;
+        }
+        self
     }
 
     /// Whether what it was is as good as what it is.
