@@ -12,9 +12,10 @@
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
 //! latencies take the service law itself, not the steps. Which of several equal paths an attempt
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
-//! users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks
-//! the lanes of what is sent and the tokens in service, a beat the rows of retries and those who
-//! think; neither grows with the population.
+//! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
+//! apart: a demand that is tried again may find another one. [`missing`] lists what it cannot do.
+//! **Cost.** A step walks the lanes of what is sent and the tokens in service and under way, a beat
+//! the rows of retries and those who think; neither grows with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
 //! `blackstart verify`; both ledgers in integers in every window.
 

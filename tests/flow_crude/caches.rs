@@ -1,4 +1,5 @@
-//! Caches in counts: how fast one that was lost fills again, and a backend near its limit meanwhile.
+//! Caches in counts: how fast one that was lost fills again, and a backend near its limit
+//! meanwhile.
 
 use super::{Figure, agree, runs};
 use crate::check::mean;

@@ -4,9 +4,11 @@
 //! mailboxes are told apart by it, as far as that is known at t = 0: by the site where it is active
 //! first, by the steps that activate copies of it elsewhere, and by how long that takes, in a few
 //! bins. A mailbox has one draw for all stores, in the unit interval, so classes are sets of pieces
-//! of it. Within a class calls are dealt to the sites by its databases' shares. **Leaves out.**
-//! Steps are taken in the order of the file here; where they are done in another one, some
-//! databases are in a class with others that are not where they are.
+//! of it. Within a class calls are dealt to the sites by its databases' shares. **Leaves out.** A
+//! demand that is tried again may find another database of its class, so while a class is only
+//! partly ready some are served that would not be: up to the most bins, that is kept to a
+//! hundredth of the time. Steps are taken in the order of the file here; where they are done in
+//! another one, some databases are in a class with others that are not where they are.
 
 use super::{Flow, Scene};
 use crate::kernel::time::{SimDuration, SimTime};
@@ -59,7 +61,10 @@ impl Databases {
         };
         let activated = |store: usize| {
             let mut actions = scenario.runbook.iter().filter_map(|step| step.action.as_ref());
-            actions.any(|action| matches!(action, Action::Activate { store: of, .. } if of.index() == store))
+            actions.any(|action| match action {
+                Action::Activate { store: of, .. } => of.index() == store,
+                _ => false,
+            })
         };
         Databases {
             members: stores.iter().map(of_store).collect(),

@@ -365,7 +365,6 @@ impl Flow {
     }
 
     /// Requests take slots, at once or after they have waited; some of them leave within the step.
-    #[expect(clippy::too_many_arguments, reason = "one start, told apart by what was before it")]
     pub(super) fn start(
         &mut self,
         index: usize,
