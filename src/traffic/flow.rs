@@ -12,9 +12,10 @@
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
 //! latencies take the service law itself, not the steps. Which of several equal paths an attempt
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
-//! users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks
-//! the lanes of what is sent and the tokens in service, a beat the rows of retries and those who
-//! think; neither grows with the population.
+//! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
+//! apart: a demand that is tried again may find another one. [`missing`] lists what it cannot do.
+//! **Cost.** A step walks the lanes of what is sent and the tokens in service and under way, a beat
+//! the rows of retries and those who think; neither grows with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
 //! `blackstart verify`; both ledgers in integers in every window.
 
@@ -23,10 +24,12 @@ mod anycast;
 mod backoff;
 mod beat;
 mod books;
+mod caches;
 mod call;
 mod cohort;
 mod connect;
 mod crowds;
+mod databases;
 mod latency;
 mod law;
 mod missing;
@@ -45,6 +48,8 @@ mod think;
 mod thinkers;
 mod token;
 mod tracers;
+mod transit;
+mod visit;
 
 pub use missing::missing;
 
@@ -64,6 +69,7 @@ use crate::world::population::ClassKind;
 use crate::world::steering::tag;
 use alike::{Alike, alike};
 use beat::{Beats, CELL};
+use caches::Caches;
 use cohort::{Cohort, Kind, LaneKey, NOBODY, Row};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
@@ -76,6 +82,7 @@ use station::{Line, Moved};
 use std::collections::VecDeque;
 use token::Token;
 use tracers::{At, Tracer};
+use transit::UnderWay;
 
 /// Steps where no station is near its limit [ns].
 const QUIET: u64 = 1_000_000_000;
@@ -144,9 +151,12 @@ pub struct Flow {
     touched: Vec<Key>,
     /// [tries]: lost SYNs in the order in which they are sent again.
     syn: [VecDeque<Syn>; SYN_WAITS.len()],
-    /// Calls that are made again, and that will turn out to have failed: (due, requests).
-    recalls: Vec<(u64, Token)>,
-    failing: Vec<(u64, Token)>,
+    /// Calls between a caller and a station, and those that are made again.
+    under_way: Vec<UnderWay>,
+    caches: Caches,
+    /// Activations that calls are dealt by, and when the next copy is ready [ns].
+    activations: u32,
+    next_ready: u64,
     /// [throttle]: tokens, filled until, in force since.
     buckets: Vec<(f64, SimTime, SimTime)>,
     operations: Vec<Operations>,
@@ -177,7 +187,7 @@ impl Flow {
     pub fn new(scenario: &Scenario, world: &mut World, seed: RootSeed) -> Flow {
         let plan = Plan::new(scenario, &world.population);
         let mut draws = Stream::named(seed, "flow");
-        let parts = Parts::new(scenario);
+        let parts = Parts::new(scenario, world);
         let groups = world.population.groups.len();
         let is_of = |group: usize, kind: ClassKind| kind == ClassKind::Group(group as u32);
         let classes_of = |group: usize| plan.classes.iter().filter(move |c| is_of(group, c.kind));
@@ -198,6 +208,7 @@ impl Flow {
         });
         let crowds_of: Vec<(u32, u32)> = crowds_of.collect();
         let mail = add_messages(&mut crowds, &plan, &parts, scenario.pipelines.len());
+        let caches = Caches::new(&plan, world.sites);
         let programs = Programs::new(&plan, world, &parts);
         let timeouts = programs.all.iter().map(|program| program.timeout);
         let beats = Beats::of(&plan, timeouts);
@@ -240,8 +251,10 @@ impl Flow {
             expiring: vec![VecDeque::new(); programs.all.len()],
             touched: Vec::new(),
             syn: Default::default(),
-            recalls: Vec::new(),
-            failing: Vec::new(),
+            under_way: Vec::new(),
+            caches,
+            activations: 0,
+            next_ready: u64::MAX,
             buckets: Vec::new(),
             operations: vec![Operations::default(); plan.classes.len()],
             latencies: Latencies::default(),
@@ -304,17 +317,20 @@ impl Flow {
         if planted("flow-luck-of-a-step") {
             self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
         }
+        self.follow_stores(step.middle(), scene);
+        self.caches.begin_step(step);
         self.follow_strays(step.middle(), scene);
         self.sweep(step, scene);
         self.send(step, scene);
         self.admit(step, scene);
         self.serve(step, scene);
+        self.caches.end_step(step);
         self.cost.operations_peak = self.cost.operations_peak.max(self.cohorts.len() as u64);
     }
 
     /// Length of the next step [ns].
     fn length(&self, scene: &Scene) -> u64 {
-        let mut length = self.beat;
+        let mut length = self.beat.min(self.caches.length().max(NEAR.0));
         for (index, line) in self.lines.iter().enumerate() {
             let station = &scene.world.services.stations[index];
             let hold_s = self.programs.holds_s[index];
@@ -369,8 +385,7 @@ impl Flow {
                 let target = sweeps::Target::Site(site);
                 self.begin_sweep(target, over, SimDuration::ZERO, now, scene);
             }
-            // No scenario with caches is run in counts (see `missing`).
-            Change::CacheLost { .. } => {}
+            Change::CacheLost { service, site, share } => self.caches.lost(service, site, share),
             Change::Probe { pair } => self.probe(pair, now, scene),
         }
     }
@@ -395,6 +410,7 @@ impl Flow {
     /// retry from here on, and whoever is signed out is signed in at once, without a request.
     pub fn relieve(&mut self, _now: SimTime, scene: &mut Scene) {
         self.relieved = true;
+        self.caches.fill_up();
         for crowd in &mut self.crowds {
             let Owner::Group(number) = crowd.owner else { continue };
             let group = &scene.world.population.groups[number as usize];

@@ -72,25 +72,28 @@ fn is_like(a: &Station, b: &Station) -> bool {
 /// Shares that differ by less are the same.
 const SAME_SHARE: f64 = 1e-9;
 
-/// The stations alike of these programs: those that calls find with the same share in each visit,
-/// and that nobody enters at.
+/// The stations alike of these programs: those of one site that calls find with the same share in
+/// each visit, whatever is activated, and that nobody enters at.
 pub(super) fn alike(programs: &Programs, stations: &[Station]) -> Vec<Alike> {
     let mut visited: Vec<Vec<(usize, usize, u64)>> = vec![Vec::new(); stations.len()];
-    let mut entered = vec![false; stations.len()];
+    let mut apart = vec![false; stations.len()];
     for (program, of) in programs.all.iter().enumerate() {
         for (number, visit) in of.visits.iter().enumerate() {
+            if visit.moves {
+                visit.reached().for_each(|station| apart[station as usize] = true);
+            }
             for &(station, share) in &visit.stations {
                 let share = (share / SAME_SHARE).round() as u64;
                 visited[station as usize].push((program, number, share));
-                entered[station as usize] |= number == 0;
+                apart[station as usize] |= number == 0;
             }
         }
     }
     let mut found: BTreeMap<_, Vec<u32>> = BTreeMap::new();
     for (index, visited) in visited.into_iter().enumerate() {
-        if !visited.is_empty() && !entered[index] {
+        if !visited.is_empty() && !apart[index] {
             let of = &stations[index];
-            found.entry((of.service.index(), visited)).or_default().push(index as u32);
+            found.entry((of.service.index(), of.site, visited)).or_default().push(index as u32);
         }
     }
     let alike = |stations: Vec<u32>| Alike {

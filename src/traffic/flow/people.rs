@@ -33,10 +33,10 @@ impl Flow {
         if self.clock.is_multiple_of(CELL) {
             self.second(self.clock, scene);
         }
-        if !self.programs.are_of(scene.world) {
+        if !self.programs.are_of(scene.world, &self.caches) {
             // What was answered so far was answered by the laws as they were.
             self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
-            self.programs.follow(scene.world);
+            self.programs.follow(scene.world, &self.caches);
         }
         self.follow_names(self.clock, scene);
         self.join_alike(scene);

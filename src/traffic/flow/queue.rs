@@ -8,6 +8,7 @@
 use super::program::Step;
 use super::station::{Left, Line, Moved};
 use super::token::{LOOK_BACK, Token};
+use super::transit::UnderWay;
 use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
@@ -43,7 +44,8 @@ impl Flow {
             }
             return;
         }
-        // Of those with calls of one timeout nobody gives up before those who came earlier.
+        // Of those with calls of one timeout from one site nobody gives up before those who came
+        // earlier.
         let lengths = self.programs.patience[index].lengths.len();
         self.lines[index].given_up.resize(lengths, 0);
         for number in 0..lengths {
@@ -54,9 +56,10 @@ impl Flow {
                 line.given_up[number] = line.given_up[number].clamp(line.passed, end);
                 let place = (line.given_up[number] - line.passed) as usize;
                 let Some(token) = line.queue.get(place) else { break };
-                let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+                let program = &self.programs.all[token.program as usize];
+                let timeout = program.visits[token.visit as usize].timeout;
                 let waits = token.slack != u64::MAX && token.count > 0 && !token.orphan;
-                if waits && visit.timeout == length {
+                if waits && (timeout, program.site) == length {
                     if !token.given_up_by(step.to) {
                         break;
                     }
@@ -109,7 +112,7 @@ impl Flow {
             return;
         }
         let entry_drops = program.visits[0].drops;
-        let mut ended = Vec::new();
+        let (mut ended, mut failing) = (Vec::new(), Vec::new());
         for (index, line) in self.lines.iter_mut().enumerate() {
             let service = scene.world.services.stations[index].service;
             let drops = self.plan.services[service.index()].drops_abandoned;
@@ -123,7 +126,7 @@ impl Flow {
                     line.window.refused += token.count as u32;
                     scene.recorder.stations[index].dropped += token.count;
                     if token.visit > 0 && !token.orphan {
-                        self.failing.push((now, *token));
+                        failing.push(*token);
                     }
                     token.count = 0;
                 }
@@ -132,6 +135,15 @@ impl Flow {
             for token in calls.filter(|token| entry_drops && !token.orphan) {
                 ended.push(*token);
                 *token = token.for_nobody();
+            }
+        }
+        for token in failing {
+            self.fails_at(now, token, scene);
+        }
+        for UnderWay { token, .. } in &mut self.under_way {
+            if entry_drops && token.cohort == Some(key) {
+                ended.push(*token);
+                token.count = 0;
             }
         }
         for token in ended {

@@ -93,10 +93,18 @@ impl Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     Done,
-    /// The call was given up, turned away or lost.
+    /// A call was turned away or lost at its station.
+    Refused,
+    /// A call is still at its station, but its caller has given it up.
+    GivenUp,
+    /// Its caller has the answer to a call.
+    Answered,
+    /// Its caller knows that a call has failed.
     CallFailed,
     /// Its client has given up what called it, which is dropped for that.
     ClientGone,
+    /// The same of one that was lost in the network, as the law of the whole request knows.
+    CallLost,
     /// Turned away at the entry.
     Rejected,
 }
@@ -118,18 +126,8 @@ impl Flow {
             }
             self.leave_slots(index, step, scene, &mut moved);
         }
-        for &(_, token) in self.failing.iter().filter(|(due, _)| *due <= step.to) {
-            moved.push((token, Left::CallFailed));
-        }
-        self.failing.retain(|(due, _)| *due > step.to);
-        let mut recalls = std::mem::take(&mut self.recalls);
-        for &(_, token) in recalls.iter().filter(|(due, _)| *due <= step.middle().0) {
-            self.arrive(token, step, scene, &mut moved);
-        }
-        recalls.retain(|(due, _)| *due > step.middle().0);
-        // Calls that have failed in the meantime are due later.
-        recalls.append(&mut self.recalls);
-        self.recalls = recalls;
+        self.come_back_to_callers(step, &mut moved);
+        self.come_to_stations(step, scene, &mut moved);
         let mut arriving = std::mem::take(&mut self.arriving);
         for token in arriving.drain(..) {
             self.arrive(token, step, scene, &mut moved);
@@ -258,7 +256,14 @@ impl Flow {
         put_together(serving, step.to);
     }
 
-    /// Requests that reach the station of their visit.
+    /// Requests that nobody waits for any more are nobody's.
+    pub(super) fn now_of_nobody(&self, token: Token) -> Token {
+        let gone = token.cohort.is_some_and(|key| self.cohorts.get(key).is_none());
+        if gone { token.of_nobody() } else { token }
+    }
+
+    /// Requests that go to the station of their visit, each to the one that its mailbox is at. A
+    /// call that nobody answers now fails at once.
     pub(super) fn arrive(
         &mut self,
         mut token: Token,
@@ -281,11 +286,20 @@ impl Flow {
             token.slack = left.min(visit.timeout);
         }
         token.there = -1.0;
-        if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
-            token = token.of_nobody();
+        token = self.now_of_nobody(token);
+        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let nowhere = match token.unanswered {
+            0.0 => visit.nowhere,
+            // Where nobody answered before, nobody does unless a copy is ready since.
+            before => (visit.nowhere / f64::from(before)).min(1.0),
+        };
+        let (unanswered, mut share_left) = (visit.nowhere as f32, 1.0 - visit.nowhere);
+        let mut left = token.count - binomial(&mut self.draws, token.count, nowhere);
+        if left < token.count {
+            let count = token.count - left;
+            moved.push((Token { count, unanswered, ..token }, Left::CallFailed));
         }
-        let mut left = token.count;
-        let mut share_left = 1.0;
+        token.unanswered = 0.0;
         for place in 0..visit_places(&self.programs, &token) {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let (station, share) = visit.dealt[place];
@@ -296,13 +310,14 @@ impl Flow {
             if count > 0 {
                 let entry = if token.visit == 0 { station as u16 } else { token.entry };
                 let station = station as u16;
-                self.arrive_at(Token { count, station, entry, ..token }, step, scene, moved);
+                self.send_call(Token { count, station, entry, ..token }, step, scene, moved);
             }
         }
+        debug_assert!(left == 0, "requests of no station");
     }
 
     /// Whether a call is cut off from the station that it would go to.
-    fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
+    pub(super) fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
         if scene.world.isolations.is_empty() || token.visit == 0 {
             return false;
         }
@@ -312,7 +327,14 @@ impl Flow {
         scene.world.isolations.iter().any(cuts)
     }
 
-    fn arrive_at(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    /// Requests that reach their station.
+    pub(super) fn arrive_at(
+        &mut self,
+        mut token: Token,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
         if self.is_isolated(&token, scene) {
             moved.push((token, Left::CallFailed));
             return;
@@ -357,7 +379,7 @@ impl Flow {
         self.lines[index].window.refused += token.count as u32;
         scene.recorder.stations[index].rejected += token.count;
         let entry = token.visit == 0;
-        moved.push((token, if entry { Left::Rejected } else { Left::CallFailed }));
+        moved.push((token, if entry { Left::Rejected } else { Left::Refused }));
     }
 
     /// Requests take slots in the last of a step, as long before its end as they are still waited
@@ -377,10 +399,8 @@ impl Flow {
             let left = Token { count: token.count - stay, ..token.later_by(took as u64) };
             moved.push((left, Left::Done));
         }
-        if stay > 0 {
-            let (start, width) = (step.to - token.slack, token.slack);
-            self.lines[index].serving.push(Token { start, width, count: stay, ..token });
-        }
+        let (start, width) = (step.to - token.slack, token.slack);
+        self.put_in_service(index, Token { start, width, count: stay, ..token });
     }
 
     /// Requests take slots; some of them leave within the step.
@@ -411,7 +431,7 @@ impl Flow {
             let in_time = law.cdf(slack / factor);
             stays = law.there(slack, all, factor) / ((all - slack) * (1.0 - in_time)).max(1e-15);
             self.start_young(index, Token { count: young, ..token }, young_stays, step, moved);
-            token.count -= young;
+            (token.count, token.width) = (token.count - young, step.length() - token.slack);
             token = self.give_up_soon(token, in_time, moved);
         }
         let stay = binomial(&mut self.draws, token.count, stays);
@@ -419,15 +439,19 @@ impl Flow {
         if left > 0 {
             moved.push((Token { count: left, ..token }, Left::Done));
         }
-        if stay > 0 {
-            let stays = Token { count: stay, ..token };
-            let serving = &mut self.lines[index].serving;
-            let of_step = serving.iter_mut().rev().take(LOOK_BACK);
-            let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&stays));
-            match of_step.find(|last| last.is_like(&stays)) {
-                Some(last) => last.absorb(&stays),
-                None => serving.push(stays),
-            }
+        self.put_in_service(index, Token { count: stay, ..token });
+    }
+
+    fn put_in_service(&mut self, index: usize, token: Token) {
+        if token.count == 0 {
+            return;
+        }
+        let serving = &mut self.lines[index].serving;
+        let of_step = serving.iter_mut().rev().take(LOOK_BACK);
+        let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&token));
+        match of_step.find(|last| last.is_like(&token)) {
+            Some(last) => last.absorb(&token),
+            None => serving.push(token),
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Token {
     pub visit: u8,
     /// Attempts of the present call.
     pub tries: u8,
+    /// Of calls that no site answered: which share of their visit's that was then; else 0.
+    pub unanswered: f32,
     /// Its caller has given this call up: it ends with its visit.
     pub orphan: bool,
     /// Starts (arrivals, while they wait) are even over `start..start + width` [ns].
@@ -59,6 +61,7 @@ impl Token {
             entry: 0,
             visit: 0,
             tries: 0,
+            unanswered: 0.0,
             orphan: false,
             start: 0,
             width: 0,
@@ -110,13 +113,13 @@ impl Token {
 
     /// How its visit ends once it is given up.
     pub(super) fn given_up(&self) -> Left {
-        if self.by_client { Left::ClientGone } else { Left::CallFailed }
+        if self.by_client { Left::ClientGone } else { Left::GivenUp }
     }
 
     /// Whose its requests are, and at what they are.
-    fn whose(&self) -> (Option<Key>, u8, u16, u8, u8, bool, u16, bool) {
-        let Token { cohort, way, program, visit, tries, orphan, entry, by_client, .. } = *self;
-        (cohort, way, program, visit, tries, orphan, entry, by_client)
+    fn whose(&self) -> (Option<Key>, u8, u16, u8, u8, f32, (bool, bool), u16) {
+        let Token { cohort, way, program, visit, tries, unanswered, entry, .. } = *self;
+        (cohort, way, program, visit, tries, unanswered, (self.orphan, self.by_client), entry)
     }
 
     /// Whether its requests were begun just before those of `next`, so long before `now` that it
