@@ -84,17 +84,6 @@ use token::Token;
 use tracers::{At, Tracer};
 use transit::UnderWay;
 
-/// Steps where no station is near its limit [ns].
-const QUIET: u64 = 1_000_000_000;
-/// Least and largest step near a station's limit [ns].
-const NEAR: (u64, u64) = (10_000_000, 100_000_000);
-/// The same, as a part of the time that a request holds a slot.
-const OF_HOLD: f64 = 0.5;
-/// Free slots, in roots of the busy ones, under which a station is near its limit.
-const NEAR_ROOTS: f64 = 3.0;
-/// A step is at most this part of any timeout.
-const OF_TIMEOUT: u64 = 10;
-
 /// The whole state of the traffic.
 #[derive(Clone, Debug)]
 pub struct Flow {
@@ -326,35 +315,6 @@ impl Flow {
         self.serve(step, scene);
         self.caches.end_step(step);
         self.cost.operations_peak = self.cost.operations_peak.max(self.cohorts.len() as u64);
-    }
-
-    /// Length of the next step [ns].
-    fn length(&self, scene: &Scene) -> u64 {
-        let mut length = self.beat.min(self.caches.length().max(NEAR.0));
-        for (index, line) in self.lines.iter().enumerate() {
-            let station = &scene.world.services.stations[index];
-            let hold_s = self.programs.holds_s[index];
-            let slots = line.limits(station).0 as f64;
-            let busy = line.busy as f64;
-            let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
-            if station.hung {
-                continue;
-            }
-            if line.waiting > 0 {
-                let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
-                let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);
-                length = length.min(if wait_s > 1.0 { full } else { near });
-                let patience = self.programs.patience[index].least;
-                if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
-                    let drops = self.drops(index, scene);
-                    let soon = if drops { near } else { (patience / OF_TIMEOUT).max(NEAR.0) };
-                    length = length.min(soon);
-                }
-            } else if busy > 0.0 && slots - busy < NEAR_ROOTS * busy.sqrt() {
-                length = length.min(near);
-            }
-        }
-        length
     }
 
     /// Takes what control has changed in the world.

@@ -1,4 +1,5 @@
-//! How long a beat is: short against all that clients wait for, and longer while none of them waits.
+//! How long a beat is: short against all that clients wait for, and longer while none of them waits;
+//! and a step: a beat, or less where a station is near its limit.
 
 use super::{Flow, Scene};
 use crate::traffic::plan::Plan;
@@ -16,6 +17,17 @@ const OF_THINKING: f64 = 5.0;
 const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
 /// A beat of a calm time is at most so many times as long.
 const CALM: u64 = 2;
+
+/// Steps where no station is near its limit [ns].
+const QUIET: u64 = 1_000_000_000;
+/// Least and largest step near a station's limit [ns].
+const NEAR: (u64, u64) = (10_000_000, 100_000_000);
+/// The same, as a part of the time that a request holds a slot.
+const OF_HOLD: f64 = 0.5;
+/// Free slots, in roots of the busy ones, under which a station is near its limit.
+const NEAR_ROOTS: f64 = 3.0;
+/// A step where callers give up is at most this part of their timeout.
+const OF_PATIENCE: u64 = 10;
 
 /// The longest beat that is no longer than this [ns]: a whole part of a second.
 fn fitting(longest: u64) -> u64 {
@@ -69,5 +81,34 @@ impl Flow {
             && self.lines.iter().all(|line| line.waiting == 0)
             && !scene.world.services.stations.iter().any(|station| station.hung)
             && self.crowds.iter().all(|crowd| crowd.pools.is_empty())
+    }
+
+    /// Length of the next step [ns].
+    pub(super) fn length(&self, scene: &Scene) -> u64 {
+        let mut length = self.beat.min(self.caches.length().max(NEAR.0));
+        for (index, line) in self.lines.iter().enumerate() {
+            let station = &scene.world.services.stations[index];
+            let hold_s = self.programs.holds_s[index];
+            let slots = line.limits(station).0 as f64;
+            let busy = line.busy as f64;
+            let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
+            if station.hung {
+                continue;
+            }
+            if line.waiting > 0 {
+                let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
+                let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);
+                length = length.min(if wait_s > 1.0 { full } else { near });
+                let patience = self.programs.patience[index].least;
+                if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
+                    let drops = self.drops(index, scene);
+                    let soon = if drops { near } else { (patience / OF_PATIENCE).max(NEAR.0) };
+                    length = length.min(soon);
+                }
+            } else if busy > 0.0 && slots - busy < NEAR_ROOTS * busy.sqrt() {
+                length = length.min(near);
+            }
+        }
+        length
     }
 }
