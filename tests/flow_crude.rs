@@ -65,15 +65,35 @@ type Figure = (&'static str, fn(&Outcome) -> f64, f64);
 
 /// Figures over seeds agree but for three standard errors and this part.
 fn agree(scenario: &Scenario, figures: &[Figure]) {
+    agree_but_for(scenario, figures, |exact, flow| square_of_error(exact) + square_of_error(flow));
+}
+
+/// The same where a seed decides something for both, such as times that are drawn: that is no
+/// noise.
+fn agree_in_pairs(scenario: &Scenario, figures: &[Figure]) {
+    agree_but_for(scenario, figures, |exact, flow| {
+        let apart: Vec<f64> = exact.iter().zip(flow).map(|(exact, flow)| flow - exact).collect();
+        square_of_error(&apart)
+    });
+}
+
+/// Square of the standard error of a mean.
+fn square_of_error(values: &[f64]) -> f64 {
+    let (n, found) = (values.len() as f64, mean(values));
+    values.iter().map(|value| (value - found).powi(2)).sum::<f64>() / (n * (n - 1.0))
+}
+
+fn agree_but_for(
+    scenario: &Scenario,
+    figures: &[Figure],
+    square_of_noise: fn(&[f64], &[f64]) -> f64,
+) {
     let all = [Fidelity::Exact, Fidelity::Flow].map(|fidelity| runs(scenario, fidelity, SEEDS));
     let mut wrong = Vec::new();
     for &(name, figure, part) in figures {
         let [exact, flow] = all.each_ref().map(|outcomes| each(outcomes, figure));
-        // What a seed decides for both is not noise.
-        let apart: Vec<f64> = exact.iter().zip(&flow).map(|(exact, flow)| flow - exact).collect();
-        let (exact, flow, between) = (mean(&exact), mean(&flow), mean(&apart));
-        let squares: f64 = apart.iter().map(|value| (value - between).powi(2)).sum();
-        let noise = 3.0 * (squares / (SEEDS * (SEEDS - 1)) as f64).sqrt();
+        let noise = 3.0 * square_of_noise(&exact, &flow).sqrt();
+        let (exact, flow) = (mean(&exact), mean(&flow));
         let line = format!(
             "{name}: exact {:.4}, flow {:.4}, {:+.2} %, noise {:.2} %",
             exact,

@@ -275,11 +275,6 @@ impl Network {
         self.links[direction.link()].state.up && ends.into_iter().all(alive)
     }
 
-    /// Whether a queue is there, or near: something is over 80 % of its limit.
-    pub fn is_busy(&self) -> bool {
-        self.busy
-    }
-
     /// Whether any link loses packets, for whatever reason.
     pub fn is_lossy(&self) -> bool {
         self.lossy || self.links.iter().any(|link| link.passes(0) < 1.0 || link.passes(1) < 1.0)

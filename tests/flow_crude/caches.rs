@@ -1,7 +1,7 @@
 //! Caches in counts: how fast one that was lost fills again, and a backend near its limit
 //! meanwhile.
 
-use super::{Figure, agree, runs};
+use super::{Figure, agree_in_pairs, runs};
 use crate::check::mean;
 use crate::model::{Model, call, exponential, retry, seconds};
 use blackstart::measure::outcome::Outcome;
@@ -81,6 +81,6 @@ fn latency(outcome: &Outcome, phase: &str, q: f64) -> f64 {
 #[test]
 fn a_cache_fills_while_the_backend_is_near_its_limit() {
     for servers in [55, 46] {
-        agree(&cached(20_000, servers).build(), FIGURES);
+        agree_in_pairs(&cached(20_000, servers).build(), FIGURES);
     }
 }

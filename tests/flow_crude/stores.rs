@@ -2,7 +2,7 @@
 //! and who fails again and again while a copy is not ready. `exact` is the reference, and Little's
 //! law for slots that are held meanwhile.
 
-use super::{Figure, agree, each, runs};
+use super::{Figure, agree_in_pairs, each, runs};
 use crate::check::{Comparisons, mean};
 use crate::model::{Model, call, constant, exponential, retry, seconds};
 use blackstart::kernel::math;
@@ -90,7 +90,7 @@ fn calls_to_another_site_take_the_network_s_delay_and_loss() {
         if !holds {
             model.scenario.services[0].while_calling = WhileCalling::Release;
         }
-        agree(&model.build(), STEADY);
+        agree_in_pairs(&model.build(), STEADY);
     }
 }
 
@@ -98,19 +98,19 @@ fn calls_to_another_site_take_the_network_s_delay_and_loss() {
 #[test]
 fn steps_shorter_than_the_delay_and_longer() {
     let long = calling(0.3, 0.01, 1.5, 3);
-    agree(&long.clone().build(), STEADY);
+    agree_in_pairs(&long.clone().build(), STEADY);
     // The store is busy to 80 %, near enough to its limit for short steps.
     let mut near = long;
     near.scenario.services[1].service_time = exponential(0.2);
     near.scenario.services[0].calls[0].timeout = seconds(4.0);
     near.scenario.services[0].sites[0].instances = 1_000;
-    agree(&near.build(), STEADY);
+    agree_in_pairs(&near.build(), STEADY);
 }
 
 /// What is lost once fails: the caller waits for its timeout, and its client is told.
 #[test]
 fn what_is_lost_runs_into_the_call_s_timeout() {
-    agree(&calling(0.04, 0.03, 1.0, 1).build(), STEADY);
+    agree_in_pairs(&calling(0.04, 0.03, 1.0, 1).build(), STEADY);
 }
 
 /// Who holds a slot holds it for its own work, the way there and back, and the work there: of 400 a
@@ -180,9 +180,9 @@ const ACTIVATION: &[Figure] = &[
 fn databases_are_activated_each_in_its_time() {
     for (databases, activation) in [(60, exponential(40.0)), (10, constant(45.0))] {
         let mut scenario = activated(databases, activation).build();
-        agree(&scenario, ACTIVATION);
+        agree_in_pairs(&scenario, ACTIVATION);
         rarely(&mut scenario);
-        agree(&scenario, ACTIVATION);
+        agree_in_pairs(&scenario, ACTIVATION);
     }
 }
 
@@ -228,5 +228,5 @@ fn copies_at_the_callers_own_sites_fail_over_and_back() {
         ("p50 before", |o| latency(o, "before", 0.5), 0.03),
         ("p90 before", |o| latency(o, "before", 0.9), 0.03),
     ];
-    agree(&model.build(), figures);
+    agree_in_pairs(&model.build(), figures);
 }

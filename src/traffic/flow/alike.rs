@@ -129,7 +129,7 @@ impl Flow {
                 (scene.recorder.stations[first], scene.recorder.waits[first]);
             for &other in &group.stations[1..] {
                 let other = &mut self.lines[other as usize];
-                (other.busy, other.stands_for) = (0, 0);
+                (other.busy, other.busy_mean, other.stands_for) = (0, 0.0, 0);
                 let theirs = std::mem::take(&mut other.serving);
                 let serving = &mut self.lines[first].serving;
                 for token in theirs {
@@ -252,7 +252,7 @@ impl Flow {
         (line.busy, line.waiting) = (0, 0);
         for &station in &group.stations {
             let line = &mut self.lines[station as usize];
-            line.stands_for = 1;
+            (line.stands_for, line.busy_mean) = (1, 0.0);
             line.look_again();
         }
         let serving = serving.into_iter().map(|token| (token, false));

@@ -1,5 +1,5 @@
-//! How long a beat is: short against all that clients wait for, and longer while none of them waits;
-//! and a step: a beat, or less where a station is near its limit.
+//! How long a beat is: short against all that clients wait for, and longer while none of them
+//! waits; and a step: a beat, or less where a station is near its limit.
 
 use super::{Flow, Scene};
 use crate::traffic::plan::Plan;
@@ -90,14 +90,18 @@ impl Flow {
             let station = &scene.world.services.stations[index];
             let hold_s = self.programs.holds_s[index];
             let slots = line.limits(station).0 as f64;
-            let busy = line.busy as f64;
+            // A station that is near its limit in the mean is so by luck sometimes not.
+            let busy = line.busy_mean.max(line.busy as f64);
             let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
             if station.hung {
                 continue;
             }
-            if line.waiting > 0 {
+            if line.waiting > 0 && line.busy < slots as u64 {
+                // Slots that have just come are taken at once, not anywhen within a step.
+                length = length.min(NEAR.0);
+            } else if line.waiting > 0 {
                 let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
-                let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);
+                let full = ((hold_s * 1e9) as u64).clamp(NEAR.1, QUIET);
                 length = length.min(if wait_s > 1.0 { full } else { near });
                 let patience = self.programs.patience[index].least;
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {

@@ -18,6 +18,9 @@ use crate::world::service::Station;
 use crate::world::state::Isolation;
 use std::collections::VecDeque;
 
+/// Time over which busy slots are averaged [s].
+const MEAN_OVER_S: f64 = 1.0;
+
 /// What traffic keeps of one station.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -35,6 +38,8 @@ pub(super) struct Line {
     /// Busy slots and queue when the step began, and arrivals since.
     pub before: (u64, u64),
     pub arrived: u64,
+    /// Mean of the busy slots over the last [`MEAN_OVER_S`].
+    pub busy_mean: f64,
     /// Up to when the slots that become free in this step have been filled [ns].
     pub filled: u64,
     /// Counts of the open window.
@@ -55,6 +60,7 @@ impl Default for Line {
             given_up: Vec::new(),
             before: (0, 0),
             arrived: 0,
+            busy_mean: 0.0,
             filled: 0,
             window: StationCell::default(),
             stays: ((0.0, 0), 1.0),
@@ -154,11 +160,15 @@ impl Flow {
             self.go_on(token, left, step, scene, &mut moved);
         }
         self.moved = moved;
-        for (line, station) in self.lines.iter_mut().zip(&scene.world.services.stations) {
-            let mean = |a: u64, b: u64| 0.5 * (a + b) as f64 * step.seconds();
-            line.window.slot_s += line.limits(station).0 as f64 * step.seconds();
-            line.window.busy_s += mean(line.before.0, line.busy);
-            line.window.queue_s += mean(line.before.1, line.waiting);
+        let step_s = step.seconds();
+        let stations = scene.world.services.stations.iter().zip(&self.programs.holds_s);
+        for (line, (station, &hold_s)) in self.lines.iter_mut().zip(stations) {
+            let (first, last) = (line.before.0 as f64, line.busy as f64);
+            let busy = last + (first - last) * weight_of_first(step_s / hold_s.max(1e-9));
+            line.window.slot_s += line.limits(station).0 as f64 * step_s;
+            line.window.busy_s += busy * step_s;
+            line.window.queue_s += 0.5 * (line.before.1 + line.waiting) as f64 * step_s;
+            line.busy_mean += (busy - line.busy_mean) * (step_s / MEAN_OVER_S).min(1.0);
         }
     }
 
@@ -431,8 +441,9 @@ impl Flow {
             let in_time = law.cdf(slack / factor);
             stays = law.there(slack, all, factor) / ((all - slack) * (1.0 - in_time)).max(1e-15);
             self.start_young(index, Token { count: young, ..token }, young_stays, step, moved);
-            (token.count, token.width) = (token.count - young, step.length() - token.slack);
-            token = self.give_up_soon(token, in_time, moved);
+            token.count -= young;
+            let width = step.length() - token.slack;
+            token = Token { width, ..self.give_up_soon(token, in_time, moved) };
         }
         let stay = binomial(&mut self.draws, token.count, stays);
         let left = token.count - stay;
@@ -454,6 +465,15 @@ impl Flow {
             None => serving.push(token),
         }
     }
+}
+
+/// Of the mean of a number that relaxes, over `times` the time that it takes, the weight of its
+/// first value; the rest is that of its last.
+fn weight_of_first(times: f64) -> f64 {
+    if times < 0.1 {
+        return 0.5 - times / 12.0;
+    }
+    1.0 / times - 1.0 / (math::exp(times) - 1.0)
 }
 
 /// Number of stations that a token's visit may be made at.

@@ -116,10 +116,13 @@ impl Token {
         if self.by_client { Left::ClientGone } else { Left::GivenUp }
     }
 
-    /// Whose its requests are, and at what they are.
-    fn whose(&self) -> (Option<Key>, u8, u16, u8, u8, f32, (bool, bool), u16) {
-        let Token { cohort, way, program, visit, tries, unanswered, entry, .. } = *self;
-        (cohort, way, program, visit, tries, unanswered, (self.orphan, self.by_client), entry)
+    /// Whether its requests are the same clients', and at the same.
+    fn is_of_the_same(&self, other: &Token) -> bool {
+        let whose = |of: &Token| (of.cohort, of.way, of.program, of.entry);
+        let what = |of: &Token| (of.visit, of.tries, of.orphan, of.by_client);
+        whose(self) == whose(other)
+            && what(self) == what(other)
+            && self.unanswered.total_cmp(&other.unanswered).is_eq()
     }
 
     /// Whether its requests were begun just before those of `next`, so long before `now` that it
@@ -127,7 +130,7 @@ impl Token {
     fn precedes(&self, next: &Token, now: u64) -> bool {
         let end = next.start + next.width;
         self.start + self.width == next.start
-            && self.whose() == next.whose()
+            && self.is_of_the_same(next)
             && self.slow.total_cmp(&next.slow).is_eq()
             && (end - self.start) * AGED <= now.saturating_sub(end)
             && self.there >= 0.0
@@ -149,9 +152,7 @@ impl Token {
 
     /// Whether another's requests can be added to it.
     pub(super) fn is_like(&self, other: &Token) -> bool {
-        self.is_of_the_time_of(other)
-            && self.whose() == other.whose()
-            && self.is_as_patient_as(other)
+        self.is_of_the_time_of(other) && self.is_of_the_same(other) && self.is_as_patient_as(other)
     }
 
     pub(super) fn absorb(&mut self, other: &Token) {

@@ -87,6 +87,11 @@ fn first_wait(retry: &Retry) -> Option<SimDuration> {
 }
 
 impl Network {
+    /// Whether a queue is there, or near: something is over 80 % of its limit.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// When the next tick is due, at `now`: soon where something is busy or was changed; always at
     /// a whole number of ticks, so that steps of traffic end with them.
     pub fn next_tick(&self, now: SimTime) -> SimTime {
