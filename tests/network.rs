@@ -247,7 +247,7 @@ fn an_overload_of_new_connections_is_the_same_whatever_the_ticks() {
             ["9s", "200ms"].map(|others_wait| run(DOOR, &app(others_wait), fidelity));
         for outcome in [&long, &short] {
             // Four SYNs, after 0, 1, 3 and 7 s: 600 = 1000 (1 - p^4), so 1000 (1 + p + p^2 + p^3).
-            let p = 0.4_f64.powf(0.25);
+            let p = blackstart::kernel::math::pow(0.4, 0.25);
             let offered = 1_000.0 * (1.0 - p.powi(4)) / (1.0 - p);
             near("offered", mean(outcome, &tick(outcome), 320.0, 900.0), offered, 20.0);
             let read = &outcome.series.operations[0];

@@ -96,7 +96,7 @@ impl Flow {
             if station.hung {
                 continue;
             }
-            if line.waiting > 0 && line.busy < slots as u64 {
+            if line.waiting > 0 && slots > line.slots {
                 // Slots that have just come are taken at once, not anywhen within a step.
                 length = length.min(NEAR.0);
             } else if line.waiting > 0 {

@@ -38,7 +38,8 @@ pub(super) struct Line {
     /// Busy slots and queue when the step began, and arrivals since.
     pub before: (u64, u64),
     pub arrived: u64,
-    /// Mean of the busy slots over the last [`MEAN_OVER_S`].
+    /// Slots in the last step, and the mean of those busy over the last [`MEAN_OVER_S`].
+    pub slots: f64,
     pub busy_mean: f64,
     /// Up to when the slots that become free in this step have been filled [ns].
     pub filled: u64,
@@ -60,6 +61,7 @@ impl Default for Line {
             given_up: Vec::new(),
             before: (0, 0),
             arrived: 0,
+            slots: 0.0,
             busy_mean: 0.0,
             filled: 0,
             window: StationCell::default(),
@@ -165,7 +167,8 @@ impl Flow {
         for (line, (station, &hold_s)) in self.lines.iter_mut().zip(stations) {
             let (first, last) = (line.before.0 as f64, line.busy as f64);
             let busy = last + (first - last) * weight_of_first(step_s / hold_s.max(1e-9));
-            line.window.slot_s += line.limits(station).0 as f64 * step_s;
+            line.slots = line.limits(station).0 as f64;
+            line.window.slot_s += line.slots * step_s;
             line.window.busy_s += busy * step_s;
             line.window.queue_s += 0.5 * (line.before.1 + line.waiting) as f64 * step_s;
             line.busy_mean += (busy - line.busy_mean) * (step_s / MEAN_OVER_S).min(1.0);
