@@ -134,7 +134,7 @@ impl Control {
         for at in scenario.runbook.iter().filter_map(|step| step.at) {
             calendar.push(at, Event::Look);
         }
-        calendar.push(SimTime::ZERO + world.network.next_tick(), Event::NetworkTick);
+        calendar.push(world.network.next_tick(SimTime::ZERO), Event::NetworkTick);
         if let Some(probes) = &scenario.observers.probes {
             let pairs = world.probe_pairs.len() as u64;
             for pair in 0..pairs {
@@ -244,7 +244,7 @@ impl Control {
                     world.network.tick(now - self.last_tick);
                     self.routing.observe_loss(&world.network, now);
                     self.last_tick = now;
-                    self.calendar.push(now + world.network.next_tick(), Event::NetworkTick);
+                    self.calendar.push(world.network.next_tick(now), Event::NetworkTick);
                 }
                 Event::Probe { pair } => {
                     let probes = scenario.observers.probes.as_ref().expect("a probe was due");

@@ -84,7 +84,7 @@ impl World {
             names: scenario.steering.len(),
             weights: weights(scenario),
             anycast_of_client: scenario.clients.iter().map(anycast).collect(),
-            stores: StoreState::all(scenario),
+            stores: StoreState::all(scenario, seed),
             throttles: Vec::new(),
             isolations: Vec::new(),
             demand_factor: vec![1.0; population.classes.len()],

@@ -9,6 +9,8 @@ mod model;
 
 #[path = "flow_crude/alike.rs"]
 mod alike;
+#[path = "flow_crude/caches.rs"]
+mod caches;
 #[path = "theory_outage/check.rs"]
 #[allow(dead_code, reason = "the tables are another target's")]
 mod check;
@@ -24,12 +26,15 @@ mod sessions;
 mod spread;
 #[path = "flow_crude/steering.rs"]
 mod steering;
+#[path = "flow_crude/stores.rs"]
+mod stores;
 #[path = "flow_crude/tipping.rs"]
 mod tipping;
 
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{Fidelity, Scenario};
 use blackstart::simulation::run;
+use check::mean;
 use rayon::prelude::*;
 
 /// What the helpers of the theory tests run; these tests name the fidelity of every run.
@@ -50,4 +55,56 @@ fn runs(scenario: &Scenario, fidelity: Fidelity, seeds: u64) -> Vec<Outcome> {
 /// A figure of some runs.
 fn each(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> Vec<f64> {
     outcomes.iter().map(figure).collect()
+}
+
+/// Runs of each fidelity.
+const SEEDS: u64 = 8;
+
+/// A figure of a run, and by what part it may differ.
+type Figure = (&'static str, fn(&Outcome) -> f64, f64);
+
+/// Figures over seeds agree but for three standard errors and this part.
+fn agree(scenario: &Scenario, figures: &[Figure]) {
+    agree_but_for(scenario, figures, |exact, flow| square_of_error(exact) + square_of_error(flow));
+}
+
+/// The same where a seed decides something for both, such as times that are drawn: that is no
+/// noise.
+fn agree_in_pairs(scenario: &Scenario, figures: &[Figure]) {
+    agree_but_for(scenario, figures, |exact, flow| {
+        let apart: Vec<f64> = exact.iter().zip(flow).map(|(exact, flow)| flow - exact).collect();
+        square_of_error(&apart)
+    });
+}
+
+/// Square of the standard error of a mean.
+fn square_of_error(values: &[f64]) -> f64 {
+    let (n, found) = (values.len() as f64, mean(values));
+    values.iter().map(|value| (value - found).powi(2)).sum::<f64>() / (n * (n - 1.0))
+}
+
+fn agree_but_for(
+    scenario: &Scenario,
+    figures: &[Figure],
+    square_of_noise: fn(&[f64], &[f64]) -> f64,
+) {
+    let all = [Fidelity::Exact, Fidelity::Flow].map(|fidelity| runs(scenario, fidelity, SEEDS));
+    let mut wrong = Vec::new();
+    for &(name, figure, part) in figures {
+        let [exact, flow] = all.each_ref().map(|outcomes| each(outcomes, figure));
+        let noise = 3.0 * square_of_noise(&exact, &flow).sqrt();
+        let (exact, flow) = (mean(&exact), mean(&flow));
+        let line = format!(
+            "{name}: exact {:.4}, flow {:.4}, {:+.2} %, noise {:.2} %",
+            exact,
+            flow,
+            100.0 * (flow / exact - 1.0),
+            100.0 * noise / exact
+        );
+        println!("{line}");
+        if (flow - exact).abs() > noise + part * exact {
+            wrong.push(line);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

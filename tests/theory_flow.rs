@@ -32,6 +32,8 @@ mod transient;
 
 #[path = "theory_flow/closed.rs"]
 mod closed;
+#[path = "theory_flow/overload.rs"]
+mod overload;
 
 #[path = "theory/attempts.rs"]
 mod attempts;
@@ -95,6 +97,12 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
         "variance",
         0.32,
         "steps of two services, of a full station: their number varies 1.63 times as much",
+    ),
+    (
+        "M/M/c+D overload c",
+        "useful",
+        0.05,
+        "who is given up in the next step is put anywhere in this one: some are late by that",
     ),
     ("lambda=800 nu=1 for", "attempts", 0.05, "a retry due within a beat waits for the next"),
 ];

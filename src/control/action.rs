@@ -127,7 +127,8 @@ impl Control {
                 self.add_capacity(scenario, world, (*service, *site), *instances, now + *takes);
             }
             Action::Activate { store, from, to, share } => {
-                self.activate(scenario, world, log, recorder, (*store, *from, *to, *share), now);
+                let of = (*store, *from, *to, *share);
+                self.activate(scenario, world, log, recorder, &spec.name, of, now);
             }
             Action::Isolate { service, partition, from } => {
                 let (service, partition, from) = (*service, *partition, *from);
@@ -230,12 +231,14 @@ impl Control {
 
     /// Activates copies elsewhere. Databases of a site that is down lose the writes of their last
     /// `replication_lag`, at the rate of the last window before the latest fault.
+    #[allow(clippy::too_many_arguments)]
     fn activate(
         &mut self,
         scenario: &Scenario,
         world: &mut World,
         log: &Log,
         recorder: &Recorder,
+        step: &str,
         (store, from, to, share): (StoreId, SiteId, SiteId, f64),
         now: SimTime,
     ) {
@@ -243,15 +246,7 @@ impl Control {
         let site_lost = world.services.matching(spec.service, Some(from), None);
         let site_lost = site_lost.map(|i| world.services.stations[i].slots).sum::<u32>() == 0;
         let state = &mut world.stores[store.index()];
-        let here: Vec<usize> =
-            (0..state.active.len()).filter(|&database| state.active[database] == from).collect();
-        let count = (here.len() as f64 * share).round() as usize;
-        for &database in here.iter().take(count) {
-            let luck = self.luck.derive(u64::from(store.0) << 32 | database as u64);
-            let takes = SimDuration::from_secs_f64(spec.activation.sample(luck.derive(now.0)));
-            state.active[database] = to;
-            state.ready[database] = now + takes;
-        }
+        let count = state.activate(step, (from, to), share, now);
         if !site_lost {
             return;
         }

@@ -72,15 +72,15 @@ mod tests {
             let missing = missing.iter().map(|&what| what.to_owned()).collect();
             choose_for(asked, operations, missing).map(|choice| (choice.engine, choice.reason))
         };
-        let (engine, reason) = choose(Fidelity::Auto, 2.5e6, &["stores.db"]).unwrap();
+        let (engine, reason) = choose(Fidelity::Auto, 2.5e6, &["services.db.warm_up"]).unwrap();
         assert_eq!(engine, Engine::Exact);
         assert!(reason.contains("2.5 million operations expected, every request"), "{reason}");
         let (engine, reason) = choose(Fidelity::Auto, 2.5e7, &[]).unwrap();
         assert_eq!(engine, Engine::Flow);
         assert!(reason.contains("in counts above 20 million"), "{reason}");
-        let (engine, reason) = choose(Fidelity::Auto, 2.5e7, &["stores.db"]).unwrap();
+        let (engine, reason) = choose(Fidelity::Auto, 2.5e7, &["services.db.warm_up"]).unwrap();
         assert_eq!(engine, Engine::Exact);
-        assert!(reason.contains("cannot do stores.db; a smaller --scale"), "{reason}");
+        assert!(reason.contains("cannot do services.db.warm_up; a smaller --scale"), "{reason}");
         assert_eq!(choose(Fidelity::Flow, 1.0, &[]).unwrap().0, Engine::Flow);
         let unfit = choose(Fidelity::Flow, 1.0, &["a", "b"]).unwrap_err();
         assert!(unfit.to_string().contains("which uses a, b; take"), "{unfit}");

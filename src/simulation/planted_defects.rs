@@ -228,6 +228,21 @@ const DEFECTS: &[Defect] = &[
         "in counts, who waits for a dead site is as likely to ask next as who thinks",
         flow_checks::who_waits_for_a_dead_site_leaves_the_other_its_load
     ),
+    defect!(
+        "flow-unready-answers",
+        "in counts, a copy answers before it is activated",
+        flow_checks::a_copy_answers_once_it_is_activated
+    ),
+    defect!(
+        "flow-cache-never-fills",
+        "in counts, what is answered does not come into the cache",
+        flow_checks::a_lost_cache_fills_again
+    ),
+    defect!(
+        "flow-answers-at-once",
+        "in counts, the answer of another site takes no time",
+        flow_checks::a_slot_is_held_for_the_way_there_and_back
+    ),
 ];
 
 #[test]

@@ -12,20 +12,24 @@
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
 //! latencies take the service law itself, not the steps. Which of several equal paths an attempt
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
-//! users who leave, any is as likely. [`missing`] lists what it cannot do. **Cost.** A step walks
-//! the lanes of what is sent and the tokens in service, a beat the rows of retries and those who
-//! think; neither grows with the population.
+//! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
+//! apart: a demand that is tried again may find another one. [`missing`] lists what it cannot do.
+//! **Cost.** A step walks the lanes of what is sent and the tokens in service and under way, a beat
+//! the rows of retries and those who think; neither grows with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
 //! `blackstart verify`; both ledgers in integers in every window.
 
 mod alike;
 mod anycast;
 mod backoff;
+mod beat;
 mod books;
+mod caches;
 mod call;
 mod cohort;
 mod connect;
 mod crowds;
+mod databases;
 mod latency;
 mod law;
 mod missing;
@@ -44,6 +48,8 @@ mod think;
 mod thinkers;
 mod token;
 mod tracers;
+mod transit;
+mod visit;
 
 pub use missing::missing;
 
@@ -62,6 +68,8 @@ use crate::world::network::PathId;
 use crate::world::population::ClassKind;
 use crate::world::steering::tag;
 use alike::{Alike, alike};
+use beat::{Beats, CELL};
+use caches::Caches;
 use cohort::{Cohort, Kind, LaneKey, NOBODY, Row};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
@@ -74,17 +82,7 @@ use station::{Line, Moved};
 use std::collections::VecDeque;
 use token::Token;
 use tracers::{At, Tracer};
-
-/// Steps where no station is near its limit [ns].
-const QUIET: u64 = 1_000_000_000;
-/// Least and largest step near a station's limit [ns].
-const NEAR: (u64, u64) = (10_000_000, 100_000_000);
-/// The same, as a part of the time that a request holds a slot.
-const OF_HOLD: f64 = 0.5;
-/// Free slots, in roots of the busy ones, under which a station is near its limit.
-const NEAR_ROOTS: f64 = 3.0;
-/// A step is at most this part of any timeout.
-const OF_TIMEOUT: u64 = 10;
+use transit::UnderWay;
 
 /// The whole state of the traffic.
 #[derive(Clone, Debug)]
@@ -97,9 +95,13 @@ pub struct Flow {
     sources: Vec<Source>,
     closed: Vec<think::Closed>,
     clock: u64,
-    /// Length of a beat [ns], and up to where the last one that was begun reaches.
+    /// Lengths that a beat may have; the present one's, and up to where the last one that was
+    /// begun reaches [ns].
+    beats: Beats,
     beat: u64,
     begun: u64,
+    /// When control changed the world last [ns].
+    changed: u64,
     crowds: Vec<Crowd>,
     /// [group]: its crowds, from the first to before the last.
     crowds_of: Vec<(u32, u32)>,
@@ -138,9 +140,12 @@ pub struct Flow {
     touched: Vec<Key>,
     /// [tries]: lost SYNs in the order in which they are sent again.
     syn: [VecDeque<Syn>; SYN_WAITS.len()],
-    /// Calls that are made again, and that will turn out to have failed: (due, requests).
-    recalls: Vec<(u64, Token)>,
-    failing: Vec<(u64, Token)>,
+    /// Calls between a caller and a station, and those that are made again.
+    under_way: Vec<UnderWay>,
+    caches: Caches,
+    /// Activations that calls are dealt by, and when the next copy is ready [ns].
+    activations: u32,
+    next_ready: u64,
     /// [throttle]: tokens, filled until, in force since.
     buckets: Vec<(f64, SimTime, SimTime)>,
     operations: Vec<Operations>,
@@ -171,7 +176,7 @@ impl Flow {
     pub fn new(scenario: &Scenario, world: &mut World, seed: RootSeed) -> Flow {
         let plan = Plan::new(scenario, &world.population);
         let mut draws = Stream::named(seed, "flow");
-        let parts = Parts::new(scenario);
+        let parts = Parts::new(scenario, world);
         let groups = world.population.groups.len();
         let is_of = |group: usize, kind: ClassKind| kind == ClassKind::Group(group as u32);
         let classes_of = |group: usize| plan.classes.iter().filter(move |c| is_of(group, c.kind));
@@ -192,20 +197,24 @@ impl Flow {
         });
         let crowds_of: Vec<(u32, u32)> = crowds_of.collect();
         let mail = add_messages(&mut crowds, &plan, &parts, scenario.pipelines.len());
+        let caches = Caches::new(&plan, world.sites);
         let programs = Programs::new(&plan, world, &parts);
         let timeouts = programs.all.iter().map(|program| program.timeout);
-        let beat = people::beat_of(&plan, timeouts);
+        let beats = Beats::of(&plan, timeouts);
         let source = |index: usize| Source {
             stream: Stream::named(seed, &format!("flow/arrivals/{index}")),
             left: 0,
         };
-        let closed = think::closed(&plan, (&crowds, &crowds_of), (beat, homes.len()), &mut draws);
+        let closed =
+            think::closed(&plan, (&crowds, &crowds_of), (beats.short, homes.len()), &mut draws);
         let mut flow = Flow {
             sources: (0..plan.classes.len()).map(source).collect(),
             closed,
             clock: 0,
-            beat,
+            beats,
+            beat: beats.short,
             begun: 0,
+            changed: 0,
             crowds,
             crowds_of,
             first_class: (0..groups).map(first_class).collect(),
@@ -231,8 +240,10 @@ impl Flow {
             expiring: vec![VecDeque::new(); programs.all.len()],
             touched: Vec::new(),
             syn: Default::default(),
-            recalls: Vec::new(),
-            failing: Vec::new(),
+            under_way: Vec::new(),
+            caches,
+            activations: 0,
+            next_ready: u64::MAX,
             buckets: Vec::new(),
             operations: vec![Operations::default(); plan.classes.len()],
             latencies: Latencies::default(),
@@ -265,6 +276,9 @@ impl Flow {
     /// Moves all requests on until `until`.
     pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
         while self.clock < until.0 {
+            if self.begun == self.clock && self.clock.is_multiple_of(CELL) {
+                self.choose_beat(scene);
+            }
             let end = (self.clock / self.beat + 1) * self.beat;
             if self.begun < end {
                 self.begun = end;
@@ -292,45 +306,22 @@ impl Flow {
         if planted("flow-luck-of-a-step") {
             self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
         }
+        self.follow_stores(step.middle(), scene);
+        self.caches.begin_step(step);
         self.follow_strays(step.middle(), scene);
         self.sweep(step, scene);
         self.send(step, scene);
         self.admit(step, scene);
         self.serve(step, scene);
+        self.caches.end_step(step);
         self.cost.operations_peak = self.cost.operations_peak.max(self.cohorts.len() as u64);
-    }
-
-    /// Length of the next step [ns].
-    fn length(&self, scene: &Scene) -> u64 {
-        let mut length = self.beat;
-        for (index, line) in self.lines.iter().enumerate() {
-            let station = &scene.world.services.stations[index];
-            let hold_s = self.programs.holds_s[index];
-            let slots = line.limits(station).0 as f64;
-            let busy = line.busy as f64;
-            let near = ((hold_s * OF_HOLD * 1e9) as u64).clamp(NEAR.0, NEAR.1);
-            if station.hung {
-                continue;
-            }
-            if line.waiting > 0 {
-                let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
-                let full = ((hold_s * 2e9) as u64).clamp(NEAR.1, QUIET);
-                length = length.min(if wait_s > 1.0 { full } else { near });
-                let patience = self.programs.patience[index].least;
-                if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
-                    let drops = self.drops(index, scene);
-                    let soon = if drops { near } else { (patience / OF_TIMEOUT).max(NEAR.0) };
-                    length = length.min(soon);
-                }
-            } else if busy > 0.0 && slots - busy < NEAR_ROOTS * busy.sqrt() {
-                length = length.min(near);
-            }
-        }
-        length
     }
 
     /// Takes what control has changed in the world.
     pub fn apply(&mut self, change: Change, now: SimTime, scene: &mut Scene) {
+        if !matches!(change, Change::Probe { .. }) {
+            self.changed = now.0;
+        }
         match change {
             // Slots and hangs are looked at in every step.
             Change::Slots(_) | Change::Unhung(_) => {}
@@ -354,8 +345,7 @@ impl Flow {
                 let target = sweeps::Target::Site(site);
                 self.begin_sweep(target, over, SimDuration::ZERO, now, scene);
             }
-            // No scenario with caches is run in counts (see `missing`).
-            Change::CacheLost { .. } => {}
+            Change::CacheLost { service, site, share } => self.caches.lost(service, site, share),
             Change::Probe { pair } => self.probe(pair, now, scene),
         }
     }
@@ -380,6 +370,7 @@ impl Flow {
     /// retry from here on, and whoever is signed out is signed in at once, without a request.
     pub fn relieve(&mut self, _now: SimTime, scene: &mut Scene) {
         self.relieved = true;
+        self.caches.fill_up();
         for crowd in &mut self.crowds {
             let Owner::Group(number) = crowd.owner else { continue };
             let group = &scene.world.population.groups[number as usize];

@@ -28,12 +28,14 @@ mod paths;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tick;
 mod view;
 
 pub use crate::scenario::routes::{bgp, chart, forwarding, prefix, settings, settle, topology};
 pub use forwarding::MAX_PATHS;
-pub use load::{LinkWindow, MSS_BITS, MiddleboxWindow, TICK_BUSY, TICK_QUIET, packets_of};
+pub use load::{LinkWindow, MSS_BITS, MiddleboxWindow, packets_of};
 pub use paths::{Destination, PathNow};
+pub use tick::{TICK_QUIET, tick_busy};
 pub use view::PathView;
 
 use crate::kernel::time::SimDuration;
@@ -174,6 +176,10 @@ pub struct Network {
     changed: bool,
     /// Something is over 80 % or has a queue.
     busy: bool,
+    /// For how long ticks are as short as they can be then.
+    unsettled: SimDuration,
+    /// Time between two ticks after that.
+    tick_busy: SimDuration,
     /// Some link's queue lost something in the last tick.
     lossy: bool,
 }
@@ -206,6 +212,8 @@ impl Network {
             grain: Grain::new(scale),
             changed: true,
             busy: false,
+            unsettled: SimDuration::ZERO,
+            tick_busy: tick_busy(scenario),
             lossy: false,
             topology: Arc::new(topology),
             prefixes: Arc::new(prefixes),

@@ -1,23 +1,31 @@
 //! The small states that belong to no network and no station: stores, throttles, demand factors.
 
+use crate::kernel::sample::Distribution;
+use crate::kernel::stream::{Luck, RootSeed};
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::scenario::model::{OperationId, Scenario, ServiceId, SiteId};
+use crate::scenario::model::{OperationId, Scenario, ServiceId, SiteId, Store};
 
 /// Where each database of a store is active.
 #[derive(Clone, Debug)]
 pub struct StoreState {
+    name: String,
     /// The service in front of it.
     pub service: ServiceId,
     /// [database]: the site of its active copy.
     pub active: Vec<SiteId>,
     /// [database]: not before this does the active copy answer (activation takes time).
     pub ready: Vec<SimTime>,
+    /// How often copies have been activated.
+    pub activations: u32,
+    /// Time that it takes to activate a copy [s].
+    takes: Distribution,
+    seed: RootSeed,
 }
 
 impl StoreState {
     /// The stores of a scenario, each database active where its share says.
-    pub fn all(scenario: &Scenario) -> Vec<StoreState> {
-        let state = |store: &crate::scenario::model::Store| {
+    pub fn all(scenario: &Scenario, seed: RootSeed) -> Vec<StoreState> {
+        let state = |store: &Store| {
             let count = store.databases;
             let site_of = |database: u32| {
                 let place = (f64::from(database) + 0.5) / f64::from(count);
@@ -29,9 +37,13 @@ impl StoreState {
                 found.unwrap_or(&store.copies[store.copies.len() - 1]).0
             };
             StoreState {
+                name: store.name.clone(),
                 service: store.service,
                 active: (0..count).map(site_of).collect(),
                 ready: vec![SimTime::ZERO; count as usize],
+                activations: 0,
+                takes: store.activation.clone(),
+                seed,
             }
         };
         scenario.stores.iter().map(state).collect()
@@ -41,6 +53,37 @@ impl StoreState {
     #[inline]
     pub fn database(&self, draw: f64) -> usize {
         (draw * self.active.len() as f64) as usize
+    }
+
+    /// What a step takes that activates a share of the databases active at a site elsewhere: the
+    /// first of them, each with the time that it takes.
+    ///
+    /// That time is drawn for the database and the step, whenever the step is taken: so it is the
+    /// same in every variant, and known beforehand to whoever has to tell databases apart.
+    pub fn taken(&self, step: &str, from: SiteId, share: f64) -> Vec<(usize, SimDuration)> {
+        let here = (0..self.active.len()).filter(|&database| self.active[database] == from);
+        let count = (here.clone().count() as f64 * share).round() as usize;
+        let luck = Luck::named(self.seed, &format!("activation/{}/{step}", self.name));
+        let takes = |database: usize| self.takes.sample(luck.derive(database as u64));
+        let taken = |database| (database, SimDuration::from_secs_f64(takes(database)));
+        here.take(count).map(taken).collect()
+    }
+
+    /// Activates copies at a site on a step's order, each ready once its time is over; how many.
+    pub fn activate(
+        &mut self,
+        step: &str,
+        (from, to): (SiteId, SiteId),
+        share: f64,
+        now: SimTime,
+    ) -> usize {
+        let taken = self.taken(step, from, share);
+        for &(database, takes) in &taken {
+            self.active[database] = to;
+            self.ready[database] = now + takes;
+        }
+        self.activations += 1;
+        taken.len()
     }
 }
 

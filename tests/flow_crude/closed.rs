@@ -1,6 +1,6 @@
 //! Closed loads under an outage: who asks where is known, how often, and by how many at a time.
 
-use super::{each, runs};
+use super::{Figure, agree, each, runs};
 use crate::check::{Comparisons, mean};
 use crate::model::{Model, exponential, flat, retry, seconds};
 use blackstart::kernel::math;
@@ -10,9 +10,6 @@ use blackstart::scenario::model::{
     Curve, FaultKind, Fidelity, Load, OperationId, Scenario, ServiceId, Session, SiteId,
     SteeringKind,
 };
-
-/// Runs of each fidelity.
-const SEEDS: u64 = 8;
 
 /// 20,000 mailboxes that think between two sites of 100 servers, half of them at each; attempts
 /// with a timeout of 4 s, two in all; the first site goes down at 100 s.
@@ -35,35 +32,6 @@ fn with_sessions(mut model: Model, present: Curve) -> Scenario {
         lost_after: Some(seconds(3.0)),
     });
     model.build()
-}
-
-type Figure = (&'static str, fn(&Outcome) -> f64, f64);
-
-/// Figures over seeds agree but for three standard errors and this part.
-fn agree(scenario: &Scenario, figures: &[Figure]) {
-    let all = [Fidelity::Exact, Fidelity::Flow].map(|fidelity| runs(scenario, fidelity, SEEDS));
-    let mut wrong = Vec::new();
-    for &(name, figure, part) in figures {
-        let [exact, flow] = all.each_ref().map(|outcomes| {
-            let values = each(outcomes, figure);
-            let found = mean(&values);
-            let squares: f64 = values.iter().map(|value| (value - found).powi(2)).sum();
-            (found, squares / (SEEDS * (SEEDS - 1)) as f64)
-        });
-        let noise = 3.0 * (exact.1 + flow.1).sqrt();
-        let line = format!(
-            "{name}: exact {:.1}, flow {:.1}, {:+.2} %, noise {:.2} %",
-            exact.0,
-            flow.0,
-            100.0 * (flow.0 / exact.0 - 1.0),
-            100.0 * noise / exact.0
-        );
-        println!("{line}");
-        if (flow.0 - exact.0).abs() > noise + part * exact.0 {
-            wrong.push(line);
-        }
-    }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 fn demands(outcome: &Outcome, from: usize, to: usize) -> f64 {

@@ -161,7 +161,7 @@ fn hypergeometric_by_inversion(
     share: f64,
     (k_min, k_max): (u64, u64),
 ) -> u64 {
-    let mode = ((m + 1.0) * (g + 1.0) / (g + b + 2.0)).floor();
+    let mode = ((m + 1.0) * (g + 1.0) / (g + b + 2.0)) as u64 as f64;
     let mode = (mode as u64).clamp(k_min, k_max);
     let mut left = stream.uniform();
     if mode == 0 && left < 1.0 - g * share {

@@ -3,7 +3,7 @@
 use super::assert_within;
 use crate::measure::outcome::{LatencyRow, Outcome};
 use crate::scenario::model::*;
-use crate::simulation::model::{Model, call, exponential, seconds};
+use crate::simulation::model::{Model, call, constant, exponential, seconds};
 use crate::simulation::run;
 
 fn in_counts(model: Model) -> Outcome {
@@ -155,4 +155,79 @@ pub(super) fn who_waits_for_a_dead_site_leaves_the_other_its_load() {
     let there = &outcome.series.stations[1].arrivals_per_s;
     let mean = there[20..].iter().sum::<f64>() / (there.len() - 20) as f64;
     assert_within(mean, 480.0..=520.0);
+}
+
+/// A front door at the first site whose requests call a service at two others, 100 ms away.
+fn calling_elsewhere(mut called: Call) -> Model {
+    let mut model = hundred(500.0).servers(1_000);
+    for (number, name) in [(1, "one"), (2, "two")] {
+        let network = &mut model.scenario.network;
+        network.routers.push(Router::named(name));
+        network.links.push(Link {
+            name: name.into(),
+            between: (RouterId(0), RouterId(number)),
+            delay: seconds(0.1),
+            bandwidth: 1e12,
+            loss: 0.0,
+            metric: 1,
+            buffer: seconds(0.1),
+            preference: None,
+            prefixes_max: None,
+        });
+        model.scenario.sites.push(Site { name: name.into(), router: RouterId(number) });
+    }
+    called.timeout = seconds(1.0);
+    model = model.service("called").service_time(exponential(0.01)).with_service(|service| {
+        let at = |site| Placement { site: SiteId(site), instances: 100 };
+        service.sites = vec![at(1), at(2)];
+    });
+    model.calls("station", called)
+}
+
+#[test]
+pub(super) fn a_copy_answers_once_it_is_activated() {
+    // The six databases in ten at the first site are gone at 10 s, and activated from 20 s to 40 s.
+    let mut model = calling_elsewhere(call(ServiceId(1)));
+    model.scenario.stores.push(Store {
+        name: "mail".into(),
+        service: ServiceId(1),
+        databases: 10,
+        copies: vec![(SiteId(1), 0.6), (SiteId(2), 0.4)],
+        activation: constant(20.0),
+        replication_lag: seconds(0.0),
+        writes: Vec::new(),
+    });
+    model = model.fault(10.0, None, FaultKind::SiteDown { site: SiteId(1) });
+    let (store, from, to) = (StoreId(0), SiteId(1), SiteId(2));
+    model = model.step(20.0, Action::Activate { store, from, to, share: 1.0 });
+    let failed = &in_counts(model).series.operations[0].failed_per_s;
+    let mean = |from: usize, to: usize| failed[from..to].iter().sum::<f64>() / (to - from) as f64;
+    assert_within(mean(0, 8), 0.0..=0.0);
+    assert_within(mean(21, 39), 280.0..=320.0);
+    assert_within(mean(41, 60), 0.0..=0.0);
+}
+
+#[test]
+pub(super) fn a_lost_cache_fills_again() {
+    // Of 500 a second one in ten is called for; the cache is lost at 10 s. By df/dt = 0.5 (1 - 0.9
+    // f) (1 - f), f the share that is there, 364 a second come in the next two seconds, and 59
+    // from 25 s after the loss on.
+    let mut called = call(ServiceId(1));
+    called.cache = Some(Cache { hit: 0.9, entries: 1_000 });
+    let lost = FaultKind::CacheLost { service: ServiceId(0), site: None, share: 1.0 };
+    let model = calling_elsewhere(called).fault(10.0, Some(1.0), lost);
+    let arrivals = &in_counts(model).series.stations[1].arrivals_per_s;
+    let mean = |from: usize, to: usize| arrivals[from..to].iter().sum::<f64>() / (to - from) as f64;
+    assert_within(mean(1, 10), 45.0..=55.0);
+    assert_within(mean(10, 12), 310.0..=420.0);
+    assert_within(mean(35, 60), 52.0..=66.0);
+}
+
+#[test]
+pub(super) fn a_slot_is_held_for_the_way_there_and_back() {
+    // 500 a second hold a slot for 100 ms, twice 100 ms and 10 ms: 155 of a thousand.
+    let busy =
+        in_counts(calling_elsewhere(call(ServiceId(1)))).series.stations[0].utilisation.clone();
+    let mean = busy[5..].iter().flatten().sum::<f64>() / (busy.len() - 5) as f64;
+    assert_within(mean, 0.150..=0.160);
 }

@@ -72,25 +72,28 @@ fn is_like(a: &Station, b: &Station) -> bool {
 /// Shares that differ by less are the same.
 const SAME_SHARE: f64 = 1e-9;
 
-/// The stations alike of these programs: those that calls find with the same share in each visit,
-/// and that nobody enters at.
+/// The stations alike of these programs: those of one site that calls find with the same share in
+/// each visit, whatever is activated, and that nobody enters at.
 pub(super) fn alike(programs: &Programs, stations: &[Station]) -> Vec<Alike> {
     let mut visited: Vec<Vec<(usize, usize, u64)>> = vec![Vec::new(); stations.len()];
-    let mut entered = vec![false; stations.len()];
+    let mut apart = vec![false; stations.len()];
     for (program, of) in programs.all.iter().enumerate() {
         for (number, visit) in of.visits.iter().enumerate() {
+            if visit.moves {
+                visit.reached().for_each(|station| apart[station as usize] = true);
+            }
             for &(station, share) in &visit.stations {
                 let share = (share / SAME_SHARE).round() as u64;
                 visited[station as usize].push((program, number, share));
-                entered[station as usize] |= number == 0;
+                apart[station as usize] |= number == 0;
             }
         }
     }
     let mut found: BTreeMap<_, Vec<u32>> = BTreeMap::new();
     for (index, visited) in visited.into_iter().enumerate() {
-        if !visited.is_empty() && !entered[index] {
+        if !visited.is_empty() && !apart[index] {
             let of = &stations[index];
-            found.entry((of.service.index(), visited)).or_default().push(index as u32);
+            found.entry((of.service.index(), of.site, visited)).or_default().push(index as u32);
         }
     }
     let alike = |stations: Vec<u32>| Alike {
@@ -126,7 +129,7 @@ impl Flow {
                 (scene.recorder.stations[first], scene.recorder.waits[first]);
             for &other in &group.stations[1..] {
                 let other = &mut self.lines[other as usize];
-                (other.busy, other.stands_for) = (0, 0);
+                (other.busy, other.busy_mean, other.stands_for) = (0, 0.0, 0);
                 let theirs = std::mem::take(&mut other.serving);
                 let serving = &mut self.lines[first].serving;
                 for token in theirs {
@@ -249,7 +252,7 @@ impl Flow {
         (line.busy, line.waiting) = (0, 0);
         for &station in &group.stations {
             let line = &mut self.lines[station as usize];
-            line.stands_for = 1;
+            (line.stands_for, line.busy_mean) = (1, 0.0);
             line.look_again();
         }
         let serving = serving.into_iter().map(|token| (token, false));

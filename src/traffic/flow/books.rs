@@ -154,8 +154,8 @@ impl Flow {
             }
         }
         let in_lines = self.lines.iter().flat_map(|line| line.queue.iter().chain(&line.serving));
-        let recalled = self.recalls.iter().chain(&self.failing).map(|(_, token)| token);
-        for token in in_lines.chain(recalled).filter(|token| token.visit > 0 && !token.orphan) {
+        let under_way = self.under_way.iter().map(|one| &one.token);
+        for token in in_lines.chain(under_way).filter(|token| token.visit > 0 && !token.orphan) {
             let program = &self.programs.all[token.program as usize];
             let entry = token.entry as usize;
             standing.holding[entry] += token.count;

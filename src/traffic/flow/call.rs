@@ -3,9 +3,11 @@
 use super::program::Step;
 use super::station::{Left, Moved};
 use super::token::Token;
+use super::transit::UnderWay;
 use super::{Flow, Scene};
 use crate::control::change::Loss;
 use crate::kernel::defect::planted;
+use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 
@@ -21,18 +23,31 @@ impl Flow {
     ) {
         match left {
             Left::Rejected => self.end(&token, false),
-            Left::CallFailed => self.call_failed(token, step, scene, moved),
+            Left::ClientGone => self.finish(token.of_nobody(), false, scene),
             Left::Done => self.visit_done(token, step, scene, moved),
+            Left::Refused | Left::GivenUp => self.answer_call(token, left, step, scene, moved),
+            Left::Answered => self.call_answered(token, step, scene, moved),
+            Left::CallFailed | Left::CallLost => {
+                self.call_failed(token, left == Left::CallLost, step, scene, moved);
+            }
         }
     }
 
     /// A visit's work is done: well, or with the station's share of errors.
-    fn visit_done(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    fn visit_done(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        if token.visit == 0 && token.slack != u64::MAX {
+            token.until = token.due();
+        }
+        // What has ended in the last of its client's patience has ended before that.
+        let last = token.slack.min(step.length());
+        if token.until < step.middle().0 + last {
+            let left = (1.0 - math::sqrt(self.draws.uniform())) * last as f64;
+            token.until = token.until.max(step.middle().0 + 1 + left as u64);
+        }
         let program = &self.programs.all[token.program as usize];
         let index = token.station as usize;
         let holds = program.holds;
         let calls = program.visits.len() > 1;
-        let drops = program.visits[0].drops;
         let share = scene.world.services.stations[index].error_share;
         let failed = binomial(&mut self.draws, token.count, share);
         self.lines[index].window.errors += failed as u32;
@@ -45,7 +60,10 @@ impl Flow {
                 return;
             }
             if failed > 0 {
-                self.call_failed(bad, step, scene, moved);
+                self.answer_call(bad, Left::Refused, step, scene, moved);
+            }
+            if good.count > 0 {
+                self.answer_call(good, Left::Done, step, scene, moved);
             }
         } else {
             if failed > 0 {
@@ -54,15 +72,35 @@ impl Flow {
             if calls && !holds {
                 self.lines[index].busy -= good.count;
             }
+            if good.count > 0 {
+                self.next_visit_of_live(good, step, scene, moved);
+            }
         }
-        if good.count == 0 {
-            return;
-        }
-        let live = || good.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
+    }
+
+    /// Callers have the answers to their calls.
+    fn call_answered(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let program = &self.programs.all[token.program as usize];
+        let call = program.visits[token.visit as usize].call;
+        let cache = call.and_then(|call| self.plan.calls[call as usize].cache);
+        self.caches.answered(cache, program.site, token.count);
+        self.next_visit_of_live(token, step, scene, moved);
+    }
+
+    /// The next visit, if an entry that drops what nobody waits for has anybody who waits.
+    fn next_visit_of_live(
+        &mut self,
+        token: Token,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
+        let drops = self.programs.all[token.program as usize].visits[0].drops;
+        let live = || token.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
         if drops && !live() {
-            self.finish_past_entry(good, scene);
+            self.finish_past_entry(token, step, scene);
         } else {
-            self.next_visit(good, step, scene, moved);
+            self.next_visit(token, step, scene, moved);
         }
     }
 
@@ -90,9 +128,11 @@ impl Flow {
         let mut left = token.count;
         let mut visit = token.visit as usize + 1;
         while left > 0 {
-            let visits = &self.programs.all[token.program as usize].visits;
-            let Some(next) = visits.get(visit) else { break };
-            let probability = next.probability;
+            let program = &self.programs.all[token.program as usize];
+            let Some(next) = program.visits.get(visit) else { break };
+            let (cache, site) = (next.cache, program.site);
+            let probability = next.probability * self.caches.misses(cache, site);
+            self.caches.asked(cache, site, left);
             let made = binomial(&mut self.draws, left, probability);
             if made > 0 {
                 let token = Token { visit: visit as u8, tries: 1, count: made, ..token };
@@ -102,20 +142,32 @@ impl Flow {
             visit += 1;
         }
         if left > 0 {
-            self.finish_past_entry(Token { count: left, ..token }, scene);
+            self.finish_past_entry(Token { count: left, ..token }, step, scene);
         }
     }
 
     /// A request ends that is past its entry, even where it has made none of its calls: a slot that
-    /// is not held while calling has been given back.
-    fn finish_past_entry(&mut self, token: Token, scene: &mut Scene) {
+    /// is not held while calling has been given back. Its client has the answer unless it gives up
+    /// while that is on its way.
+    fn finish_past_entry(&mut self, token: Token, step: Step, scene: &mut Scene) {
         let last = self.programs.all[token.program as usize].visits.len() as u8 - 1;
         let visit = if planted("flow-slot-given-back-twice") { 0 } else { last };
-        self.finish(Token { visit, ..token }, true, scene);
+        self.leave_entry(&Token { visit, ..token }, scene);
+        if token.until.saturating_sub(token.back) > step.middle().0 {
+            self.end(&token, true);
+        }
     }
 
     /// A call has failed: it is made again, or its request goes on without it, or fails.
-    fn call_failed(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    /// The law of the whole request may know of it, and of the wait that follows.
+    fn call_failed(
+        &mut self,
+        token: Token,
+        known: bool,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         let Some(call) = visit.call else { return };
         let call = &self.plan.calls[call as usize];
@@ -123,8 +175,10 @@ impl Flow {
         if call.retry.allows_after(tries) && !self.relieved {
             let (least, most) = call.retry.wait_range_ns(tries).unwrap_or_default();
             let wait = u64::midpoint(least, most);
-            let (tries, waited) = (token.tries.saturating_add(1), token.waited + wait);
-            self.recalls.push((step.middle().0 + wait, Token { tries, waited, ..token }));
+            let tries = token.tries.saturating_add(1);
+            let waited = token.waited + if known { 0 } else { wait };
+            let slack = u64::MAX;
+            self.call_again(Token { tries, waited, slack, ..token }, wait, step, scene, moved);
         } else if call.required {
             self.finish(token, false, scene);
         } else {
@@ -134,12 +188,16 @@ impl Flow {
 
     /// A request ends at its entry, and its client is answered.
     pub(super) fn finish(&mut self, token: Token, ok: bool, scene: &mut Scene) {
+        self.leave_entry(&token, scene);
+        self.end(&token, ok);
+    }
+
+    fn leave_entry(&mut self, token: &Token, scene: &mut Scene) {
         let entry = token.entry as usize;
-        self.served(entry, &token, scene);
-        if self.has_slot(&token) {
+        self.served(entry, token, scene);
+        if self.has_slot(token) {
             self.lines[entry].busy -= token.count;
         }
-        self.end(&token, ok);
     }
 
     /// Puts down how requests have ended, for their clients.
@@ -202,13 +260,15 @@ impl Flow {
             serving.append(&mut self.orphans);
             self.lines[line].serving = serving;
         }
-        let mut recalls = std::mem::take(&mut self.recalls);
-        for (_, token) in &mut recalls {
+        let mut under_way = std::mem::take(&mut self.under_way);
+        for UnderWay { token, .. } in &mut under_way {
             self.lose(token, false, index, share, how, now, scene);
         }
-        recalls.retain(|(_, token)| token.count > 0);
+        under_way.retain(|one| one.token.count > 0);
         self.orphans.clear();
-        self.recalls = recalls;
+        // What has just been lost fails later.
+        under_way.append(&mut self.under_way);
+        self.under_way = under_way;
     }
 
     /// What a token loses with a share of the instances of station `index`, where it stands
@@ -247,7 +307,7 @@ impl Flow {
                 // Its caller hears of it, or runs into its timeout.
                 let silent = token.start.saturating_add(token.width / 2 + token.slack);
                 let due = if how == Loss::Vanish { silent } else { now };
-                self.failing.push((due, lost));
+                self.fails_at(due, lost, scene);
             }
         } else if how != Loss::Vanish || self.is_delivery(token) {
             self.end(&lost, false);

@@ -40,6 +40,8 @@ pub(super) struct OnWay {
     due: u64,
     /// How long after they were sent that is [ns].
     since: u64,
+    /// How long the answer takes [ns].
+    back: u64,
     count: u64,
 }
 
@@ -119,7 +121,7 @@ impl Flow {
         let of = &mut cohort.lanes[lane];
         let Some(from) = of.key.from else {
             of.arrive(0, n, 0.0, 0.0);
-            let new = OnWay { program, cohort: key, way: 0, due: 0, since: 0, count: n };
+            let new = OnWay { program, cohort: key, way: 0, due: 0, since: 0, back: 0, count: n };
             put_on_way(&mut self.on_way, new);
             return;
         };
@@ -190,7 +192,8 @@ impl Flow {
                 let way = 2 * tries + place;
                 of.arrive(way, n, network_s, shown_s);
                 let (way, since) = (way as u8, (since_s * 1e9) as u64);
-                let new = OnWay { program, cohort: key, way, due, since, count: n };
+                let back = view.delay.0;
+                let new = OnWay { program, cohort: key, way, due, since, back, count: n };
                 put_on_way(&mut self.on_way, new);
             }
         }
@@ -213,7 +216,8 @@ impl Flow {
     /// What has reached its site in this step is admitted, or refused by a throttle.
     pub(super) fn admit(&mut self, step: Step, scene: &mut Scene) {
         let mut on_way = std::mem::take(&mut self.on_way);
-        for &OnWay { program: program_index, cohort: key, way, due, since, count } in &on_way {
+        for &OnWay { program: program_index, cohort: key, way, due, since, back, count } in &on_way
+        {
             if due > step.to {
                 continue;
             }
@@ -246,7 +250,10 @@ impl Flow {
             };
             match self.arriving.iter_mut().find(alike) {
                 Some(token) => token.count += admitted,
-                None => self.arriving.push(Token::new((key, way), program_index, slack, admitted)),
+                None => {
+                    let waits = (slack, back);
+                    self.arriving.push(Token::new((key, way), program_index, waits, admitted));
+                }
             }
         }
         on_way.retain(|on_way| on_way.due > step.to);

@@ -102,6 +102,35 @@ impl Law {
         Law::of(points)
     }
 
+    /// The law of times of several kinds: (law, what is added to it [s], weight).
+    pub(super) fn mixture(kinds: &[(Law, f64, f64)]) -> Law {
+        let whole: f64 = kinds.iter().map(|kind| kind.2).sum();
+        let of_kind = |(law, more_s, weight): &(Law, f64, f64)| {
+            let (more_s, weight) = (*more_s, weight / whole);
+            law.points.iter().map(move |point| (point + more_s, weight)).collect::<Vec<_>>()
+        };
+        let mut all: Vec<(f64, f64)> = kinds.iter().flat_map(of_kind).collect();
+        all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        // Each stratum takes what comes next until it is full.
+        let mut points = Vec::with_capacity(STRATA);
+        let (mut sum, mut filled) = (0.0, 0.0);
+        for (point, mut weight) in all {
+            while weight > 0.0 {
+                let more = weight.min(1.0 - filled);
+                (sum, filled, weight) = (sum + more * point, filled + more, weight - more);
+                if filled > 1.0 - 1e-9 {
+                    points.push(sum / filled);
+                    (sum, filled) = (0.0, 0.0);
+                }
+            }
+        }
+        if filled > 0.0 {
+            points.push(sum / filled);
+        }
+        points.resize(STRATA, points[points.len() - 1]);
+        Law::of(points)
+    }
+
     /// The law of a sum of independent times, each taken `factor` times and with its probability.
     ///
     /// # Source
@@ -206,7 +235,7 @@ fn generalised_golden_ratio(dimensions: usize) -> f64 {
 #[inline]
 pub(super) fn part_of(whole: u64, below: f64, up_to: f64, luck: f64) -> u64 {
     let whole = whole as f64;
-    let count = |share: f64| (whole * share + luck).floor() as u64;
+    let count = |share: f64| (whole * share + luck) as u64;
     count(up_to) - count(below)
 }
 

@@ -2,7 +2,7 @@
 
 use super::thinkers::LEAST_S;
 use crate::scenario::model::{
-    Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Service, Timeout,
+    Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Timeout,
 };
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
@@ -13,16 +13,10 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
     for service in &scenario.services {
         let of = |what: &str| format!("services.{}.{what}", service.name);
         let calls = || service.calls.iter().map(|call| &scenario.services[call.service.index()]);
-        let at_its_sites = |called: &Service| {
-            let placed = |site| called.sites.iter().any(|place| place.site == site);
-            service.sites.iter().all(|place| placed(place.site))
-        };
         let found = [
             (service.queue.discipline != Discipline::Fifo, of("queue.discipline: not fifo")),
             (service.warm_up.is_some(), of("warm_up")),
-            (service.calls.iter().any(|call| call.cache.is_some()), of("calls.cache")),
             (calls().any(|called| !called.calls.is_empty()), of("calls: of calls")),
-            (!calls().all(at_its_sites), of("calls: to another site")),
             (service.calls.iter().any(|call| is_decorrelated(&call.retry)), of("calls.retry")),
         ];
         missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
@@ -42,7 +36,6 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
     let silent = silent.take(if scenario.anycast_count() > 0 { usize::MAX } else { 0 });
     let of = |fault: &Fault| format!("faults.{}.fault: link_silent under `anycast`", fault.name);
     missing.extend(silent.map(of));
-    missing.extend(scenario.stores.iter().map(|store| format!("stores.{}", store.name)));
     missing
 }
 

@@ -28,9 +28,12 @@ pub(super) enum Failure {
     Reset,
 }
 
+/// Natural logarithm of 1.5.
+const LN_OF_HALF_MORE: f64 = 0.405_465_108_108_164_4;
+
 /// How often an age has grown by half since it was `good_s`, and once more; 0 below it.
 fn age_bin(age_s: f64, good_s: f64) -> u32 {
-    let times = math::ln((age_s / good_s).max(1e-9)) / math::ln(1.5);
+    let times = math::ln((age_s / good_s).max(1e-9)) / LN_OF_HALF_MORE;
     (times + 1.0).max(0.0) as u32
 }
 
@@ -206,7 +209,9 @@ impl Flow {
         let by = &mut lane.ways[way];
         let network_s = by.network_s / by.sent.max(1) as f64;
         let attempt_s = network_s + waited_s;
-        if program.timeout != u64::MAX {
+        // Where abandoned work is dropped, requests know themselves when their clients give up.
+        let drops = program.visits.first().is_some_and(|entry| entry.drops);
+        if program.timeout != u64::MAX && !drops {
             // Steps do not show all of the time in the network: some answers come too late for it.
             // They left the station evenly over this beat, so long after they were sent.
             let beat_s = self.beat as f64 / 1e9;
@@ -382,9 +387,9 @@ impl Flow {
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;
-        let (clock, beat) = (self.clock, self.beat);
+        let (clock, beat, short) = (self.clock, self.beat, self.beats.short);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, beat));
+        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, short));
         pool.add(row.count, (at.0, beat), range, row.know);
     }
 

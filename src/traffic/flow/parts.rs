@@ -1,11 +1,13 @@
 //! Parts of the mailboxes that a fault or an action tells apart for the whole run: partitions of
-//! the directory, and flows over one of several equal paths; and the crowds of all parts at t = 0.
+//! the directory, databases (see `databases.rs`), and flows over one of several equal paths; and
+//! the crowds of all parts at t = 0.
 //!
 //! A mailbox has one place in the unit interval, and a service with P partitions finds it in
 //! partition floor(P x place). Partitions that some fault or action of the scenario names are parts
 //! of their own for the whole run; all others are one part, whose requests are dealt to its
 //! partitions' stations as they come. **Leaves out.** Within that part a retry may come to another
-//! partition than the attempt before it; nothing tells these partitions apart but luck.
+//! partition than the attempt before it; nothing tells these partitions apart but luck. A mailbox's
+//! database is another draw: of each such part, each class of databases is a part.
 //!
 //! A session's requests have one flow hash, so that a silent link or router among several equal
 //! paths loses always the same mailboxes'. Where the scenario has such a fault, flow hashes are
@@ -14,6 +16,7 @@
 //! divide draws among them anew each time.
 
 use super::crowds::{ALL_FLOWS, Cell, Crowd, Owner};
+use super::databases::Databases;
 use super::signing::Pace;
 use super::tracers::At;
 use crate::kernel::sample::binomial;
@@ -28,15 +31,17 @@ use crate::world::steering::SteeringState;
 /// The parts of a scenario.
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
-    /// [part]: intervals of the unit interval.
+    /// [part]: intervals of the unit interval, but for databases.
     intervals: Vec<Vec<(f64, f64)>>,
+    pub databases: Databases,
     /// Links and routers that some fault makes silent.
     silent: (Vec<LinkId>, Vec<RouterId>),
 }
 
 impl Parts {
-    /// The named partitions, one part each where none overlaps another's, then the rest.
-    pub(super) fn new(scenario: &Scenario) -> Parts {
+    /// The named partitions, one part each where none overlaps another's, then the rest; of each,
+    /// the classes of databases.
+    pub(super) fn new(scenario: &Scenario, world: &World) -> Parts {
         let named = named(scenario);
         let interval = |&(service, partition): &(ServiceId, u32)| {
             let all = f64::from(scenario.services[service.index()].partitions);
@@ -54,17 +59,29 @@ impl Parts {
         if !rest.is_empty() {
             intervals.push(rest);
         }
-        Parts { intervals, silent: silent(scenario) }
+        let databases = Databases::new(scenario, &world.stores);
+        Parts { intervals, databases, silent: silent(scenario) }
     }
 
     /// Number of parts; at least one.
     pub(super) fn count(&self) -> usize {
-        self.intervals.len()
+        self.intervals.len() * self.databases.shares().len()
+    }
+
+    /// The class of a part's databases.
+    pub(super) fn databases_of(&self, part: usize) -> usize {
+        part % self.databases.shares().len()
+    }
+
+    fn partitions_of(&self, part: usize) -> &[(f64, f64)] {
+        &self.intervals[part / self.databases.shares().len()]
     }
 
     /// Share of the mailboxes in each.
     pub(super) fn shares(&self) -> impl Iterator<Item = f64> + '_ {
-        self.intervals.iter().map(|part| part.iter().map(|(a, b)| b - a).sum())
+        let width = |part: usize| self.partitions_of(part).iter().map(|(a, b)| b - a).sum::<f64>();
+        let of_class = |part: usize| self.databases.shares()[self.databases_of(part)];
+        (0..self.count()).map(move |part| width(part) * of_class(part))
     }
 
     /// The parts of the unit interval of flow hashes at an attachment.
@@ -99,13 +116,13 @@ impl Parts {
     ) -> Vec<(u32, f64)> {
         let Some(first) = world.services.at(service, site, 0.0) else { return Vec::new() };
         let partitions = world.services.partition_count(service);
-        let whole: f64 = self.intervals[part].iter().map(|(a, b)| b - a).sum();
+        let whole: f64 = self.partitions_of(part).iter().map(|(a, b)| b - a).sum();
         let width = 1.0 / f64::from(partitions);
         let mut stations = Vec::new();
         for partition in 0..partitions {
             let (from, to) = (f64::from(partition) * width, f64::from(partition + 1) * width);
             let common = |&(a, b): &(f64, f64)| (b.min(to) - a.max(from)).max(0.0);
-            let share = self.intervals[part].iter().map(common).sum::<f64>() / whole;
+            let share = self.partitions_of(part).iter().map(common).sum::<f64>() / whole;
             if share > 1e-9 {
                 stations.push((first.0 + partition, share));
             }

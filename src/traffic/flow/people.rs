@@ -4,6 +4,7 @@
 //! beginning, what has become of them at its end, and the steps in between only move their numbers.
 //! A beat is a whole part of a second, short against every wait and timeout of a client.
 
+use super::beat::CELL;
 use super::cohort::{Kind, LaneKey, NOBODY, Row};
 use super::crowds::{Cell, Crowd, Owner, take};
 use super::tracers::At;
@@ -12,37 +13,10 @@ use crate::kernel::sample::{binomial, hypergeometric, poisson};
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
-use crate::traffic::plan::Plan;
 use crate::world::population::ClassKind;
-
-/// Rates are constant over a second [ns].
-pub(super) const CELL: u64 = 1_000_000_000;
-
-/// A beat is at most this part of a timeout, and of all but the shortest waits before a retry,
-/// those of the first part of their range; and of the mean time of thinking.
-const OF_TIMEOUT: u64 = 15;
-const OF_WAIT: u64 = 2;
-const OF_RANGE: u64 = 4;
-const OF_THINKING: f64 = 5.0;
-/// Beats that a second may be divided into.
-const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
 
 /// Sign-ins a second of a crowd below which nobody's next session is among them.
 const RARE_PER_S: f64 = 1e-6;
-
-/// Length of a beat [ns]: a whole part of a second.
-pub(super) fn beat_of(plan: &Plan, timeouts: impl Iterator<Item = u64>) -> u64 {
-    let waits = plan.classes.iter().filter(|class| class.retry.allows_after(1)).map(|class| {
-        let (least, most) = class.retry.wait_range_ns(1).unwrap_or_default();
-        (least + (most - least) / OF_RANGE) / OF_WAIT
-    });
-    let thinking = plan.classes.iter().filter_map(|class| class.think.as_ref());
-    let thinking = thinking.map(|law| (law.mean() / OF_THINKING * 1e9) as u64);
-    let longest = timeouts.map(|timeout| timeout / OF_TIMEOUT).chain(waits).chain(thinking).min();
-    let longest = longest.unwrap_or(CELL);
-    let fits = BEATS.iter().map(|parts| CELL / parts).find(|&beat| beat <= longest);
-    fits.unwrap_or(CELL / BEATS[BEATS.len() - 1])
-}
 
 /// The source of one class: Poisson counts on a fixed grid of seconds, divided to beats and crowds
 /// by draws of its own: whatever happens in the world, they stay as they are.
@@ -59,10 +33,10 @@ impl Flow {
         if self.clock.is_multiple_of(CELL) {
             self.second(self.clock, scene);
         }
-        if !self.programs.are_of(scene.world) {
+        if !self.programs.are_of(scene.world, &self.caches) {
             // What was answered so far was answered by the laws as they were.
             self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
-            self.programs.follow(scene.world);
+            self.programs.follow(scene.world, &self.caches);
         }
         self.follow_names(self.clock, scene);
         self.join_alike(scene);

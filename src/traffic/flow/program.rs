@@ -1,35 +1,15 @@
 //! What a request of one operation and part does at one site: its visits, one after another.
 
+use super::caches::Caches;
 use super::law::Law;
 use super::parts::Parts;
+use super::token::Token;
+use super::visit::{Seen, Visit};
+use crate::kernel::defect::planted;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{OperationId, PipelineId, ServiceId, SiteId};
 use crate::traffic::plan::{Plan, TimeoutPlan};
 use crate::world::World;
-
-/// One visit of a request at a station.
-#[derive(Clone, Debug)]
-pub(super) struct Visit {
-    pub service: ServiceId,
-    /// The stations that it may be made at, with the share of each.
-    pub stations: Vec<(u32, f64)>,
-    /// The same with stations that are joined as one (see `alike.rs`).
-    pub dealt: Vec<(u32, f64)>,
-    /// What nobody waits for any more is dropped there.
-    pub drops: bool,
-    /// Index into [`Programs::laws`].
-    pub law: u32,
-    /// Factor on the law: the operation's cost, at the entry.
-    pub cost: f64,
-    /// Probability that it is made.
-    pub probability: f64,
-    /// The call that makes it: index into the plan's; `None`: the entry.
-    pub call: Option<u16>,
-    /// Mean wait before a call that was given up is made again [s]; `None`: it is not.
-    pub again_s: Option<f64>,
-    /// Timeout of the call, or at an entry that drops abandoned work the client's [ns].
-    pub timeout: u64,
-}
 
 /// What a request of one operation and part does at one site.
 #[derive(Clone, Debug)]
@@ -50,22 +30,18 @@ pub(super) struct Program {
     pub total: Law,
     /// The same in parts (see [`Law::spread`]).
     pub spread: Vec<(f64, f64)>,
-    /// Slowness of the visits' stations for which that law was made.
-    slow: Vec<f64>,
-}
-
-impl Visit {
-    /// Mean slowness of the stations that it goes to.
-    fn slow(&self, world: &World) -> f64 {
-        let slow = |&(at, share): &(u32, f64)| share * world.services.stations[at as usize].slow;
-        self.stations.iter().map(slow).sum()
-    }
+    /// What that law was made for, of each visit.
+    seen: Vec<Seen>,
 }
 
 impl Program {
-    fn is_of(&self, world: &World) -> bool {
-        let visits = self.visits.iter().zip(&self.slow);
-        visits.into_iter().all(|(visit, &was)| (visit.slow(world) - was).abs() < 1e-9)
+    fn is_of(&self, world: &World, caches: &Caches) -> bool {
+        let mut visits = self.visits.iter().zip(&self.seen);
+        visits.all(|pair| self.sees(pair, world, caches).is_like(pair.1))
+    }
+
+    fn sees(&self, (visit, was): (&Visit, &Seen), world: &World, caches: &Caches) -> Seen {
+        visit.seen(self.site, world, caches).with_closed_ways_of(was)
     }
 }
 
@@ -74,8 +50,8 @@ impl Program {
 pub(super) struct Patience {
     /// Shortest timeout [ns].
     pub least: u64,
-    /// All that there are [ns].
-    pub lengths: Vec<u64>,
+    /// All that there are [ns], of callers at each site.
+    pub lengths: Vec<(u64, SiteId)>,
 }
 
 /// All programs.
@@ -114,8 +90,9 @@ impl Programs {
                 }
             }
         }
+        programs.deal_all(SimTime::ZERO, world, parts, |_| true);
+        programs.follow(world, &Caches::new(plan, sites));
         let stations = world.services.stations.len();
-        programs.find_holds(stations);
         programs.patience = (0..stations).map(|station| programs.patience_at(station)).collect();
         programs
     }
@@ -127,20 +104,29 @@ impl Programs {
         (operation, site, part): (OperationId, SiteId, usize),
         parts: &Parts,
     ) -> Program {
-        let visit = |service: ServiceId| {
-            let stations = parts.stations(part, (service, site), world);
-            Visit {
+        let visit = |service: ServiceId, reach: Vec<SiteId>, store: Option<u32>| {
+            let at = |site: SiteId| (site, parts.stations(part, (service, site), world));
+            let reach = reach.into_iter().map(at).filter(|(_, stations)| !stations.is_empty());
+            let mut visit = Visit {
                 service,
-                dealt: stations.clone(),
-                stations,
+                reach: reach.collect(),
+                stations: Vec::new(),
+                dealt: Vec::new(),
+                nowhere: 0.0,
+                store,
+                moves: store.is_some_and(|store| parts.databases.moves[store as usize]),
                 drops: plan.services[service.index()].drops_abandoned,
                 law: service.0,
                 cost: 1.0,
                 probability: 1.0,
+                cache: None,
                 call: None,
+                required: true,
                 again_s: None,
                 timeout: u64::MAX,
-            }
+            };
+            visit.deal(|_| 1.0);
+            visit
         };
         let class = plan.classes.iter().find(|class| class.operation == operation);
         let timeout = class.map_or(u64::MAX, |class| match class.timeout {
@@ -152,7 +138,8 @@ impl Programs {
             _ => class.deadline_ns,
         }));
         let mut visits = Vec::new();
-        let entry = class.map(|class| Visit { cost: class.cost, ..visit(class.entry) });
+        let entry =
+            class.map(|class| Visit { cost: class.cost, ..visit(class.entry, vec![site], None) });
         if let (Some(class), Some(entry)) = (class, entry.filter(|v| !v.stations.is_empty())) {
             let timeout = if entry.drops { timeout } else { u64::MAX };
             visits.push(Visit { timeout, ..entry });
@@ -160,38 +147,112 @@ impl Programs {
                 let call = &plan.calls[index as usize];
                 let (least, most) = call.retry.wait_range_ns(1).unwrap_or_default();
                 let again_s = u64::midpoint(least, most) as f64 / 1e9;
+                let store = plan.services[call.service.index()].store;
+                let reach = match store {
+                    Some(_) => (0..world.sites as u32).map(SiteId).collect(),
+                    None => world.services.serving_site(call.service, site).into_iter().collect(),
+                };
                 let visit = Visit {
                     probability: call.probability,
                     again_s: call.retry.allows_after(1).then_some(again_s),
+                    cache: call.cache,
                     call: Some(index),
+                    required: call.required,
                     timeout: plan.timeout_lengths[call.timeout_queue as usize],
-                    ..visit(call.service)
+                    ..visit(call.service, reach, store)
                 };
                 visits.extend(std::iter::repeat_n(visit, call.times as usize));
             }
         }
         let holds = class.is_some_and(|class| plan.services[class.entry.index()].holds_slot);
-        let total = self.total(&visits, &vec![1.0; visits.len()]);
-        let spread = total.spread();
-        let slow = vec![1.0; visits.len()];
+        let seen: Vec<Seen> = visits.iter().map(Seen::plain).collect();
+        let (total, spread) = self.total(operation, site, &visits, &seen);
         let good_within = class.map_or(u64::MAX, |class| class.good_within.0);
         let feeds = class.and_then(|class| class.feeds);
-        Program { operation, site, visits, holds, timeout, good_within, feeds, total, spread, slow }
+        Program { operation, site, visits, holds, timeout, good_within, feeds, total, spread, seen }
     }
 
-    fn total(&self, visits: &[Visit], slow: &[f64]) -> Law {
-        let law = |(visit, slow): (&Visit, &f64)| {
-            let timeout_s = match visit.call {
-                Some(_) => visit.timeout as f64 / 1e9,
-                None => f64::INFINITY,
-            };
-            let law = &self.laws[visit.law as usize];
-            law.of_calls(visit.cost * slow, timeout_s, visit.again_s)
+    /// Law of a whole request whose visits see this, and the same in parts.
+    fn total(
+        &self,
+        operation: OperationId,
+        site: SiteId,
+        visits: &[Visit],
+        seen: &[Seen],
+    ) -> (Law, Vec<(f64, f64)>) {
+        // Most parts see the same.
+        let first = self.of(operation, site, 0).min(self.all.len());
+        let parts = &self.all[first..(first + self.parts).min(self.all.len())];
+        let like = |other: &&Program| {
+            let pairs = || other.seen.iter().zip(seen);
+            other.seen.len() == seen.len() && pairs().all(|(a, b)| a == b)
         };
-        let laws: Vec<Law> = visits.iter().zip(slow).map(law).collect();
-        let part = |(law, visit): (_, &Visit)| (law, 1.0, visit.probability);
-        let parts: Vec<(&Law, f64, f64)> = laws.iter().zip(visits).map(part).collect();
-        Law::sum(&parts)
+        if let Some(same) = parts.iter().find(like) {
+            return (same.total.clone(), same.spread.clone());
+        }
+        let laws: Vec<Law> =
+            visits.iter().zip(seen).map(|(visit, seen)| self.law_of(visit, seen)).collect();
+        let part = |(law, seen): (_, &Seen)| (law, 1.0, seen.made);
+        let parts: Vec<(&Law, f64, f64)> = laws.iter().zip(seen).map(part).collect();
+        let total = Law::sum(&parts);
+        let spread = total.spread();
+        (total, spread)
+    }
+
+    /// Law of a visit's time, the network's included.
+    fn law_of(&self, visit: &Visit, seen: &Seen) -> Law {
+        let timeout_s = match visit.call {
+            Some(_) => visit.timeout as f64 / 1e9,
+            None => f64::INFINITY,
+        };
+        let law = &self.laws[visit.law as usize];
+        let of_calls =
+            |trip_s: f64| law.of_calls(visit.cost * seen.slow, timeout_s - trip_s, visit.again_s);
+        let answered = seen.trips.iter().filter(|trip| trip.0 > 0.0);
+        let kinds = answered.flat_map(|&(share, trip_s, loss)| {
+            // What is lost is made again, where it may be.
+            let lost = visit
+                .again_s
+                .map(|again_s| (of_calls(trip_s), timeout_s + again_s + trip_s, share * loss));
+            [Some((of_calls(trip_s), trip_s, share * (1.0 - loss))), lost]
+        });
+        let kinds: Vec<(Law, f64, f64)> = kinds.flatten().filter(|kind| kind.2 > 0.0).collect();
+        if kinds.is_empty() { of_calls(0.0) } else { Law::mixture(&kinds) }
+    }
+
+    /// How long a token's call is waited for [ns].
+    pub(super) fn timeout_of(&self, token: &Token) -> u64 {
+        self.all[token.program as usize].visits[token.visit as usize].timeout
+    }
+
+    /// Deals calls of stores whose copies are ever activated elsewhere to where they are at `at`.
+    pub(super) fn deal(&mut self, at: SimTime, world: &World, parts: &Parts) {
+        self.deal_all(at, world, parts, |visit| visit.moves);
+    }
+
+    fn deal_all(
+        &mut self,
+        at: SimTime,
+        world: &World,
+        parts: &Parts,
+        which: impl Fn(&Visit) -> bool,
+    ) {
+        let at = if planted("flow-unready-answers") { SimTime::MAX } else { at };
+        let of_class = |class: usize| {
+            let of =
+                |store| parts.databases.answering(class, store, (world.sites, at), &world.stores);
+            (0..world.stores.len()).map(of).collect()
+        };
+        let classes = parts.databases.shares().len();
+        let answering: Vec<Vec<Vec<f64>>> = (0..classes).map(of_class).collect();
+        for (index, program) in self.all.iter_mut().enumerate() {
+            let class = parts.databases_of(index % self.parts);
+            for visit in program.visits.iter_mut().filter(|visit| which(visit)) {
+                if let Some(store) = visit.store {
+                    visit.deal(|site| answering[class][store as usize][site.index()]);
+                }
+            }
+        }
     }
 
     /// The program of an operation at a site, for a part's members.
@@ -200,26 +261,27 @@ impl Programs {
         (operation.index() * self.sites + site.index()) * self.parts + part as usize
     }
 
-    /// Makes the laws of whole requests anew where a station's slowness has changed.
-    pub(super) fn follow(&mut self, world: &World) {
+    /// Makes the laws of whole requests anew where what they depend on has changed: slowness,
+    /// shares of sites, ways between them, caches.
+    pub(super) fn follow(&mut self, world: &World, caches: &Caches) {
         for index in 0..self.all.len() {
             let program = &self.all[index];
-            if program.is_of(world) {
+            if program.is_of(world, caches) {
                 continue;
             }
-            let slow = |visit: &Visit| visit.slow(world);
-            let slow: Vec<f64> = program.visits.iter().map(slow).collect();
-            let total = self.total(&program.visits, &slow);
+            let (operation, site) = (program.operation, program.site);
+            let visits = program.visits.iter().zip(&program.seen);
+            let seen: Vec<Seen> = visits.map(|pair| program.sees(pair, world, caches)).collect();
+            let (total, spread) = self.total(operation, site, &program.visits, &seen);
             let program = &mut self.all[index];
-            program.spread = total.spread();
-            (program.total, program.slow) = (total, slow);
-            self.find_holds(world.services.stations.len());
+            (program.total, program.spread, program.seen) = (total, spread, seen);
         }
+        self.find_holds(world.services.stations.len());
     }
 
-    /// Whether the laws are those of the stations' present slowness.
-    pub(super) fn are_of(&self, world: &World) -> bool {
-        self.all.iter().all(|program| program.is_of(world))
+    /// Whether the laws are those of what they depend on now.
+    pub(super) fn are_of(&self, world: &World, caches: &Caches) -> bool {
+        self.all.iter().all(|program| program.is_of(world, caches))
     }
 
     /// From here on requests find the first of these stations for any of them.
@@ -243,40 +305,41 @@ impl Programs {
     }
 
     fn patience_at(&self, station: usize) -> Patience {
-        let at = |visit: &&Visit| visit.stations.iter().any(|at| at.0 as usize == station);
-        let visits = self.all.iter().flat_map(|program| &program.visits).filter(at);
-        let lengths = visits.map(|visit| visit.timeout).filter(|&length| length != u64::MAX);
-        let mut lengths: Vec<u64> = lengths.collect();
+        let at = |visit: &&Visit| visit.reached().any(|at| at as usize == station);
+        let of = |program: &Program| {
+            let visits = program.visits.iter().filter(at);
+            visits.map(|visit| (visit.timeout, program.site)).collect::<Vec<_>>()
+        };
+        let lengths = self.all.iter().flat_map(of);
+        let mut lengths: Vec<_> = lengths.filter(|length| length.0 != u64::MAX).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        Patience { least: lengths.first().copied().unwrap_or(u64::MAX), lengths }
+        Patience { least: lengths.first().map_or(u64::MAX, |length| length.0), lengths }
     }
 
     fn find_holds(&mut self, stations: usize) {
-        self.holds_s = (0..stations).map(|station| self.hold_s(station)).collect();
-    }
-
-    /// Mean time that a request holds a slot of a station, over the programs that visit it [s].
-    fn hold_s(&self, station: usize) -> f64 {
-        let mut longest = 0.0_f64;
+        let mut longest = vec![0.0_f64; stations];
         for program in &self.all {
-            for (index, visit) in program.visits.iter().enumerate() {
-                if !visit.stations.iter().any(|at| at.0 as usize == station) {
-                    continue;
-                }
-                let mean = |visit: &Visit, slow: &f64| {
-                    self.laws[visit.law as usize].mean() * visit.cost * slow
-                };
-                let all = program.visits.iter().zip(&program.slow);
+            let work_s = |visit: &Visit, seen: &Seen| {
+                self.laws[visit.law as usize].mean() * visit.cost * seen.slow
+            };
+            for (index, (visit, seen)) in program.visits.iter().zip(&program.seen).enumerate() {
                 let held = if index == 0 && program.holds {
-                    all.map(|(visit, slow)| visit.probability * mean(visit, slow)).sum()
+                    let all = program.visits.iter().zip(&program.seen);
+                    let of = |(visit, seen): (&Visit, &Seen)| {
+                        let trip_s = seen.trip_s(visit.timeout as f64 / 1e9);
+                        seen.made * (work_s(visit, seen) + trip_s)
+                    };
+                    all.map(of).sum()
                 } else {
-                    mean(visit, &program.slow[index])
+                    work_s(visit, seen)
                 };
-                longest = longest.max(held);
+                for station in visit.reached() {
+                    longest[station as usize] = longest[station as usize].max(held);
+                }
             }
         }
-        longest
+        self.holds_s = longest;
     }
 }
 

@@ -1,19 +1,22 @@
 //! The queue of a station, in counts: who comes to a slot, gives up waiting, or is turned away.
 //!
-//! Within a step nothing is known but what there was at its ends; where it matters who was in time
-//! within it, theory says so: how much of a caller's patience is left to those who just come to a
-//! slot ([`Flow::left_of_patience`]), and how high a limited queue has stood in between
-//! ([`Flow::turned_away`]). Elsewhere requests come to slots in the order in which they came.
+//! Within a step nothing is known but what there was at its ends; where it matters what was in
+//! between, it is drawn: who is still waited for when a slot becomes free
+//! ([`Flow::next_of_queue`]), and how high a limited queue has stood ([`Flow::turned_away`]).
+//! Elsewhere requests come to slots in the order in which they came.
 
 use super::program::Step;
-use super::station::{Left, Moved};
-use super::token::Token;
+use super::station::{Left, Line, Moved};
+use super::token::{LOOK_BACK, Token};
+use super::transit::UnderWay;
 use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Stream;
 
+/// Turns in which a step's free slots are taken where it matters when.
+const TURNS: u64 = 64;
 /// Natural logarithm of odds that never come up.
 const UNHEARD_OF: f64 = 30.0;
 
@@ -37,13 +40,12 @@ impl Flow {
         if self.drops(index, scene) {
             self.cost.cells_updated += self.lines[index].queue.len() as u64;
             for place in 0..self.lines[index].queue.len() {
-                if self.lines[index].queue[place].given_up_by(step.to) {
-                    self.give_up(index, place, scene, moved);
-                }
+                self.drop_given_up((index, place), step.to, scene, moved);
             }
             return;
         }
-        // Of those with calls of one timeout nobody gives up before those who came earlier.
+        // Of those with calls of one timeout from one site nobody gives up before those who came
+        // earlier.
         let lengths = self.programs.patience[index].lengths.len();
         self.lines[index].given_up.resize(lengths, 0);
         for number in 0..lengths {
@@ -54,34 +56,51 @@ impl Flow {
                 line.given_up[number] = line.given_up[number].clamp(line.passed, end);
                 let place = (line.given_up[number] - line.passed) as usize;
                 let Some(token) = line.queue.get(place) else { break };
-                let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+                let program = &self.programs.all[token.program as usize];
+                let timeout = program.visits[token.visit as usize].timeout;
                 let waits = token.slack != u64::MAX && token.count > 0 && !token.orphan;
-                if waits && visit.timeout == length {
+                if waits && (timeout, program.site) == length {
                     if !token.given_up_by(step.to) {
                         break;
                     }
-                    self.give_up(index, place, scene, moved);
+                    self.give_up(index, place, moved);
                 }
                 self.lines[index].given_up[number] += 1;
             }
         }
     }
 
-    /// Callers have given up what is at a place in a queue.
-    fn give_up(&mut self, index: usize, place: usize, scene: &mut Scene, moved: &mut Moved) {
+    /// Callers have given up what is at a place in a queue: it goes on for nobody.
+    fn give_up(&mut self, index: usize, place: usize, moved: &mut Moved) {
+        let token = &mut self.lines[index].queue[place];
+        if token.visit > 0 {
+            let waited = token.waited + token.slack;
+            moved.push((Token { waited, ..*token }, token.given_up()));
+        }
+        *token = token.for_nobody();
+    }
+
+    /// Drops, of what is at a place in a queue, those whose callers have given up by `to`.
+    fn drop_given_up(
+        &mut self,
+        (index, place): (usize, usize),
+        to: u64,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
         let line = &mut self.lines[index];
         let token = &mut line.queue[place];
-        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
-        if token.visit > 0 {
-            let waited = token.waited + visit.timeout;
-            moved.push((Token { waited, ..*token }, Left::CallFailed));
-        }
-        if visit.drops {
-            line.waiting -= token.count;
-            line.window.refused += token.count as u32;
-            scene.recorder.stations[index].dropped += std::mem::take(&mut token.count);
-        } else {
-            *token = token.for_nobody();
+        let Some(part) = token.given_up_part(to) else { return };
+        let share = if part == token.width { 1.0 } else { part as f64 / token.width as f64 };
+        let count = binomial(&mut self.draws, token.count, share);
+        (token.start, token.width) = (token.start + part, token.width - part);
+        token.count -= count;
+        line.waiting -= count;
+        line.window.refused += count as u32;
+        scene.recorder.stations[index].dropped += count;
+        if token.visit > 0 && count > 0 {
+            let waited = token.waited + token.slack;
+            moved.push((Token { count, waited, ..*token }, token.given_up()));
         }
     }
 
@@ -93,7 +112,7 @@ impl Flow {
             return;
         }
         let entry_drops = program.visits[0].drops;
-        let mut ended = Vec::new();
+        let (mut ended, mut failing) = (Vec::new(), Vec::new());
         for (index, line) in self.lines.iter_mut().enumerate() {
             let service = scene.world.services.stations[index].service;
             let drops = self.plan.services[service.index()].drops_abandoned;
@@ -107,7 +126,7 @@ impl Flow {
                     line.window.refused += token.count as u32;
                     scene.recorder.stations[index].dropped += token.count;
                     if token.visit > 0 && !token.orphan {
-                        self.failing.push((now, *token));
+                        failing.push(*token);
                     }
                     token.count = 0;
                 }
@@ -118,79 +137,150 @@ impl Flow {
                 *token = token.for_nobody();
             }
         }
+        for token in failing {
+            self.fails_at(now, token, scene);
+        }
+        for UnderWay { token, .. } in &mut self.under_way {
+            if entry_drops && token.cohort == Some(key) {
+                ended.push(*token);
+                token.count = 0;
+            }
+        }
         for token in ended {
             self.finish(token.of_nobody(), false, scene);
         }
     }
 
-    /// Requests take slots so late that their callers give up within this step: those whose work
-    /// is shorter than that leave in time; the others, which are given back, go on for nobody.
+    /// Requests have taken slots so late that their callers give up within this step: the share
+    /// `in_time`, whose work is shorter, leave before; the others, which are given back, go on for
+    /// nobody.
     pub(super) fn give_up_soon(&mut self, token: Token, in_time: f64, moved: &mut Moved) -> Token {
         let done = binomial(&mut self.draws, token.count, in_time);
         if done > 0 {
-            moved.push((Token { count: done, ..token }, Left::Done));
+            // So short a time has ended at any of its instants.
+            let took = (token.slack as f64 * self.draws.uniform()) as u64;
+            moved.push((Token { count: done, ..token.later_by(took) }, Left::Done));
         }
         let late = token.count - done;
         if late > 0 && token.visit > 0 {
             let waited = token.waited + token.slack;
-            moved.push((Token { count: late, waited, ..token }, Left::CallFailed));
+            moved.push((Token { count: late, waited, ..token }, token.given_up()));
         }
         Token { count: late, ..token }.for_nobody()
-    }
-
-    /// How long the callers of requests that come to a slot within the very step in which they give
-    /// up still wait [ns], where more give up than there are slots for.
-    ///
-    /// # Source
-    /// Under overload with one patience for all, what is left of it at a slot is exponential with
-    /// rate lambda - c mu (the virtual wait's density below the patience; Baccelli and Hebuterne,
-    /// Performance '81): over a step, as many as give up in vain.
-    fn left_of_patience(&self, index: usize, patience: u64, step: Step, free: u64) -> u64 {
-        let queue = self.lines[index].queue.iter();
-        let up_to = step.to.saturating_sub(patience);
-        let before = queue.take_while(|token| token.start + token.width / 2 <= up_to);
-        let in_vain = before.map(|token| token.count).sum::<u64>().saturating_sub(free);
-        step.length() / in_vain.max(2)
     }
 
     /// Fills free slots from the head of the queue.
     pub(super) fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let (slots, _) = self.lines[index].limits(&scene.world.services.stations[index]);
         let drops = self.drops(index, scene);
+        // Of those who take slots now, a share leaves again within the step.
+        let line = &self.lines[index];
+        let again = slots.saturating_sub(line.busy) as f64 * (1.0 / line.stays.1 - 1.0);
         loop {
             let line = &mut self.lines[index];
             let free = slots.saturating_sub(line.busy);
             let Some(head) = line.queue.front_mut() else { return };
-            let mut token = Token { count: head.count.min(free), ..*head };
-            if token.count == 0 && head.count > 0 {
-                return;
-            }
-            head.count -= token.count;
-            if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
-                token = token.of_nobody();
-            }
             if head.count == 0 {
                 line.queue.pop_front();
                 line.passed += 1;
-            }
-            line.waiting -= token.count;
-            if token.count == 0 {
                 continue;
             }
-            if token.start < step.from {
-                let wait = step.middle().0.saturating_sub(token.start + token.width / 2);
+            if free == 0 {
+                return;
+            }
+            let waited = head.start < step.from;
+            let next = if drops && waited {
+                self.next_of_queue(index, (free, again), step, scene, moved)
+            } else {
+                let count = head.count.min(free);
+                head.count -= count;
+                Some((Token { count, ..*head }, step.middle().0))
+            };
+            let Some((mut token, at)) = next else { continue };
+            self.lines[index].waiting -= token.count;
+            if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
+                token = token.of_nobody();
+            }
+            if waited {
+                let wait = at.saturating_sub(token.start + token.width / 2);
                 scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
                 token.waited += wait;
-                if drops && token.given_up_by(step.to) {
-                    token.slack =
-                        self.left_of_patience(index, token.slack, step, free - token.count);
-                } else if token.slack != u64::MAX {
+                if token.slack != u64::MAX {
                     token.slack = token.slack.saturating_sub(wait);
                 }
             }
             (token.start, token.width, token.there) = (step.from, step.length(), -1.0);
             self.start(index, token, step, scene, moved);
         }
+    }
+
+    /// Who comes next to the `free` slots of a station that drops abandoned work, and when [ns], if
+    /// about `again` more become free within the step; `None`: all who wait have given up by then.
+    ///
+    /// Where callers at the head give up within the step, what is left of their patience at a slot
+    /// is a small difference of long waits: slots become free one after another at any time of it,
+    /// each is taken by the first whose caller still waits, and requests have come at any time of
+    /// their interval. With more slots than [`TURNS`], so many times some together.
+    ///
+    /// # Source
+    /// With one patience for all it is exponential with rate lambda - c mu in the long run (the
+    /// virtual wait's density below the patience; Baccelli and Hebuterne, Performance '81), which
+    /// the tests hold.
+    fn next_of_queue(
+        &mut self,
+        index: usize,
+        (free, again): (u64, f64),
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) -> Option<(Token, u64)> {
+        let line = &mut self.lines[index];
+        let together = line.together(step);
+        let mut front = line.queue.iter().take(together).filter(|token| token.count > 0);
+        let soon = front.any(|token| token.given_up_part(step.to).is_some());
+        let turn = if soon { free.div_ceil(TURNS) } else { free.min(line.queue[0].count) };
+        let (from, left) = (line.filled, (step.to - line.filled) as f64);
+        line.filled += (left * up_to(turn, free as f64 + again, &mut self.draws)) as u64;
+        let to = line.filled;
+        if !soon {
+            return Some((self.take_first(index, 1, turn), u64::midpoint(from, to)));
+        }
+        loop {
+            let together = self.lines[index].together(step);
+            if together == 0 {
+                return None;
+            }
+            for place in 0..together {
+                self.drop_given_up((index, place), to, scene, moved);
+            }
+            if self.lines[index].queue.iter().take(together).any(|token| token.count > 0) {
+                return Some((self.take_first(index, together, turn), to));
+            }
+            self.lines[index].queue.drain(..together);
+            self.lines[index].passed += together as u64;
+        }
+    }
+
+    /// Takes up to `turn` of those who came first out of the first `together` of a queue: of one of
+    /// them, as each may have come at any time of its interval.
+    fn take_first(&mut self, index: usize, together: usize, turn: u64) -> Token {
+        let queue = &mut self.lines[index].queue;
+        let mut first = (u64::MAX, 0, 0);
+        for (place, token) in queue.iter().take(together).enumerate() {
+            let count = token.count.min(turn);
+            if count > 0 {
+                let part = up_to(count, token.count as f64, &mut self.draws);
+                first = first.min((token.start + (token.width as f64 * part) as u64, place, count));
+            }
+        }
+        let (up_to, place, count) = first;
+        let token = queue[place];
+        let start = if count > 1 { token.start } else { up_to };
+        queue[place].count -= count;
+        for token in queue.iter_mut().take(together).filter(|token| token.start < up_to) {
+            (token.start, token.width) = (up_to, (token.start + token.width).saturating_sub(up_to));
+        }
+        Token { count, start, width: up_to - start, ..token }
     }
 
     /// How many a station with a limited queue has turned away within a step, none of which has
@@ -259,6 +349,28 @@ impl Flow {
             self.turn_away(index, token, scene, moved);
         }
     }
+}
+
+impl Line {
+    /// Parcels at the queue's head whose intervals of arrival, before this step, overlap.
+    fn together(&self, step: Step) -> usize {
+        let Some(head) = self.queue.iter().find(|token| token.count > 0) else { return 0 };
+        let end = step.from.min(head.start + head.width.max(1));
+        let overlap = |token: &&Token| token.count == 0 || token.start < end;
+        self.queue.iter().take(LOOK_BACK).take_while(overlap).count()
+    }
+}
+
+/// Of an interval at any instants of which `n` things happen, the part up to the `k`th: of the
+/// first by its law, else of its mean and variance.
+fn up_to(k: u64, n: f64, draws: &mut Stream) -> f64 {
+    let luck = draws.uniform();
+    if k == 1 {
+        return 1.0 - math::pow(luck, 1.0 / n);
+    }
+    let k = k as f64;
+    let spread = math::sqrt(3.0 * k * (1.0 - k / n).max(0.0));
+    ((k + spread * (2.0 * luck - 1.0)) / (n + 1.0)).clamp(0.0, 1.0)
 }
 
 /// Takes `n` requests, or as many as there are, out of tokens; how many.

@@ -11,11 +11,15 @@ use super::program::Step;
 use super::token::{LOOK_BACK, Token, put_together};
 use super::{Flow, Scene};
 use crate::kernel::defect::planted;
+use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::measure::recorder::StationCell;
 use crate::world::service::Station;
 use crate::world::state::Isolation;
 use std::collections::VecDeque;
+
+/// Time over which busy slots are averaged [s].
+const MEAN_OVER_S: f64 = 1.0;
 
 /// What traffic keeps of one station.
 #[derive(Clone, Debug)]
@@ -34,10 +38,15 @@ pub(super) struct Line {
     /// Busy slots and queue when the step began, and arrivals since.
     pub before: (u64, u64),
     pub arrived: u64,
+    /// Slots in the last step, and the mean of those busy over the last [`MEAN_OVER_S`].
+    pub slots: f64,
+    pub busy_mean: f64,
+    /// Up to when the slots that become free in this step have been filled [ns].
+    pub filled: u64,
     /// Counts of the open window.
     pub window: StationCell,
     /// What [`Line::stays`] found last, and for which factor and length [ns].
-    stays: ((f64, u64), f64),
+    pub stays: ((f64, u64), f64),
 }
 
 impl Default for Line {
@@ -52,6 +61,9 @@ impl Default for Line {
             given_up: Vec::new(),
             before: (0, 0),
             arrived: 0,
+            slots: 0.0,
+            busy_mean: 0.0,
+            filled: 0,
             window: StationCell::default(),
             stays: ((0.0, 0), 1.0),
         }
@@ -89,8 +101,18 @@ impl Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     Done,
-    /// The call was given up, turned away or lost.
+    /// A call was turned away or lost at its station.
+    Refused,
+    /// A call is still at its station, but its caller has given it up.
+    GivenUp,
+    /// Its caller has the answer to a call.
+    Answered,
+    /// Its caller knows that a call has failed.
     CallFailed,
+    /// Its client has given up what called it, which is dropped for that.
+    ClientGone,
+    /// The same of one that was lost in the network, as the law of the whole request knows.
+    CallLost,
     /// Turned away at the entry.
     Rejected,
 }
@@ -106,23 +128,14 @@ impl Flow {
         for index in 0..self.lines.len() {
             let line = &mut self.lines[index];
             (line.before, line.arrived) = ((line.busy, line.waiting), 0);
+            line.filled = step.from;
             if !self.drops(index, scene) {
                 self.give_up_waiting(index, step, scene, &mut moved);
             }
             self.leave_slots(index, step, scene, &mut moved);
         }
-        for &(_, token) in self.failing.iter().filter(|(due, _)| *due <= step.to) {
-            moved.push((token, Left::CallFailed));
-        }
-        self.failing.retain(|(due, _)| *due > step.to);
-        let mut recalls = std::mem::take(&mut self.recalls);
-        for &(_, token) in recalls.iter().filter(|(due, _)| *due <= step.middle().0) {
-            self.arrive(token, step, scene, &mut moved);
-        }
-        recalls.retain(|(due, _)| *due > step.middle().0);
-        // Calls that have failed in the meantime are due later.
-        recalls.append(&mut self.recalls);
-        self.recalls = recalls;
+        self.come_back_to_callers(step, &mut moved);
+        self.come_to_stations(step, scene, &mut moved);
         let mut arriving = std::mem::take(&mut self.arriving);
         for token in arriving.drain(..) {
             self.arrive(token, step, scene, &mut moved);
@@ -149,11 +162,16 @@ impl Flow {
             self.go_on(token, left, step, scene, &mut moved);
         }
         self.moved = moved;
-        for (line, station) in self.lines.iter_mut().zip(&scene.world.services.stations) {
-            let mean = |a: u64, b: u64| 0.5 * (a + b) as f64 * step.seconds();
-            line.window.slot_s += line.limits(station).0 as f64 * step.seconds();
-            line.window.busy_s += mean(line.before.0, line.busy);
-            line.window.queue_s += mean(line.before.1, line.waiting);
+        let step_s = step.seconds();
+        let stations = scene.world.services.stations.iter().zip(&self.programs.holds_s);
+        for (line, (station, &hold_s)) in self.lines.iter_mut().zip(stations) {
+            let (first, last) = (line.before.0 as f64, line.busy as f64);
+            let busy = last + (first - last) * weight_of_first(step_s / hold_s.max(1e-9));
+            line.slots = line.limits(station).0 as f64;
+            line.window.slot_s += line.slots * step_s;
+            line.window.busy_s += busy * step_s;
+            line.window.queue_s += 0.5 * (line.before.1 + line.waiting) as f64 * step_s;
+            line.busy_mean += (busy - line.busy_mean) * (step_s / MEAN_OVER_S).min(1.0);
         }
     }
 
@@ -208,7 +226,7 @@ impl Flow {
                     if token.visit > 0 {
                         // What was waited for here and now is all of it.
                         let waited = token.waited + token.slack;
-                        moved.push((Token { count: over, waited, ..*token }, Left::CallFailed));
+                        moved.push((Token { count: over, waited, ..*token }, token.given_up()));
                     }
                     // For nobody from here on, they may leave within the rest of the step.
                     let there = ages(token.start, first, step.to);
@@ -241,7 +259,7 @@ impl Flow {
             if token.given_up_by(step.to) {
                 if token.visit > 0 {
                     let waited = token.waited + token.slack;
-                    moved.push((Token { waited, ..*token }, Left::CallFailed));
+                    moved.push((Token { waited, ..*token }, token.given_up()));
                 }
                 *token = token.for_nobody();
             }
@@ -251,7 +269,14 @@ impl Flow {
         put_together(serving, step.to);
     }
 
-    /// Requests that reach the station of their visit.
+    /// Requests that nobody waits for any more are nobody's.
+    pub(super) fn now_of_nobody(&self, token: Token) -> Token {
+        let gone = token.cohort.is_some_and(|key| self.cohorts.get(key).is_none());
+        if gone { token.of_nobody() } else { token }
+    }
+
+    /// Requests that go to the station of their visit, each to the one that its mailbox is at. A
+    /// call that nobody answers now fails at once.
     pub(super) fn arrive(
         &mut self,
         mut token: Token,
@@ -261,13 +286,33 @@ impl Flow {
     ) {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         (token.start, token.width) = (step.from, step.length());
-        token.slack = if token.visit == 0 { token.slack } else { visit.timeout };
-        token.there = -1.0;
-        if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
-            token = token.of_nobody();
+        if token.visit > 0 {
+            if token.until <= step.middle().0 {
+                moved.push((token, Left::ClientGone));
+                return;
+            }
+            let left = match token.until {
+                u64::MAX => u64::MAX,
+                until => until.saturating_sub(step.middle().0),
+            };
+            token.by_client = left < visit.timeout;
+            token.slack = left.min(visit.timeout);
         }
-        let mut left = token.count;
-        let mut share_left = 1.0;
+        token.there = -1.0;
+        token = self.now_of_nobody(token);
+        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let nowhere = match token.unanswered {
+            0.0 => visit.nowhere,
+            // Where nobody answered before, nobody does unless a copy is ready since.
+            before => (visit.nowhere / f64::from(before)).min(1.0),
+        };
+        let (unanswered, mut share_left) = (visit.nowhere as f32, 1.0 - visit.nowhere);
+        let mut left = token.count - binomial(&mut self.draws, token.count, nowhere);
+        if left < token.count {
+            let count = token.count - left;
+            moved.push((Token { count, unanswered, ..token }, Left::CallFailed));
+        }
+        token.unanswered = 0.0;
         for place in 0..visit_places(&self.programs, &token) {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let (station, share) = visit.dealt[place];
@@ -278,13 +323,14 @@ impl Flow {
             if count > 0 {
                 let entry = if token.visit == 0 { station as u16 } else { token.entry };
                 let station = station as u16;
-                self.arrive_at(Token { count, station, entry, ..token }, step, scene, moved);
+                self.send_call(Token { count, station, entry, ..token }, step, scene, moved);
             }
         }
+        debug_assert!(left == 0, "requests of no station");
     }
 
     /// Whether a call is cut off from the station that it would go to.
-    fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
+    pub(super) fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
         if scene.world.isolations.is_empty() || token.visit == 0 {
             return false;
         }
@@ -294,7 +340,14 @@ impl Flow {
         scene.world.isolations.iter().any(cuts)
     }
 
-    fn arrive_at(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    /// Requests that reach their station.
+    pub(super) fn arrive_at(
+        &mut self,
+        mut token: Token,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
         if self.is_isolated(&token, scene) {
             moved.push((token, Left::CallFailed));
             return;
@@ -339,7 +392,28 @@ impl Flow {
         self.lines[index].window.refused += token.count as u32;
         scene.recorder.stations[index].rejected += token.count;
         let entry = token.visit == 0;
-        moved.push((token, if entry { Left::Rejected } else { Left::CallFailed }));
+        moved.push((token, if entry { Left::Rejected } else { Left::Refused }));
+    }
+
+    /// Requests take slots in the last of a step, as long before its end as they are still waited
+    /// for: a share stays, the others leave within it.
+    fn start_young(
+        &mut self,
+        index: usize,
+        token: Token,
+        stays: f64,
+        step: Step,
+        moved: &mut Moved,
+    ) {
+        let stay = binomial(&mut self.draws, token.count, stays);
+        if token.count > stay {
+            // Start and end are any two instants of that time.
+            let took = (1.0 - math::sqrt(self.draws.uniform())) * token.slack as f64;
+            let left = Token { count: token.count - stay, ..token.later_by(took as u64) };
+            moved.push((left, Left::Done));
+        }
+        let (start, width) = (step.to - token.slack, token.slack);
+        self.put_in_service(index, Token { start, width, count: stay, ..token });
     }
 
     /// Requests take slots; some of them leave within the step.
@@ -363,26 +437,46 @@ impl Flow {
         let factor = if free { 1e-9 } else { visit.cost * station.slow };
         let mut stays = if station.hung { 1.0 } else { line.stays(law, factor, step) };
         if token.slack < step.length() && !token.orphan && !station.hung {
-            let in_time = law.cdf(token.slack as f64 / 1e9 / factor);
-            token = self.give_up_soon(token, in_time, moved);
-            stays /= (1.0 - in_time).max(stays);
+            // Of these starts the last are not given up with the step.
+            let (slack, all) = (token.slack as f64 / 1e9, step.seconds());
+            let young = binomial(&mut self.draws, token.count, slack / all);
+            let young_stays = law.there(0.0, slack, factor) / slack;
+            let in_time = law.cdf(slack / factor);
+            stays = law.there(slack, all, factor) / ((all - slack) * (1.0 - in_time)).max(1e-15);
+            self.start_young(index, Token { count: young, ..token }, young_stays, step, moved);
+            token.count -= young;
+            let width = step.length() - token.slack;
+            token = Token { width, ..self.give_up_soon(token, in_time, moved) };
         }
         let stay = binomial(&mut self.draws, token.count, stays);
         let left = token.count - stay;
         if left > 0 {
             moved.push((Token { count: left, ..token }, Left::Done));
         }
-        if stay > 0 {
-            let stays = Token { count: stay, ..token };
-            let serving = &mut self.lines[index].serving;
-            let of_step = serving.iter_mut().rev().take(LOOK_BACK);
-            let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&stays));
-            match of_step.find(|last| last.is_like(&stays)) {
-                Some(last) => last.absorb(&stays),
-                None => serving.push(stays),
-            }
+        self.put_in_service(index, Token { count: stay, ..token });
+    }
+
+    fn put_in_service(&mut self, index: usize, token: Token) {
+        if token.count == 0 {
+            return;
+        }
+        let serving = &mut self.lines[index].serving;
+        let of_step = serving.iter_mut().rev().take(LOOK_BACK);
+        let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&token));
+        match of_step.find(|last| last.is_like(&token)) {
+            Some(last) => last.absorb(&token),
+            None => serving.push(token),
         }
     }
+}
+
+/// Of the mean of a number that relaxes, over `times` the time that it takes, the weight of its
+/// first value; the rest is that of its last.
+fn weight_of_first(times: f64) -> f64 {
+    if times < 0.1 {
+        return 0.5 - times / 12.0;
+    }
+    1.0 / times - 1.0 / (math::exp(times) - 1.0)
 }
 
 /// Number of stations that a token's visit may be made at.

@@ -4,6 +4,7 @@
 //! once that is long ago against how far apart it was, tokens are put together, so that a station
 //! holds a number of them that grows with the logarithm of its service times.
 
+use super::station::Left;
 use crate::kernel::slab::Key;
 
 /// Requests alike.
@@ -19,6 +20,8 @@ pub(super) struct Token {
     pub visit: u8,
     /// Attempts of the present call.
     pub tries: u8,
+    /// Of calls that no site answered: which share of their visit's that was then; else 0.
+    pub unanswered: f32,
     /// Its caller has given this call up: it ends with its visit.
     pub orphan: bool,
     /// Starts (arrivals, while they wait) are even over `start..start + width` [ns].
@@ -26,6 +29,12 @@ pub(super) struct Token {
     pub width: u64,
     /// How long after its start its call is given up [ns].
     pub slack: u64,
+    /// Past their entry, if that drops abandoned work: when their clients give up [ns]; and whether
+    /// that is what ends this call, not its own timeout.
+    pub until: u64,
+    pub by_client: bool,
+    /// How long their answer takes back to the client [ns].
+    pub back: u64,
     /// All that its requests have waited for but work: at queues, for calls given up [ns].
     pub waited: u64,
     pub count: u64,
@@ -36,8 +45,14 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Requests of a cohort that have reached their site, and are waited for so long from here.
-    pub(super) fn new((cohort, way): (Key, u8), program: u16, slack: u64, count: u64) -> Token {
+    /// Requests of a cohort that have reached their site, are waited for so long from here, and
+    /// whose answers take so long.
+    pub(super) fn new(
+        (cohort, way): (Key, u8),
+        program: u16,
+        (slack, back): (u64, u64),
+        count: u64,
+    ) -> Token {
         Token {
             cohort: Some(cohort),
             way,
@@ -46,10 +61,14 @@ impl Token {
             entry: 0,
             visit: 0,
             tries: 0,
+            unanswered: 0.0,
             orphan: false,
             start: 0,
             width: 0,
             slack,
+            until: u64::MAX,
+            by_client: false,
+            back,
             waited: 0,
             count,
             slow: 1.0,
@@ -59,7 +78,8 @@ impl Token {
 
     /// The same requests once their callers have given them up.
     pub(super) fn for_nobody(self) -> Token {
-        Token { orphan: true, slack: u64::MAX, ..self.of_nobody() }
+        let unawaited = Token { orphan: true, slack: u64::MAX, ..self.of_nobody() };
+        Token { until: u64::MAX, by_client: false, ..unawaited }
     }
 
     /// The same requests once their clients have given them up: such are alike, whoever sent them.
@@ -67,16 +87,42 @@ impl Token {
         Token { cohort: None, way: 0, ..self }
     }
 
-    /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
-    pub(super) fn given_up_by(&self, to: u64) -> bool {
-        let due = self.start.saturating_add(self.width / 2).saturating_add(self.slack);
-        self.slack != u64::MAX && !self.orphan && due <= to
+    /// When its caller's patience is over, starts taken at their mean [ns].
+    pub(super) fn due(&self) -> u64 {
+        self.start.saturating_add(self.width / 2).saturating_add(self.slack)
     }
 
-    /// Whose its requests are, and at what they are.
-    fn whose(&self) -> (Option<Key>, u8, u16, u8, u8, bool, u16) {
-        let Token { cohort, way, program, visit, tries, orphan, entry, .. } = *self;
-        (cohort, way, program, visit, tries, orphan, entry)
+    /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
+    pub(super) fn given_up_by(&self, to: u64) -> bool {
+        self.slack != u64::MAX && !self.orphan && self.due() <= to
+    }
+
+    /// How long of its starts' interval has run into its callers' timeout by `to` [ns]; `None`: not
+    /// even the first.
+    pub(super) fn given_up_part(&self, to: u64) -> Option<u64> {
+        let first = self.start.saturating_add(self.slack);
+        let any = self.slack != u64::MAX && !self.orphan && first < to;
+        any.then(|| (to - first).min(self.width))
+    }
+
+    /// The same requests, for whom less time is left by `took` [ns].
+    pub(super) fn later_by(self, took: u64) -> Token {
+        let until = if self.until == u64::MAX { u64::MAX } else { self.until.saturating_sub(took) };
+        Token { slack: self.slack - took, until, ..self }
+    }
+
+    /// How its visit ends once it is given up.
+    pub(super) fn given_up(&self) -> Left {
+        if self.by_client { Left::ClientGone } else { Left::GivenUp }
+    }
+
+    /// Whether its requests are the same clients', and at the same.
+    fn is_of_the_same(&self, other: &Token) -> bool {
+        let whose = |of: &Token| (of.cohort, of.way, of.program, of.entry);
+        let what = |of: &Token| (of.visit, of.tries, of.orphan, of.by_client);
+        whose(self) == whose(other)
+            && what(self) == what(other)
+            && self.unanswered.total_cmp(&other.unanswered).is_eq()
     }
 
     /// Whether its requests were begun just before those of `next`, so long before `now` that it
@@ -84,7 +130,7 @@ impl Token {
     fn precedes(&self, next: &Token, now: u64) -> bool {
         let end = next.start + next.width;
         self.start + self.width == next.start
-            && self.whose() == next.whose()
+            && self.is_of_the_same(next)
             && self.slow.total_cmp(&next.slow).is_eq()
             && (end - self.start) * AGED <= now.saturating_sub(end)
             && self.there >= 0.0
@@ -95,7 +141,8 @@ impl Token {
     /// Whether it is waited for about as long.
     fn is_as_patient_as(&self, other: &Token) -> bool {
         let (a, b) = (self.slack, other.slack);
-        a == b || (a.max(b) != u64::MAX && a.abs_diff(b) <= a.max(b) / 8)
+        let within = if a.max(b) == u64::MAX { 0 } else { a.max(b) / 8 };
+        a.abs_diff(b) <= within && self.until.abs_diff(other.until) <= within
     }
 
     /// Whether it was begun with another.
@@ -105,9 +152,7 @@ impl Token {
 
     /// Whether another's requests can be added to it.
     pub(super) fn is_like(&self, other: &Token) -> bool {
-        self.is_of_the_time_of(other)
-            && self.whose() == other.whose()
-            && self.is_as_patient_as(other)
+        self.is_of_the_time_of(other) && self.is_of_the_same(other) && self.is_as_patient_as(other)
     }
 
     pub(super) fn absorb(&mut self, other: &Token) {
@@ -117,8 +162,12 @@ impl Token {
             ((a + b) / all) as u64
         };
         self.waited = mean(self.waited, other.waited);
+        self.back = mean(self.back, other.back);
         if self.slack != u64::MAX {
             self.slack = mean(self.slack, other.slack);
+        }
+        if self.until != u64::MAX {
+            self.until = mean(self.until, other.until);
         }
         self.count += other.count;
     }

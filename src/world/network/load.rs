@@ -3,6 +3,7 @@
 use super::fluid::{Flow, Fluid, Step};
 use super::forwarding::{End, TIME_TO_LIVE};
 use super::table::PathKind;
+use super::tick::UNSETTLED;
 use super::topology::Direction;
 use super::{MiddleboxNow, Network, PathId, RouterState};
 use crate::kernel::time::SimDuration;
@@ -10,12 +11,6 @@ use crate::kernel::time::SimDuration;
 /// Payload of a full TCP segment [bit]: 1460 bytes, an Ethernet MTU of 1500 less 20 bytes each of
 /// IPv4 and TCP header (RFC 9293, section 3.7.1; RFC 894).
 pub const MSS_BITS: f64 = 1460.0 * 8.0;
-
-/// Time between two ticks where something is busy or changing (DESIGN.md, section 5).
-pub const TICK_BUSY: SimDuration = SimDuration::from_millis(100);
-
-/// Time between two ticks where nothing is.
-pub const TICK_QUIET: SimDuration = SimDuration::from_secs(1);
 
 /// Utilisation from which an element counts as busy (DESIGN.md, section 5) [share].
 const BUSY_FROM: f64 = 0.8;
@@ -160,10 +155,15 @@ impl Network {
             self.spread(path.index());
         }
         self.offered = offered;
-        (self.busy, self.lossy) = (false, false);
+        let was_busy = std::mem::take(&mut self.busy);
+        self.lossy = false;
         self.advance_links(elapsed.as_secs_f64());
         self.advance_middleboxes(elapsed.as_secs_f64());
-        self.changed = false;
+        let begins = self.busy && !was_busy;
+        self.unsettled = match std::mem::take(&mut self.changed) || begins {
+            true => UNSETTLED,
+            false => SimDuration(self.unsettled.0.saturating_sub(elapsed.0)),
+        };
         self.refresh_live_views();
     }
 
@@ -250,11 +250,6 @@ impl Network {
             self.busy |= is_busy(&middlebox.connections);
             self.busy |= is_busy(&middlebox.packets) || is_busy(&middlebox.bits);
         }
-    }
-
-    /// When the next tick is due, from the last one: soon where something is busy or was changed.
-    pub fn next_tick(&self) -> SimDuration {
-        if self.busy || self.changed { TICK_BUSY } else { TICK_QUIET }
     }
 
     /// Fills in what was measured since the last call, one entry a middlebox and a link, and starts

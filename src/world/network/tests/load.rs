@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::kernel::time::SimTime;
+use crate::scenario::model::{Beat, Queueing};
 
 #[test]
 fn an_overloaded_link_queues_then_loses_then_drains() {
@@ -10,7 +12,7 @@ fn an_overloaded_link_queues_then_loses_then_drains() {
     let mut network = Network::new(&scenario);
     let path = network.path(AttachmentId(0), SiteId(0), 0);
     network.tick(SECOND);
-    assert_eq!(network.next_tick(), TICK_QUIET);
+    assert_eq!(network.next_tick(SimTime::ZERO), SimTime(TICK_QUIET.0));
     // 250 Mbit in 100 ms, half each way: 1.25 of the capacity, 25 ms more queue a tick.
     for (delay_ms, loss) in [(35, 0.0), (60, 0.0), (60, 0.2)] {
         network.offer_many(path, 1, 1, 0.25 * GIGABIT);
@@ -18,7 +20,7 @@ fn an_overloaded_link_queues_then_loses_then_drains() {
         let seen = network.view(path);
         assert_eq!(seen.delay, SimDuration::from_millis(delay_ms));
         assert!((seen.loss - loss).abs() < 1e-12);
-        assert_eq!(network.next_tick(), TICK_BUSY);
+        assert_eq!(network.next_tick(SimTime::ZERO), SimTime(TENTH.0), "it has just begun");
     }
     let (mut middleboxes, mut links) = (Vec::new(), Vec::new());
     network.take_window(&mut middleboxes, &mut links);
@@ -31,7 +33,7 @@ fn an_overloaded_link_queues_then_loses_then_drains() {
         (network.view(path).delay, network.view(path).loss),
         (SimDuration::from_millis(10), 0.0)
     );
-    assert_eq!(network.next_tick(), TICK_QUIET);
+    assert_eq!(network.next_tick(SimTime::ZERO), SimTime(TICK_QUIET.0));
 }
 
 #[test]
@@ -44,7 +46,6 @@ fn faults_of_a_link_add_to_what_it_is() {
     let state =
         LinkState { loss: [0.5; 2], extra_delay, bandwidth_factor: 0.1, ..LinkState::default() };
     network.set_link(LinkId(0), state);
-    assert_eq!(network.next_tick(), TICK_BUSY, "a change is looked at soon");
     assert_eq!(network.view(path).delay, SimDuration::from_millis(40));
     assert!((network.view(path).loss - 0.55).abs() < 1e-12);
     network.offer_many(path, 1, 1, 0.03 * GIGABIT);
@@ -235,4 +236,42 @@ proptest! {
         prop_assert!(offered[0] + offered[1] <= sent);
         prop_assert!(lost[0] <= offered[0] && lost[1] <= offered[1]);
     }
+}
+
+#[test]
+fn ticks_are_short_at_first_then_half_of_the_fastest_reaction() {
+    let mut scenario = scenario(2, vec![link(0, 1, 10)], &[&[0]], &[1]);
+    let tick_ms = |scenario: &Scenario| tick_busy(scenario).0 / 1_000_000;
+    assert_eq!(tick_ms(&scenario), 500, "lost data is sent again after a second");
+    scenario.network.routing.control_packets = Queueing::Shared;
+    scenario.network.routing.bfd = Some(Beat { every: SECOND * 1, misses: 3 });
+    assert_eq!(tick_ms(&scenario), 500);
+    scenario.network.routing.bfd = Some(Beat { every: TENTH * 2, misses: 2 });
+    assert_eq!(tick_ms(&scenario), 200, "neighbours are given up after 400 ms");
+    scenario.network.routing.bfd = Some(Beat { every: TENTH, misses: 1 });
+    assert_eq!(tick_ms(&scenario), 100, "and never less");
+    scenario.network.routing.control_packets = Queueing::Separate;
+    assert_eq!(tick_ms(&scenario), 500, "their packets have a queue of their own");
+
+    let mut network = Network::new(&scenario);
+    let path = network.path(AttachmentId(0), SiteId(0), 0);
+    let mut next_ms = |from_ms: u64, overloads: bool, change: bool| {
+        if overloads {
+            network.offer_many(path, 1, 1, 0.25 * GIGABIT);
+        }
+        if change {
+            let extra_delay = SimDuration(from_ms);
+            network.set_link(LinkId(0), LinkState { extra_delay, ..LinkState::default() });
+        }
+        network.tick(TENTH);
+        network.next_tick(SimTime(from_ms * 1_000_000)).0 / 1_000_000
+    };
+    assert_eq!([next_ms(0, false, false), next_ms(730, false, true)], [1_000, 1_000]);
+    for now_ms in [1_000, 1_130] {
+        assert_eq!(next_ms(now_ms, true, false), (now_ms / 100 + 1) * 100, "it has just begun");
+    }
+    (2..300).for_each(|_| _ = next_ms(0, true, false));
+    assert_eq!(next_ms(30_900, true, false), 31_000, "the last of 30 s");
+    assert_eq!([31_000, 31_510].map(|now_ms| next_ms(now_ms, true, false)), [31_500, 32_000]);
+    assert_eq!(next_ms(32_000, true, true), 32_100, "something was changed");
 }
