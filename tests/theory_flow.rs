@@ -96,7 +96,7 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
         "50 million sources at 1.25",
         "variance",
         0.32,
-        "steps of two services, of a full station: their number varies 1.63 times as much",
+        "steps of a service, of a full station: departures vary 1.16 times as much",
     ),
     (
         "M/M/c+D overload c",
