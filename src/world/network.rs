@@ -210,7 +210,7 @@ impl Network {
             tallies: Vec::new(),
             offered: Vec::new(),
             grain: Grain::new(scale),
-            changed: true,
+            changed: false,
             busy: false,
             unsettled: SimDuration::ZERO,
             tick_busy: tick_busy(scenario),

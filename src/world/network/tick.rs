@@ -95,10 +95,12 @@ impl Network {
     /// When the next tick is due, at `now`: soon where something is busy or was changed; always at
     /// a whole number of ticks, so that steps of traffic end with them.
     pub fn next_tick(&self, now: SimTime) -> SimTime {
-        let tick = match (self.busy, self.unsettled > SimDuration::ZERO) {
-            (false, _) => TICK_QUIET,
-            (true, true) => TICK_UNSETTLED,
-            (true, false) => self.tick_busy,
+        let tick = if self.changed || (self.busy && self.unsettled > SimDuration::ZERO) {
+            TICK_UNSETTLED
+        } else if self.busy {
+            self.tick_busy
+        } else {
+            TICK_QUIET
         };
         SimTime((now.0 / tick.0 + 1) * tick.0)
     }

@@ -46,6 +46,8 @@ fn faults_of_a_link_add_to_what_it_is() {
     let state =
         LinkState { loss: [0.5; 2], extra_delay, bandwidth_factor: 0.1, ..LinkState::default() };
     network.set_link(LinkId(0), state);
+    let due = network.next_tick(SimTime::ZERO);
+    assert_eq!(due, SimTime(TENTH.0), "a change is looked at soon");
     assert_eq!(network.view(path).delay, SimDuration::from_millis(40));
     assert!((network.view(path).loss - 0.55).abs() < 1e-12);
     network.offer_many(path, 1, 1, 0.03 * GIGABIT);
