@@ -73,7 +73,6 @@ pub fn at_once(kind: &FaultKind, changes: &mut Vec<Change>) {
 
 impl Control {
     /// Does a step whose people are ready and whose guard holds.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn do_step(
         &mut self,
         scenario: &Scenario,
@@ -127,8 +126,8 @@ impl Control {
                 self.add_capacity(scenario, world, (*service, *site), *instances, now + *takes);
             }
             Action::Activate { store, from, to, share } => {
-                let of = (*store, *from, *to, *share);
-                self.activate(scenario, world, log, recorder, &spec.name, of, now);
+                let of = (spec.name.as_str(), *store, (*from, *to), *share);
+                self.activate(scenario, world, log, recorder, of, now);
             }
             Action::Isolate { service, partition, from } => {
                 let (service, partition, from) = (*service, *partition, *from);
@@ -238,8 +237,7 @@ impl Control {
         world: &mut World,
         log: &Log,
         recorder: &Recorder,
-        step: &str,
-        (store, from, to, share): (StoreId, SiteId, SiteId, f64),
+        (step, store, (from, to), share): (&str, StoreId, (SiteId, SiteId), f64),
         now: SimTime,
     ) {
         let spec = &scenario.stores[store.index()];
