@@ -68,7 +68,6 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
     ("M/M/c c", "sojourn_p99", 0.01, "the same, parts of 1/4,096 above the 90th percentile"),
     ("M/M/c c 20", "mean_sojourn", 0.02, "half a service time a step, near saturation"),
     ("M/M/c c", "mean_sojourn", 0.005, "the same, with more servers"),
-    ("M/M/c c", "utilisation", 0.01, "busy slots are the mean of a step's two ends"),
     (
         "Erlang B c 100 a 90",
         "blocking_prob",
@@ -90,14 +89,7 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
         "steps of half a service at rho .99: a Poisson source waits as long",
     ),
     ("finite source 50000000 over 5000 think 101", "mean_sojourn", 0.02, "the same"),
-    ("finite source", "mean_at_server", 0.01, "busy slots are the mean of a step's two ends"),
     ("finite source", "mean_sojourn", 0.005, "half a service time a step, near saturation"),
-    (
-        "50 million sources at 1.25",
-        "variance",
-        0.32,
-        "steps of a service, of a full station: departures vary 1.16 times as much",
-    ),
     (
         "M/M/c+D overload c",
         "useful",
