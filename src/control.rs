@@ -22,6 +22,7 @@ use crate::measure::log::{Log, ProbeCell};
 use crate::measure::recorder::Recorder;
 use crate::scenario::model::{AlarmId, FaultId, FaultKind, RouterId, Scenario, StepId, Trigger};
 use crate::world::World;
+use crate::world::network::TICK_QUIET;
 use crate::world::network::topology::Direction;
 use change::Change;
 use faults::Forces;
@@ -134,7 +135,7 @@ impl Control {
         for at in scenario.runbook.iter().filter_map(|step| step.at) {
             calendar.push(at, Event::Look);
         }
-        calendar.push(world.network.next_tick(SimTime::ZERO), Event::NetworkTick);
+        calendar.push(SimTime(TICK_QUIET.0), Event::NetworkTick);
         if let Some(probes) = &scenario.observers.probes {
             let pairs = world.probe_pairs.len() as u64;
             for pair in 0..pairs {

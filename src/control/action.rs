@@ -73,6 +73,7 @@ pub fn at_once(kind: &FaultKind, changes: &mut Vec<Change>) {
 
 impl Control {
     /// Does a step whose people are ready and whose guard holds.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn do_step(
         &mut self,
         scenario: &Scenario,
@@ -230,7 +231,6 @@ impl Control {
 
     /// Activates copies elsewhere. Databases of a site that is down lose the writes of their last
     /// `replication_lag`, at the rate of the last window before the latest fault.
-    #[allow(clippy::too_many_arguments)]
     fn activate(
         &mut self,
         scenario: &Scenario,
