@@ -1,7 +1,7 @@
 //! Clients that have to go elsewhere or come back: DNS failover, reconnect storms.
 
 use crate::check::{Comparisons, SEEDS, Table, counted, outcome};
-use crate::model::{Model, constant, exponential, seconds};
+use crate::model::{Model, constant, exponential, retry, seconds};
 use blackstart::scenario::model::{
     Action, ClientId, FaultKind, Load, Session, SiteId, SteeringId, SteeringKind,
 };
@@ -52,6 +52,44 @@ fn dns_after_a_change() {
         }
         let before = runs.iter().flat_map(|run| &run.series.stations[1].arrivals_per_s[..10]);
         assert!(before.into_iter().all(|&rate| rate == 0.0), "nobody goes there before");
+    }
+    comparisons.check();
+}
+
+/// Nobody answers at the old site, and whoever asked there asks again T later, by then at the new
+/// one if his resolver has refreshed in the meantime. Those whose first attempt comes t after the
+/// change are there with a share t / TTL, and of those who ask again T / TTL: their resolvers
+/// refreshed within T. So lambda (t + T) / TTL arrive, from T to TTL after the change.
+#[test]
+fn retries_after_a_change() {
+    let mut comparisons = Comparisons::new();
+    for (ttl, ago) in [(60.0, 5.0), (60.0, 15.0), (120.0, 5.0)] {
+        let rate = 500.0;
+        let model = Model::new().mailboxes(1_000_000).rate(rate).servers(1_000);
+        let model = model.service_time(exponential(0.1)).site("there", 1_000);
+        let model = model.timeout(ago - 1.0).retries(retry(2, 1.0));
+        let kind =
+            SteeringKind::Dns { ttl: seconds(ttl), ignoring: 0.0, ignoring_for: seconds(3_600.0) };
+        let changed = 30.0;
+        let model = model.steering(kind, &[1.0, 0.0]).clock(0.0, changed + ttl + 60.0, 5.0);
+        let model = model.fault(1.0, None, FaultKind::SiteDown { site: SiteId(0) });
+        let action = Action::Set {
+            steering: SteeringId(0),
+            answers: vec![(SiteId(0), 0.0), (SiteId(1), 1.0)],
+            drain: None,
+        };
+        let scenario = model.step(changed, action).build();
+        let runs: Vec<_> = SEEDS.map(|seed| outcome(&scenario, seed)).collect();
+        let mut after = ago;
+        while after + 5.0 <= ttl {
+            let window = ((changed + after) / 5.0) as usize;
+            let arrivals = runs.iter().map(|run| run.series.stations[1].arrivals_per_s[window]);
+            let expected = (after + 2.5 + ago) / ttl;
+            let shares = arrivals.map(|arrivals| arrivals / rate).collect();
+            let what = format!("ttl {ttl}, again after {ago}, t = {after}");
+            comparisons.add_within(what, shares, expected, crate::BEAT_S / ttl);
+            after += 5.0;
+        }
     }
     comparisons.check();
 }

@@ -5,11 +5,11 @@
 //! [`parts`](super::parts)); whatever is in flight belongs to a crowd. A *cell* is a part of a
 //! crowd with one piece of the unit interval that steering divides and, while a change of the name
 //! spreads, behind resolvers of one kind and phase. Cells are cut when an epoch begins that answers
-//! their members differently, and put together as soon as their resolvers know no more than the
-//! others. For an anycast name the pieces are of the flow hashes, as the catchments of the crowd's
+//! their members differently, and put together when their resolvers know no more than the others
+//! and nobody is left who was sent anywhere by an answer that only some of them had. For an anycast name the pieces are of the flow hashes, as the catchments of the crowd's
 //! attachment divide them. A pipeline's messages have a crowd too, without cells.
 
-use super::backoff::Pool;
+use super::backoff::{Knowledge, Pool};
 use super::signing::Pace;
 use super::tracers::At;
 use crate::kernel::defect::planted;
@@ -45,6 +45,46 @@ pub(super) enum Resolver {
     Kind(usize),
     /// Of one phase.
     Phase(usize, u32),
+}
+
+/// Attempts that were sent to a site, evenly over a span [ns].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub site: SiteId,
+    from: u64,
+    to: u64,
+}
+
+impl Sent {
+    /// Attempts of this number, of which all are known that is known `now`: that they ended within
+    /// a timeout, and what they did then a wait from this range ago.
+    pub(super) fn by(
+        (attempt, know): (u16, &Knowledge),
+        site: SiteId,
+        now: u64,
+        timeout: u64,
+        (least, most): (u64, u64),
+    ) -> Sent {
+        let since = |start_s: f64| (now as f64 - 1e9 * start_s).max(0.0) as u64;
+        let oldest = most.saturating_add(timeout).min(since(know.earliest_s));
+        // The first was sent as it was meant to be. Later ones are of those who fail: by timeout.
+        let usual =
+            if attempt == 1 { u64::MAX } else { least.midpoint(most).saturating_add(timeout) };
+        let mean = since(know.intended_s).min(usual).min(oldest);
+        let youngest = (2 * mean).saturating_sub(oldest);
+        Sent { site, from: now.saturating_sub(oldest), to: now.saturating_sub(youngest) }
+    }
+
+    /// Share of them that was sent before a time [ns].
+    fn share_before(&self, time: u64) -> f64 {
+        if time <= self.from {
+            0.0
+        } else if time >= self.to {
+            1.0
+        } else {
+            (time - self.from) as f64 / (self.to - self.from) as f64
+        }
+    }
 }
 
 /// A part of a crowd.
@@ -208,9 +248,16 @@ impl Cell {
         other.then_some(self.was)
     }
 
-    /// Whether its members were answered this site some time after `then` [ns].
-    pub(super) fn was_answered(&self, site: SiteId, then: u64) -> bool {
-        self.answered == site || (self.was == site && self.since > then)
+    /// Share of what its members sent over a span that went to this site, by their answer then.
+    pub(super) fn sent(&self, of: &Sent) -> f64 {
+        let before = of.share_before(self.since);
+        if self.answered == of.site {
+            1.0 - before
+        } else if self.was == of.site {
+            before
+        } else {
+            0.0
+        }
     }
 
     /// Sessions.
@@ -333,6 +380,8 @@ fn add(to: &mut [u64], from: &[u64]) {
 impl Crowd {
     /// Cuts whatever the newest epoch of its name tells apart.
     pub(super) fn follow_epoch(&mut self, steering: &SteeringState, draws: &mut Stream) {
+        // Cuts of what was cut before would multiply.
+        self.put_together(u64::MAX);
         let ends: Vec<f64> = steering.ends().collect();
         for index in 0..self.cells.len() {
             let (lower, upper) = (self.cells[index].lower, self.cells[index].upper);
@@ -381,11 +430,12 @@ impl Crowd {
 
     /// Has the cells ask the name at `now`, and their sign-ins (of this class) go where it says;
     /// puts such together as nothing tells apart any more: those whose resolvers have refreshed
-    /// since the last epoch began. Whether some are to come.
+    /// since the last epoch began, when nobody asks again who was sent `memory` ago [ns]. Whether
+    /// some are to come.
     pub(super) fn join(
         &mut self,
         steering: &SteeringState,
-        now: SimTime,
+        (now, memory): (SimTime, u64),
         sign_in: Option<u16>,
         draws: &mut Stream,
     ) -> bool {
@@ -410,6 +460,13 @@ impl Crowd {
                 }
             }
         }
+        let horizon = now.0.saturating_sub(memory);
+        self.put_together(horizon);
+        spreading || self.cells.iter().any(|cell| cell.since > horizon)
+    }
+
+    /// Puts settled cells together whose answers changed at the same time, or before `horizon`.
+    fn put_together(&mut self, horizon: u64) {
         let mut index = 0;
         while index < self.cells.len() {
             let cell = &self.cells[index];
@@ -420,6 +477,7 @@ impl Crowd {
                 key(other) == key(cell)
                     && settled(other)
                     && (all || other.resolver == cell.resolver)
+                    && (other.since == cell.since || other.since.max(cell.since) <= horizon)
             };
             let found = settled(cell).then(|| self.cells[..index].iter().position(alike)).flatten();
             match found {
@@ -433,7 +491,6 @@ impl Crowd {
                 None => index += 1,
             }
         }
-        spreading
     }
 }
 

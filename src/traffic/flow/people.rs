@@ -6,17 +6,23 @@
 
 use super::beat::CELL;
 use super::cohort::{Kind, LaneKey, NOBODY, Row};
-use super::crowds::{Cell, Crowd, Owner, take};
+use super::crowds::{Cell, Crowd, Owner, Sent, take};
+use super::program::Programs;
 use super::tracers::At;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric, poisson};
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
+use crate::traffic::plan::Plan;
 use crate::world::population::ClassKind;
 
 /// Sign-ins a second of a crowd below which nobody's next session is among them.
 const RARE_PER_S: f64 = 1e-6;
+
+/// Members of a name's piece are told apart no longer than this after their answer changed [ns]:
+/// 10 min.
+const LONGEST_AGO: u64 = 600_000_000_000;
 
 /// The source of one class: Poisson counts on a fixed grid of seconds, divided to beats and crowds
 /// by draws of its own: whatever happens in the world, they stay as they are.
@@ -25,6 +31,20 @@ pub(super) struct Source {
     pub stream: Stream,
     /// Demands of the present second that have not come yet.
     pub left: u64,
+}
+
+/// Longest since an attempt was sent when those of a group who go by their name's answer send the
+/// next one [ns].
+fn longest_ago(plan: &Plan, programs: &Programs, group: u32) -> u64 {
+    let by_name = plan.classes.iter().filter(|class| {
+        class.kind == ClassKind::Group(group) && !class.sessions && !class.signs_in
+    });
+    let ago = by_name.map(|class| {
+        let timeout = programs.all[programs.of(class.operation, SiteId(0), 0)].timeout;
+        let last = class.retry.attempts.max(2) - 1;
+        timeout.saturating_add(class.retry.wait_range_ns(last).unwrap_or_default().1)
+    });
+    ago.max().unwrap_or(0).min(LONGEST_AGO)
 }
 
 impl Flow {
@@ -122,8 +142,8 @@ impl Flow {
                     crowd.follow_epoch(state, &mut self.draws);
                 }
                 let sign_in = self.sign_in_class[group as usize];
-                let now = SimTime(now);
-                self.spreading[name] |= crowd.join(state, now, sign_in, &mut self.draws);
+                let when = (SimTime(now), longest_ago(&self.plan, &self.programs, group));
+                self.spreading[name] |= crowd.join(state, when, sign_in, &mut self.draws);
             }
             changed = true;
         }
@@ -247,37 +267,35 @@ impl Flow {
         debug_assert!(left == 0, "an operation of nobody's session");
     }
 
-    /// Sends attempts where the name sends them: of all members, or (with a site and a time [ns])
-    /// of those that were answered that site since then.
+    /// Sends attempts where the name sends them: of all members, or of those who made these before.
     pub(super) fn send_by_name(
         &mut self,
         lane: LaneKey,
         row: Row,
-        last: Option<(SiteId, u64)>,
+        mut last: Option<Sent>,
         scene: &mut Scene,
     ) {
-        let theirs = |cell: &&Cell| last.is_none_or(|(at, then)| cell.was_answered(at, then));
+        let theirs = |cell: &Cell, last: &Option<Sent>| {
+            cell.present as f64 * last.as_ref().map_or(1.0, |last| cell.sent(last))
+        };
+        let from = last.map(|last| last.site);
         let cells = &self.crowds[lane.crowd as usize].cells;
-        let mut present: u64 = cells.iter().filter(theirs).map(|cell| cell.present).sum();
-        let mut left = row.count;
-        if present == 0
-            && let Some((site, _)) = last
-        {
+        if last.is_some() && cells.iter().all(|cell| theirs(cell, &last) == 0.0) {
             // Nobody is left of those it could be.
-            self.sends(lane, site, row, scene);
-            return;
+            last = None;
         }
-        for cell in 0..self.crowds[lane.crowd as usize].cells.len() {
-            let cell = &self.crowds[lane.crowd as usize].cells[cell];
-            if !theirs(&cell) {
+        let mut left = row.count;
+        for cell in 0..cells.len() {
+            let cells = &self.crowds[lane.crowd as usize].cells[cell..];
+            let (mine, site) = (theirs(&cells[0], &last), cells[0].answered);
+            if mine == 0.0 {
                 continue;
             }
-            let n = binomial(&mut self.draws, left, cell.present as f64 / present.max(1) as f64);
-            let site = cell.answered;
-            present -= cell.present;
+            let others: f64 = cells[1..].iter().map(|cell| theirs(cell, &last)).sum();
+            let n = binomial(&mut self.draws, left, mine / (mine + others));
             left -= n;
             let row = Row { count: n, ..row };
-            self.ask_elsewhere(lane, (last.map_or(site, |last| last.0), site), &row);
+            self.ask_elsewhere(lane, (from.unwrap_or(site), site), &row);
             self.sends(lane, site, row, scene);
         }
         debug_assert!(left == 0, "a demand of nobody");

@@ -3,7 +3,7 @@
 use super::anycast::GONE;
 use super::backoff::Pool;
 use super::cohort::{Kind, LaneKey, Row};
-use super::crowds::Crowd;
+use super::crowds::{Crowd, Sent};
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::stream::Stream;
@@ -123,12 +123,11 @@ impl Flow {
                 self.send_in_next_session(lane, site, Row { count: back, ..row }, scene);
             }
         } else {
-            // Their last answer is older than this attempt's timeout and wait by no more than that.
-            let (_, longest) =
-                class.retry.wait_range_ns(u32::from(row.attempt) - 1).unwrap_or_default();
-            let ago = longest.saturating_add(self.programs.all[program].timeout);
-            let then = self.clock.saturating_sub(ago);
-            self.send_by_name(lane, row, Some((site, then)), scene);
+            let last = row.attempt - 1;
+            let waited = class.retry.wait_range_ns(u32::from(last)).unwrap_or_default();
+            let timeout = self.programs.all[program].timeout;
+            let sent = Sent::by((last, &row.know), site, self.clock, timeout, waited);
+            self.send_by_name(lane, row, Some(sent), scene);
         }
     }
 }

@@ -10,7 +10,7 @@
 
 use super::Flow;
 use super::cohort::{LaneKey, Row};
-use super::crowds::{Cell, Crowd, Owner};
+use super::crowds::{Cell, Crowd, Owner, Sent};
 use crate::kernel::defect::planted;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
@@ -240,11 +240,12 @@ impl Flow {
         let class = &self.plan.classes[lane.class as usize];
         let n = row.count as f64;
         // Who was sent to this site had it as his name's answer when his attempt was sent.
-        let ago = match class.timeout {
+        let timeout = match class.timeout {
             TimeoutPlan::Queue(queue) => self.plan.timeout_lengths[queue as usize],
             _ => 0,
         };
-        let sent = Some((site, self.clock.saturating_sub(ago)));
+        let ended = (row.attempt, &row.know);
+        let sent = Some(Sent::by(ended, site, self.clock, timeout, (0, 0)));
         if class.signs_in {
             // Told as they change their states.
         } else if class.sessions {
@@ -272,11 +273,11 @@ impl Flow {
     }
 
     /// Tells tracers of a crowd that `n` of its members in a state have demanded something, which a
-    /// share `good` of them got: of all, or of those who were answered a site since a time [ns].
+    /// share `good` of them got: of all, or of those who could have sent these attempts.
     pub(super) fn tell(
         &mut self,
         crowd: u32,
-        (at, sent): (At, Option<(SiteId, u64)>),
+        (at, sent): (At, Option<Sent>),
         n: f64,
         good: f64,
         intended: SimTime,
@@ -286,7 +287,7 @@ impl Flow {
         if here.traced[at.place()] == 0 || n <= 0.0 {
             return;
         }
-        let theirs = |cell: &Cell| sent.is_none_or(|(site, then)| cell.was_answered(site, then));
+        let theirs = |cell: &Cell| sent.is_none_or(|sent| cell.sent(&sent) > 0.0);
         let signs_in = self.sign_in_class[group as usize].is_some();
         let members = |cell: &Cell| match at {
             At::Session(site) if signs_in => cell.signed[site.index()],
