@@ -307,7 +307,7 @@ impl Network {
         if state.up && !now.state.up {
             // What was lost while it was down is not what it loses now.
             for queue in &mut self.directions[2 * link.index()..][..2] {
-                queue.loss = 0.0;
+                queue.forget();
             }
         }
         now.state = state;

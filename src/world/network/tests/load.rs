@@ -15,7 +15,7 @@ fn an_overloaded_link_queues_then_loses_then_drains() {
     assert_eq!(network.next_tick(SimTime::ZERO), SimTime(TICK_QUIET.0));
     // 250 Mbit in 100 ms, half each way: 1.25 of the capacity, 25 ms more queue a tick.
     for (delay_ms, loss) in [(35, 0.0), (60, 0.0), (60, 0.2)] {
-        network.offer_many(path, 1, 1, 0.25 * GIGABIT);
+        network.offer_many(path, 250, 1, 0.001 * GIGABIT);
         network.tick(TENTH);
         let seen = network.view(path);
         assert_eq!(seen.delay, SimDuration::from_millis(delay_ms));
@@ -59,11 +59,11 @@ fn faults_of_a_link_add_to_what_it_is() {
 #[test]
 fn a_full_middlebox_drops_or_refuses_the_same_share() {
     for when_full in [WhenFull::Drop, WhenFull::Reset] {
-        let mut network = Network::new(&at_the_door(vec![middlebox(0, 100.0, when_full)]));
+        let mut network = Network::new(&at_the_door(vec![middlebox(0, 1000.0, when_full)]));
         let path = network.path(AttachmentId(0), SiteId(0), 0);
-        // 40 in 100 ms at 100 a second with room for 10: 20 of 40 lost, then 30 of 40.
+        // 400 in 100 ms at 1,000 a second with room for 100: 200 of 400 lost, then 300 of 400.
         for loss in [0.5, 0.75] {
-            network.offer_many(path, 1, 40, 1000.0);
+            network.offer_many(path, 1, 400, 1000.0);
             network.tick(TENTH);
             let seen = network.view(path);
             let share = match when_full {
@@ -76,8 +76,8 @@ fn a_full_middlebox_drops_or_refuses_the_same_share() {
         let (mut middleboxes, mut links) = (Vec::new(), Vec::new());
         network.take_window(&mut middleboxes, &mut links);
         let expected = MiddleboxWindow {
-            offered_connections: 80.0,
-            lost_share: 50.0 / 80.0,
+            offered_connections: 800.0,
+            lost_share: 500.0 / 800.0,
             sessions: 0.0,
             delay_s: 0.1,
         };
