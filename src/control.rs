@@ -112,6 +112,8 @@ pub struct Control {
     /// [pair]: failures in a row, and the counts of the open window.
     probes: Vec<(u32, ProbeCell)>,
     last_tick: SimTime,
+    /// When the network's next tick is; events of ticks at other times are void.
+    tick_due: SimTime,
     luck: Luck,
     /// Writes lost by activating lagging copies, at the run's scale.
     pub writes_lost: f64,
@@ -135,7 +137,8 @@ impl Control {
         for at in scenario.runbook.iter().filter_map(|step| step.at) {
             calendar.push(at, Event::Look);
         }
-        calendar.push(SimTime(TICK_QUIET.0), Event::NetworkTick);
+        let tick_due = SimTime(TICK_QUIET.0);
+        calendar.push(tick_due, Event::NetworkTick);
         if let Some(probes) = &scenario.observers.probes {
             let pairs = world.probe_pairs.len() as u64;
             for pair in 0..pairs {
@@ -159,6 +162,7 @@ impl Control {
             published: false,
             probes: vec![(0, ProbeCell::default()); world.probe_pairs.len()],
             last_tick: SimTime::ZERO,
+            tick_due,
             luck: Luck::named(seed, "control"),
             writes_lost: 0.0,
             timeline: Vec::new(),
@@ -187,6 +191,12 @@ impl Control {
     ) {
         self.write_tables(world, now, changes);
         self.act_on_events(scenario, world, log, recorder, now, changes);
+        // After a tick; and sooner than was thought, where something has changed.
+        let due = world.network.next_tick(now);
+        if due < self.tick_due {
+            self.tick_due = due;
+            self.calendar.push(due, Event::NetworkTick);
+        }
         let next = self.calendar.peek_time().unwrap_or(SimTime::MAX);
         self.routing.run_until(&world.network, next.min(horizon));
         self.write_tables(world, now, changes);
@@ -241,11 +251,12 @@ impl Control {
                     self.forces.rebooting[router.index()] -= 1;
                     self.apply(scenario, world, now, changes);
                 }
+                Event::NetworkTick if now != self.tick_due => {}
                 Event::NetworkTick => {
                     world.network.tick(now - self.last_tick);
                     self.routing.observe_loss(&world.network, now);
                     self.last_tick = now;
-                    self.calendar.push(world.network.next_tick(now), Event::NetworkTick);
+                    self.tick_due = SimTime::MAX;
                 }
                 Event::Probe { pair } => {
                     let probes = scenario.observers.probes.as_ref().expect("a probe was due");
