@@ -2,7 +2,7 @@
 
 use super::judge::Judgement;
 use super::{AGAIN, Case, Kind, SEED};
-use blackstart::measure::agreement::{Comparison, Finding, Quantity};
+use blackstart::measure::agreement::{Comparison, Finding, Quantity, moments};
 use blackstart::measure::outcome::{OperationSeries, Outcome, StationSeries};
 
 /// Every figure of one scenario.
@@ -118,14 +118,15 @@ pub fn print_series((exact, flow): &(Vec<Outcome>, Vec<Outcome>)) {
         columns.map(|column| (index, column))
     });
     for (index, (name, values)) in operations.chain(stations) {
-        println!("\n{name}: window [s], exact, flow");
-        let mean = |of: &[Outcome], window: usize| {
-            let sum = of.iter().map(|outcome| values(outcome, index)[window]).sum::<f64>();
-            sum / of.len() as f64
+        println!("\n{name}: window [s], exact, flow; mean and standard deviation");
+        let seen = |of: &[Outcome], window: usize| {
+            let of: Vec<f64> = of.iter().map(|outcome| values(outcome, index)[window]).collect();
+            let (mean, sd) = moments(&of);
+            format!("{mean:10.3} {sd:9.3}")
         };
         for window in 0..first.windows {
             let at_s = window as f64 * first.window_s;
-            println!("{at_s:7} {:10.3} {:10.3}", mean(exact, window), mean(flow, window));
+            println!("{at_s:7} {} {}", seen(exact, window), seen(flow, window));
         }
     }
 }

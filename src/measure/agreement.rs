@@ -211,8 +211,8 @@ fn compared(
     Comparison { name, worst, quantity, exact, exact_sd, flow, flow_sd, se, bound, finding }
 }
 
-/// Mean and standard deviation of a sample.
-fn moments(values: &[f64]) -> (f64, f64) {
+/// Mean and standard deviation of a sample of two values at least.
+pub fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
