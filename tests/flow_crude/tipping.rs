@@ -163,3 +163,32 @@ fn an_overloaded_station_does_all_the_work_that_it_can() {
     comparisons.add("requests ended a second", ended, 40.0 / 0.3);
     comparisons.check();
 }
+
+/// A site goes down anywhen within a second: lambda S requests are in it then and get no answer;
+/// whoever was answered before was, though counts say so only when their beat is over.
+#[test]
+fn a_broken_path_loses_what_is_under_way_and_no_more() {
+    let (rate, service_s) = (2_000.0, 0.1);
+    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
+        let mut comparisons = Comparisons::new();
+        for down_s in [30.15, 30.35, 30.5, 30.85] {
+            let model = Model::new().rate(rate).servers(1_000).timeout(6.0);
+            let model = model.service_time(exponential(service_s)).clock(10.0, 40.0, 1.0);
+            let kind = FaultKind::SiteDown { site: SiteId(0) };
+            let outcomes = runs(&model.fault(down_s, None, kind).build(), fidelity, 20);
+            // By what came in those seconds, of the last its part until then.
+            let lost = |outcome: &Outcome| {
+                let of = &outcome.series.operations[0];
+                let sums = |from: usize, to: usize| {
+                    let good: f64 = of.good_per_s[from..to].iter().sum();
+                    (of.demand_per_s[from..to].iter().sum::<f64>(), good)
+                };
+                let ((before, good), (at, late)) = (sums(20, 30), sums(30, 31));
+                before + at * (down_s - 30.0) - good - late
+            };
+            let what = format!("{fidelity:?}, down at {down_s} s");
+            comparisons.add_within(what, each(&outcomes, lost), rate * service_s, 0.0);
+        }
+        comparisons.check();
+    }
+}

@@ -95,6 +95,8 @@ pub(super) struct Ended {
     pub ok_waited_s: f64,
     /// Failures.
     pub bad: u64,
+    /// Of both, those that were on their way back before a path broke.
+    pub home: u64,
 }
 
 /// Attempts that nothing in the network tells apart.

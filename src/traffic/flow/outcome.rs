@@ -84,10 +84,11 @@ impl Flow {
         cohort.touched = false;
         let ended = std::mem::take(&mut cohort.ended);
         let closes = cohort.closes;
-        for (way, Ended { ok, ok_waited_s, bad }) in ended.into_iter().enumerate() {
+        for (way, Ended { ok, ok_waited_s, bad, home }) in ended.into_iter().enumerate() {
             if ok + bad == 0 {
                 continue;
             }
+            let home = home as f64 / (ok + bad) as f64;
             let mut left = [ok, bad];
             let mut open: u64 = lanes.iter().map(|lane| lane.ways[way].open).sum();
             for lane in &mut lanes {
@@ -99,10 +100,12 @@ impl Flow {
                 left = [left[0] - good, left[1] - failed];
                 if good > 0 {
                     let waited_s = ok_waited_s / ok as f64;
-                    self.answered((program, sent), (lane, way), (good, waited_s), at, scene);
+                    let back = self.come_back((program, sent), (lane, way), (good, home), scene);
+                    self.answered((program, sent), (lane, way), (back, waited_s), at, scene);
                 }
                 if failed > 0 {
-                    lane.refused += self.come_back((program, sent), (lane, way), failed, scene);
+                    lane.refused +=
+                        self.come_back((program, sent), (lane, way), (failed, home), scene);
                 }
             }
         }
@@ -171,17 +174,29 @@ impl Flow {
         self.abandon(key, program, self.clock, scene);
     }
 
+    /// A path breaks within a beat: what has ended by now is on its way back.
+    pub(super) fn go_home(&mut self) {
+        for &key in &self.touched {
+            let Some(cohort) = self.cohorts.get_mut(key) else { continue };
+            for ended in &mut cohort.ended {
+                ended.home = ended.ok + ended.bad;
+            }
+        }
+    }
+
     /// Of `n` attempts of a way, sent at `sent`, that a station has answered: how many answers find
-    /// their way back as they came, and not over a path that carries nothing since.
+    /// their way back as they came, and not over a path that carries nothing since; a share `home`
+    /// of them left before.
     fn come_back(
         &mut self,
         (program, sent): (u16, u64),
         (lane, way): (&mut Lane, usize),
-        n: u64,
+        (n, home): (u64, f64),
         scene: &Scene,
     ) -> u64 {
         let site = self.programs.all[program as usize].site;
         let returned = self.returned(lane.key, site, sent, scene);
+        let returned = home + (1.0 - home) * returned;
         lane.open -= n;
         lane.ways[way].open -= n;
         let back = match returned > 1.0 - 1e-9 {
@@ -197,11 +212,10 @@ impl Flow {
         &mut self,
         (program_index, sent): (u16, u64),
         (lane, way): (&mut Lane, usize),
-        (n, waited_s): (u64, f64),
+        (mut all, waited_s): (u64, f64),
         at: SimTime,
         scene: &mut Scene,
     ) {
-        let mut all = self.come_back((program_index, sent), (lane, way), n, scene);
         let program = &self.programs.all[program_index as usize];
         let site = program.site;
         let class_index = lane.key.class as usize;

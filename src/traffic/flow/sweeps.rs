@@ -41,11 +41,15 @@ impl Flow {
     /// Some path changed: pairs that newly carry nothing are swept for their sessions.
     pub(super) fn sweep_broken(&mut self, now: SimTime, scene: &mut Scene) {
         let network = &scene.world.network;
-        let mut newly_broken = false;
+        let (mut some_broken, mut begins) = (false, false);
         for (pair, since) in self.broken_since.iter_mut().enumerate() {
             let broken = network.paths_now(pair).any(|path| !path.carries && path.share > 1e-9);
-            newly_broken |= broken;
+            some_broken |= broken;
+            begins |= broken && since.is_none();
             *since = if broken { since.or(Some(now)) } else { None };
+        }
+        if begins {
+            self.go_home();
         }
         let epochs = scene.world.catchment_epochs();
         let strayed = std::mem::replace(&mut self.catchments, epochs) != epochs;
@@ -58,7 +62,7 @@ impl Flow {
                 continue;
             };
             let group = group as u32;
-            if let Some(wait) = lost_after.filter(|_| newly_broken) {
+            if let Some(wait) = lost_after.filter(|_| some_broken) {
                 self.begin_sweep(Target::Broken(group), keepalive, wait, now, scene);
             }
             if strayed && scene.world.anycast_of_client[client].is_some() {
