@@ -70,7 +70,7 @@ use crate::world::steering::tag;
 use alike::{Alike, alike};
 use beat::{Beats, CELL};
 use caches::Caches;
-use cohort::{Cohort, Kind, LaneKey, NOBODY, Row};
+use cohort::{Cohort, Kind, LaneKey, NOBODY, Row, SIGN_INS};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
 use latency::Latencies;
@@ -168,7 +168,7 @@ pub struct Flow {
     resolved: Vec<Row>,
     dealt: Vec<u64>,
     unparked: Vec<u64>,
-    movers: Vec<u32>,
+    movers: Vec<(u32, SimTime)>,
 }
 
 impl Flow {
@@ -382,18 +382,18 @@ impl Flow {
             for cell in 0..crowd.cells.len() {
                 let here = &mut crowd.cells[cell];
                 let site = here.authoritative(&scene.world.steering[name]);
-                let (idle, signing) = (here.idle(), here.signing);
-                let out = idle + signing[0] + signing[1];
+                let [idle, again, came, woken] = here.out();
+                let out = idle + again + came + woken;
                 here.signed[site.index()] += out;
                 crowd.signed[site.index()] += out;
                 scene.world.network.sessions_opened(site, out);
                 // Sign-ins that are under way come back to nobody.
-                for kind in 0..2 {
+                for kind in 0..SIGN_INS.len() {
                     here.leaving[kind] += std::mem::take(&mut here.signing[kind]);
                 }
-                let [again, came] = signing;
-                let states =
-                    [(At::Idle, idle), (At::SigningIn(0), again), (At::SigningIn(1), came)];
+                let signing = [again, came, woken].into_iter().enumerate();
+                let states = signing.map(|(kind, n)| (At::SigningIn(kind), n));
+                let states = states.chain([(At::Idle, idle)]);
                 for (at, all) in states {
                     let states = (at, At::Session(site));
                     crowd.trace(cell, states, (all, all), &mut self.draws, |_| {});
@@ -403,7 +403,7 @@ impl Flow {
             for parked in crowd.cells.iter_mut().map(|cell| &mut cell.parked) {
                 for (number, parked) in parked.iter_mut().enumerate() {
                     let parked = std::mem::take(parked);
-                    self.operations[first + number].ended += parked.idle + parked.signing;
+                    self.operations[first + number].ended += parked.iter().sum::<u64>();
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::check::mean;
 use crate::model::{Model, exponential, retry, seconds};
-use crate::{each, runs};
+use crate::{agree, each, runs};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
     Curve, FaultKind, Fidelity, Load, OperationId, Retry, Scenario, ServiceId, Session, SiteId,
@@ -66,6 +66,29 @@ fn what_is_kept_for_after_a_sign_in_is_not_sent_by_others() {
             assert!(sent < 0.01 * kept, "{fidelity:?}: {sent} of {kept} are sent");
         }
     }
+}
+
+/// The site is back at 72 s, when those who lost their session are about to give up signing in, and
+/// some who have are signing in again since they want something: that is kept for each of these,
+/// and goes with him. Spreading what is kept over all who sign in would have those who give up take
+/// it away, to come later.
+#[test]
+fn what_is_kept_for_who_tries_again_is_sent_by_him() {
+    let mut scenario = half_goes_down(110.0, 1.0, retry(3, 5.0), crate::model::flat(1.0));
+    scenario.faults[0].lasts = Some(seconds(22.0));
+    fn sent(outcome: &Outcome, window: usize) -> f64 {
+        let of = &outcome.series.operations[0];
+        of.first_attempts_per_s[window] - (of.demand_per_s[window] - of.suppressed_per_s[window])
+    }
+    agree(
+        &scenario,
+        &[
+            ("kept and sent from 70 s", |o| sent(o, 14), 0.05),
+            ("from 75 s", |o| sent(o, 15), 0.05),
+            ("from 80 s", |o| sent(o, 16), 0.05),
+            ("from 90 s", |o| sent(o, 18), 0.05),
+        ],
+    );
 }
 
 /// Users come to a dead site, cannot sign in and give up; others sign in again as often as they

@@ -25,7 +25,8 @@ pub(super) struct PoolKey {
     /// How often the age has grown by half since answers were good; of messages, when they were
     /// begun.
     pub bin: u32,
-    pub demanded: bool,
+    /// Which of `cohort::SIGN_INS` they are, or would be.
+    pub kind: u8,
     /// The next attempt opens a connection.
     pub reconnect: bool,
     /// Where they have their session, or lie, or went last; of sign-ins, where their name sends
@@ -308,8 +309,7 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     fn key() -> PoolKey {
-        let (demanded, reconnect) = (true, true);
-        PoolKey { class: 0, attempt: 1, bin: 0, demanded, reconnect, site: SiteId(0) }
+        PoolKey { class: 0, attempt: 1, bin: 0, kind: 1, reconnect: true, site: SiteId(0) }
     }
 
     /// (released, mean time of the release, spread of the times) [s].

@@ -2,7 +2,7 @@
 
 use super::Flow;
 use super::backoff::Pool;
-use super::cohort::{Kind, LaneKey};
+use super::cohort::{Kind, LaneKey, SIGN_INS};
 use super::crowds::{Cell, Owner};
 use crate::kernel::time::SimTime;
 use crate::measure::recorder::{Recorder, StationCell};
@@ -27,7 +27,7 @@ impl Flow {
             holding: vec![0; self.lines.len()],
         };
         let mut in_progress = vec![0_u64; self.operations.len()];
-        let mut under_way = vec![[0_u64; 2]; self.crowds.len()];
+        let mut under_way = vec![[0_u64; SIGN_INS.len()]; self.crowds.len()];
         for (_, cohort) in self.cohorts.iter() {
             for lane in &cohort.lanes {
                 let (class, stands) = (lane.key.class as usize, lane.standing());
@@ -60,16 +60,17 @@ impl Flow {
     fn check_crowds(
         &self,
         in_progress: &mut [u64],
-        under_way: &[[u64; 2]],
+        under_way: &[[u64; SIGN_INS.len()]],
     ) -> Result<(), Imbalance> {
         for (index, crowd) in self.crowds.iter().enumerate() {
             let sites = crowd.signed.len();
-            let mut backing_off = [vec![0; sites], vec![0; sites]];
+            let mut backing_off: [Vec<u64>; SIGN_INS.len()] =
+                std::array::from_fn(|_| vec![0; sites]);
             for pool in &crowd.pools {
                 let class = pool.key.class as usize;
                 in_progress[class] += pool.count;
                 if self.plan.classes[class].signs_in {
-                    let of_kind = &mut backing_off[usize::from(pool.key.demanded)];
+                    let of_kind = &mut backing_off[usize::from(pool.key.kind)];
                     of_kind[pool.key.site.index()] += pool.count;
                 }
             }
@@ -78,11 +79,11 @@ impl Flow {
                 let first = self.first_class[group as usize];
                 for parked in crowd.cells.iter().map(|cell| &cell.parked) {
                     for (number, parked) in parked.iter().enumerate() {
-                        in_progress[first + number] += parked.idle + parked.signing;
+                        in_progress[first + number] += parked.iter().sum::<u64>();
                     }
                 }
             }
-            for kind in 0..2 {
+            for kind in 0..SIGN_INS.len() {
                 let of = |cell: &Cell| cell.under_way[kind].iter().sum::<u64>();
                 let known: u64 = crowd.cells.iter().map(of).sum();
                 check("client", || what("sign-ins"), known, under_way[index][kind])?;
@@ -97,7 +98,7 @@ impl Flow {
             let sessions = crowd.cells.iter().map(Cell::sessions).sum::<u64>();
             check("client", || what("sessions"), crowd.sessions(), sessions)?;
             for cell in &crowd.cells {
-                let inside = cell.sessions() + cell.signing[0] + cell.signing[1];
+                let inside = cell.sessions() + cell.signing_in();
                 check("client", || what("members"), cell.present.max(inside), cell.present)?;
             }
         }
@@ -123,7 +124,10 @@ impl Flow {
                 let what = |what: &str| format!("crowd {crowd} ({what})");
                 let asking = &mut asking[crowd as usize];
                 let of = &self.crowds[crowd as usize];
-                let theirs = |pool: &&Pool| pool.key.class == closed.class && pool.key.demanded;
+                let theirs = |pool: &&Pool| {
+                    (pool.key.class, usize::from(pool.key.kind))
+                        == (closed.class, Kind::Demanded.number())
+                };
                 for pool in of.pools.iter().filter(theirs) {
                     asking[pool.key.site.index()] += pool.count;
                 }

@@ -20,14 +20,23 @@ pub(super) enum Kind {
     Demanded,
     /// Brought about by the outage or by the system itself: load, not demand.
     Induced,
+    /// A sign-in that was given up before, tried again since its user wants something.
+    Woken,
     /// A probe of this pair.
     Probe(u32),
 }
 
+/// Kinds of sign-ins, by their numbers.
+pub(super) const SIGN_INS: [Kind; 3] = [Kind::Induced, Kind::Demanded, Kind::Woken];
+
 impl Kind {
-    /// 1 for a user's demand, else 0.
-    pub(super) fn number(self) -> usize {
-        usize::from(self == Kind::Demanded)
+    /// Which of [`SIGN_INS`] it is, or would be.
+    pub(super) const fn number(self) -> usize {
+        match self {
+            Kind::Induced | Kind::Probe(_) => 0,
+            Kind::Demanded => 1,
+            Kind::Woken => 2,
+        }
     }
 }
 

@@ -395,7 +395,7 @@ impl Flow {
                 None => time_bin(row.know.intended_s, age_s, good_s),
                 Some(_) => age_bin(age_s, good_s),
             },
-            demanded,
+            kind: lane.kind.number() as u8,
             reconnect: failure != Failure::Refused,
             site,
         };
@@ -454,10 +454,8 @@ impl Flow {
         let class = &self.plan.classes[lane.class as usize];
         if class.in_session() && lane.kind == Kind::Demanded {
             let out = binomial(&mut self.draws, row.count, out);
-            let crowd = &self.crowds[lane.crowd as usize];
-            let (idle, signing) = (crowd.idle(), crowd.signing());
-            let signing = signing as f64 / (idle + signing).max(1) as f64;
-            self.park(lane.class as usize, lane.crowd, out, signing, scene);
+            let out = self.crowds[lane.crowd as usize].divided(out, &mut self.draws);
+            self.park(lane.class as usize, lane.crowd, out, scene);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::beat::CELL;
 use super::cohort::{Kind, LaneKey, NOBODY, Row};
-use super::crowds::{Cell, Crowd, Owner, Sent, take};
+use super::crowds::{Cell, Crowd, Out, Owner, Sent, WOKEN, take};
 use super::program::Programs;
 use super::tracers::At;
 use super::{Flow, Scene};
@@ -314,22 +314,23 @@ impl Flow {
             cell.suppressed += n as u32;
         }
         // A user who wants something makes a client that has given up try again.
-        let here = &self.crowds[crowd as usize];
-        let (idle, signing) = (here.idle(), here.signing());
-        let again = binomial(&mut self.draws, n, idle as f64 / (idle + signing).max(1) as f64);
+        let mut of = self.crowds[crowd as usize].divided(n, &mut self.draws);
+        let again = std::mem::take(&mut of[0]);
+        of[WOKEN] += again;
         if at >= scene.world.measured_from {
             self.tell_signing_in(crowd, (n - again) as f64, 0.0, at);
         }
         if !self.relieved {
-            self.wake(crowd, again.min(idle), at, scene);
+            self.wake(crowd, again, at, scene);
         }
-        self.park(class, crowd, n, 1.0, scene);
+        self.park(class, crowd, of, scene);
     }
 
     /// Idle members of a crowd want something: they sign in again.
     fn wake(&mut self, crowd: u32, mut n: u64, at: SimTime, scene: &mut Scene) {
         let here = &mut self.crowds[crowd as usize];
         let mut idle = here.idle();
+        n = n.min(idle);
         if n == 0 {
             return;
         }
@@ -341,7 +342,7 @@ impl Flow {
             n -= again;
             for parked in &mut here.cells[cell].parked {
                 let share = again as f64 / of.max(1) as f64;
-                parked.signing += take(&mut parked.idle, share, &mut self.draws);
+                parked[WOKEN] += take(&mut parked[0], share, &mut self.draws);
             }
             let tracers = &mut self.tracers;
             let told = |tracer: u32| {
@@ -349,47 +350,39 @@ impl Flow {
                     tracers[tracer as usize].told(at, false);
                 }
             };
-            let states = (At::Idle, At::SigningIn(0));
+            let states = (At::Idle, At::SigningIn(Kind::Woken.number()));
             here.trace(cell, states, (again, of), &mut self.draws, told);
-            self.sign_in((crowd, cell), again, Kind::Induced, at, scene);
+            self.sign_in((crowd, cell), again, Kind::Woken, at, scene);
         }
     }
 
-    /// Keeps demands for after the sign-in, with the class's share of `deferred`; a share of them
-    /// is of members that sign in, the others are idle.
-    pub(super) fn park(
-        &mut self,
-        class: usize,
-        crowd: u32,
-        n: u64,
-        signing: f64,
-        scene: &mut Scene,
-    ) {
+    /// Keeps demands of members without a session for after the sign-in, with the class's share of
+    /// `deferred`.
+    pub(super) fn park(&mut self, class: usize, crowd: u32, of: Out, scene: &mut Scene) {
         if self.relieved {
             return;
         }
-        let kept = binomial(&mut self.draws, n, self.plan.classes[class].deferred);
+        let deferred = self.plan.classes[class].deferred;
+        let mut left = of.map(|n| binomial(&mut self.draws, n, deferred));
+        let kept: u64 = left.iter().sum();
         scene.recorder.deferred.0 += kept;
         self.operations[class].begun += kept;
-        let signing = binomial(&mut self.draws, kept, signing);
         let crowd = &mut self.crowds[crowd as usize];
         let Owner::Group(group) = crowd.owner else { return };
         let number = class - self.first_class[group as usize];
-        let mut left = [kept - signing, signing];
-        let mut others = [crowd.idle(), crowd.signing()];
+        let mut others = crowd.out();
         for cell in &mut crowd.cells {
-            let of = [cell.idle(), cell.signing_in()];
-            let parked = &mut cell.parked[number];
-            for (kind, parked) in [&mut parked.idle, &mut parked.signing].into_iter().enumerate() {
-                let share = of[kind] as f64 / others[kind].max(1) as f64;
-                let here = binomial(&mut self.draws, left[kind], share);
-                others[kind] -= of[kind];
-                left[kind] -= here;
+            let of = cell.out();
+            for (state, parked) in cell.parked[number].iter_mut().enumerate() {
+                let share = of[state] as f64 / others[state].max(1) as f64;
+                let here = binomial(&mut self.draws, left[state], share);
+                others[state] -= of[state];
+                left[state] -= here;
                 *parked += here;
             }
         }
         // Of whom nobody is signed out any more, they are sent when somebody signs in again.
-        crowd.cells[0].parked[number].idle += left[0] + left[1];
+        crowd.cells[0].parked[number][0] += left.iter().sum::<u64>();
     }
 
     /// Users come: their clients sign in, and that is a demand.
@@ -447,15 +440,14 @@ impl Flow {
         let whole = &mut self.crowds[crowd as usize];
         whole.present -= go;
         let here = &mut whole.cells[cell];
-        let idle = here.idle();
-        let of = [idle, here.signing_in()];
+        let of = here.out();
         here.present -= go;
         // Who came last goes first, and who still signs in after coming has come last.
         let last = go.min(here.signing[1]);
         here.signing[1] -= last;
         here.leaving[1] += last;
         go -= last;
-        let mut rest = here.sessions() + here.signing[0] + idle;
+        let mut rest = here.sessions() + of[0] + here.signing[0] + here.signing[2];
         for site in 0..here.signed.len() {
             let sessions = self.crowds[crowd as usize].cells[cell].signed[site];
             rest -= sessions;
@@ -464,17 +456,23 @@ impl Flow {
             self.close_sessions((crowd, cell), SiteId(site as u32), n, scene);
         }
         let here = &mut self.crowds[crowd as usize].cells[cell];
-        let signing = hypergeometric(&mut self.draws, here.signing[0], idle, go);
-        here.signing[0] -= signing;
-        here.leaving[0] += signing;
-        let gone = [go - signing, last + signing];
+        let mut gone = [0, 0, last, 0];
+        for kind in [0, 2] {
+            rest -= here.signing[kind];
+            let n = hypergeometric(&mut self.draws, here.signing[kind], rest, go);
+            here.signing[kind] -= n;
+            here.leaving[kind] += n;
+            gone[1 + kind] = n;
+            go -= n;
+        }
+        gone[0] = go;
         // What they had kept for after the sign-in goes with them.
         let crowd = &mut self.crowds[crowd as usize];
         let Owner::Group(group) = crowd.owner else { return };
         let first = self.first_class[group as usize];
         for (number, parked) in crowd.cells[cell].parked.iter_mut().enumerate() {
-            for (kind, parked) in [&mut parked.idle, &mut parked.signing].into_iter().enumerate() {
-                let share = gone[kind] as f64 / of[kind].max(1) as f64;
+            for (state, parked) in parked.iter_mut().enumerate() {
+                let share = gone[state] as f64 / of[state].max(1) as f64;
                 self.operations[first + number].ended += take(parked, share, &mut self.draws);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::anycast::GONE;
 use super::backoff::Pool;
-use super::cohort::{Kind, LaneKey, Row};
+use super::cohort::{LaneKey, Row, SIGN_INS};
 use super::crowds::{Crowd, Sent};
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric};
@@ -14,11 +14,11 @@ impl Crowd {
     /// are due. Each is as likely to be any of those that were sent where it was.
     pub(super) fn redirect(&mut self, cell: usize, was: SiteId, class: u16, draws: &mut Stream) {
         let answered = self.cells[cell].answered;
-        for kind in 0..2 {
+        for kind in 0..SIGN_INS.len() {
             let mut n = self.cells[cell].backing_off(kind);
             let theirs = |pool: &&mut Pool| {
                 let key = pool.key;
-                (key.class, usize::from(key.demanded), key.site) == (class, kind, was)
+                (key.class, usize::from(key.kind), key.site) == (class, kind, was)
             };
             let of: Vec<&mut Pool> = self.pools.iter_mut().filter(theirs).collect();
             let mut others: u64 = of.iter().map(|pool| pool.count).sum();
@@ -61,7 +61,7 @@ impl Flow {
                     continue;
                 }
                 let key = pool.key;
-                let kind = if key.demanded { Kind::Demanded } else { Kind::Induced };
+                let kind = SIGN_INS[usize::from(key.kind)];
                 let class = &self.plan.classes[key.class as usize];
                 let lane = self.lane(crowd, key.class, kind, class.connects || key.reconnect);
                 let row = Row { attempt: key.attempt + 1, know, count: n };

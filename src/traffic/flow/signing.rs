@@ -5,10 +5,11 @@
 
 use super::cohort::{Kind, LaneKey, Row};
 use super::crowds::{Cell, take};
-use super::tracers::At;
+use super::tracers::{At, Tracer};
 use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::hypergeometric;
+use crate::kernel::stream::Stream;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
 use crate::world::World;
@@ -178,25 +179,24 @@ impl Flow {
         for (place, &count) in self.dealt.iter().enumerate() {
             if count > 0 {
                 let cell = &mut crowd.cells[place];
-                let share = count as f64 / cell.signing_in() as f64;
+                let signing = cell.signing[kind];
+                let share = count as f64 / signing as f64;
                 self.unparked.resize(cell.parked.len(), 0);
                 for (parked, sent) in cell.parked.iter_mut().zip(&mut self.unparked) {
-                    *sent += take(&mut parked.signing, share, &mut self.draws);
+                    *sent += take(&mut parked[1 + kind], share, &mut self.draws);
                 }
-                let signing = cell.signing[kind];
                 cell.signing[kind] -= count;
                 cell.signed[site.index()] += count;
                 crowd.signed[site.index()] += count;
                 let states = (At::SigningIn(kind), At::Session(site));
-                let movers = &mut self.movers;
-                let each = |tracer| movers.push(tracer);
-                crowd.trace(place, states, (count, signing), &mut self.draws, each);
+                let those = those_of(lane.kind, rows, &self.tracers, &mut self.movers);
+                crowd.trace_those(place, states, (count, signing), &mut self.draws, those);
             }
         }
         scene.world.network.sessions_opened(site, n);
         let super::crowds::Owner::Group(group) = crowd.owner else { return };
         let good_s = self.plan.classes[lane.class as usize].good_within.as_secs_f64();
-        self.tell_movers(lane, rows, good_s, scene);
+        self.tell_movers(good_s, scene);
         let first = self.first_class[group as usize];
         for number in 0..self.unparked.len() {
             let sent = self.unparked[number];
@@ -228,8 +228,8 @@ impl Flow {
 
     /// Of the sign-ins that have just failed, those of `rows` that a class tries no more: their
     /// members are idle.
-    pub(super) fn sign_ins_given_up(&mut self, lane: LaneKey, spent: &[Row], scene: &Scene) {
-        let all: u64 = spent.iter().map(|row| row.count).sum();
+    pub(super) fn sign_ins_given_up(&mut self, lane: LaneKey, gave_up: &[Row], scene: &Scene) {
+        let all: u64 = gave_up.iter().map(|row| row.count).sum();
         if all == 0 {
             return;
         }
@@ -243,37 +243,28 @@ impl Flow {
             *failed -= spent;
             n -= spent;
             let cell = &mut crowd.cells[place];
-            let share = spent as f64 / cell.signing_in().max(1) as f64;
-            for parked in &mut cell.parked {
-                parked.idle += take(&mut parked.signing, share, &mut self.draws);
-            }
             let of = cell.signing[kind];
+            let share = spent as f64 / of.max(1) as f64;
+            for parked in &mut cell.parked {
+                parked[0] += take(&mut parked[1 + kind], share, &mut self.draws);
+            }
             cell.signing[kind] -= spent;
-            let movers = &mut self.movers;
-            let each = |tracer| movers.push(tracer);
             let states = (At::SigningIn(kind), At::Idle);
-            crowd.trace(place, states, (spent, of), &mut self.draws, each);
+            let those = those_of(lane.kind, gave_up, &self.tracers, &mut self.movers);
+            crowd.trace_those(place, states, (spent, of), &mut self.draws, those);
         }
-        self.tell_movers(lane, spent, f64::NEG_INFINITY, scene);
+        self.tell_movers(f64::NEG_INFINITY, scene);
     }
 
-    /// Tells the tracers whose demanded sign-ins have ended, and forgets them: each has the
-    /// intended start of one of these rows, and was served if it has its session within this time
-    /// [s].
-    fn tell_movers(&mut self, lane: LaneKey, rows: &[Row], good_s: f64, scene: &Scene) {
-        let all: u64 = rows.iter().map(|row| row.count).sum();
-        let told = lane.kind == Kind::Demanded && all > 0;
-        for tracer in self.movers.drain(..).filter(|_| told) {
-            let mut place = self.draws.below(all);
-            let row = rows.iter().find(|row| {
-                let here = place < row.count;
-                place = place.saturating_sub(row.count);
-                here
-            });
-            let intended = row.map_or(SimTime::ZERO, Row::intended);
+    /// Tells the tracers whose sign-ins as they came have ended, and forgets them: each was served
+    /// if that was within this time of its beginning [s].
+    fn tell_movers(&mut self, good_s: f64, scene: &Scene) {
+        for (tracer, began) in self.movers.drain(..) {
+            let tracer = &mut self.tracers[tracer as usize];
+            let served = (self.clock as f64 - began.0 as f64) / 1e9 <= good_s;
+            let intended = if served { began } else { tracer.came() };
             if intended >= scene.world.measured_from {
-                let served = (self.clock - intended.0) as f64 / 1e9 <= good_s;
-                self.tracers[tracer as usize].told(intended, served);
+                tracer.told(intended, served);
             }
         }
     }
@@ -306,5 +297,33 @@ impl Flow {
             }
         }
         gone
+    }
+}
+
+/// Which of a list of tracers a sign-in is of that is one of these rows; of those that sign in as
+/// they came, the one that came when it began, which is told when that was.
+fn those_of(
+    kind: Kind,
+    rows: &[Row],
+    tracers: &[Tracer],
+    movers: &mut Vec<(u32, SimTime)>,
+) -> impl FnMut(&[u32], &mut Stream) -> usize {
+    let all: u64 = rows.iter().map(|row| row.count).sum();
+    move |list, draws| {
+        if kind != Kind::Demanded || all == 0 {
+            return draws.below(list.len() as u64) as usize;
+        }
+        let mut place = draws.below(all);
+        let row = rows.iter().find(|row| {
+            let here = place < row.count;
+            place = place.saturating_sub(row.count);
+            here
+        });
+        let began = row.map_or(SimTime::ZERO, Row::intended);
+        let apart = |tracer: u32| tracers[tracer as usize].came().0.abs_diff(began.0);
+        let places = 0..list.len();
+        let nearest = places.min_by_key(|&place| apart(list[place])).unwrap_or(0);
+        movers.push((list[nearest], began));
+        nearest
     }
 }

@@ -9,7 +9,8 @@
 //! failed before: retries of one demand are told when it ends.
 
 use super::Flow;
-use super::cohort::{LaneKey, Row};
+use super::beat::CELL;
+use super::cohort::{LaneKey, Row, SIGN_INS};
 use super::crowds::{Cell, Crowd, Owner, Sent};
 use crate::kernel::defect::planted;
 use crate::kernel::sample::binomial;
@@ -31,7 +32,7 @@ pub(super) enum At {
     Away,
     /// Present with neither a session nor a sign-in.
     Idle,
-    /// Again (0), or as they came (1).
+    /// Of which of `cohort::SIGN_INS`.
     SigningIn(usize),
     /// With a session at this site; the first, for all that is present of clients without them.
     Session(SiteId),
@@ -43,7 +44,7 @@ impl At {
             At::Away => 0,
             At::Idle => 1,
             At::SigningIn(kind) => 2 + kind,
-            At::Session(site) => 4 + site.index(),
+            At::Session(site) => 2 + SIGN_INS.len() + site.index(),
         }
     }
 
@@ -56,12 +57,18 @@ impl At {
 /// What one tracer has felt; times in units + 1, 0: never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tracer {
+    /// When its user came.
+    came: u32,
     unserved_since: u32,
     last_served: u32,
     longest: u32,
 }
 
 impl Tracer {
+    pub(super) fn came(&self) -> SimTime {
+        SimTime(u64::from(self.came.saturating_sub(1)) * UNIT_NS)
+    }
+
     pub(super) fn told(&mut self, intended: SimTime, served: bool) {
         let unit = unit_of(intended);
         if served {
@@ -154,9 +161,26 @@ impl Crowd {
         &mut self,
         cell: usize,
         (from, to): (At, At),
-        (n, of): (u64, u64),
+        among: (u64, u64),
         draws: &mut Stream,
         mut each: impl FnMut(u32),
+    ) {
+        let any = |list: &[u32], draws: &mut Stream| {
+            let place = draws.below(list.len() as u64) as usize;
+            each(list[place]);
+            place
+        };
+        self.trace_those(cell, (from, to), among, draws, any);
+    }
+
+    /// The same; `which` says which of a list is next.
+    pub(super) fn trace_those(
+        &mut self,
+        cell: usize,
+        (from, to): (At, At),
+        (n, of): (u64, u64),
+        draws: &mut Stream,
+        mut which: impl FnMut(&[u32], &mut Stream) -> usize,
     ) {
         let lists = &mut self.cells[cell].tracers;
         let here = lists[from.place()].len() as u64;
@@ -166,10 +190,9 @@ impl Crowd {
         let moved = binomial(draws, here, n as f64 / of.max(1) as f64);
         for _ in 0..moved {
             let list = &mut lists[from.place()];
-            let place = draws.below(list.len() as u64) as usize;
+            let place = which(list, draws);
             let tracer = list.swap_remove(place);
             lists[to.place()].push(tracer);
-            each(tracer);
         }
         self.traced[from.place()] -= moved as u32;
         self.traced[to.place()] += moved as u32;
@@ -196,6 +219,10 @@ impl Flow {
         let next = self.tracers_of.get(group + 1).map_or(self.tracers.len() as u32, |next| next.0);
         let now = (f64::from(next - first) * share).round() as u32;
         for tracer in first + present..first + now {
+            // In their order, evenly over the second that begins.
+            let place = f64::from(tracer - first - present) + 0.5;
+            let after = (place / f64::from(now - present) * CELL as f64) as u64;
+            self.tracers[tracer as usize].came = unit_of(SimTime(self.clock + after));
             self.place_tracer(tracer, At::SigningIn(1));
         }
         for tracer in first + now.min(present)..first + present {
@@ -261,13 +288,14 @@ impl Flow {
         }
     }
 
-    /// Tells tracers of a crowd that `n` of its members that sign in, of either kind, have demanded
+    /// Tells tracers of a crowd that `n` of its members that sign in, of any kind, have demanded
     /// something, which a share `good` of them got.
     pub(super) fn tell_signing_in(&mut self, crowd: u32, n: f64, good: f64, intended: SimTime) {
         let cells = &self.crowds[crowd as usize].cells;
-        let of = [0, 1].map(|kind| cells.iter().map(|cell| cell.signing[kind]).sum::<u64>() as f64);
-        for (kind, signing) in of.into_iter().enumerate() {
-            let n = n * signing / (of[0] + of[1]).max(1.0);
+        let all = cells.iter().map(Cell::signing_in).sum::<u64>() as f64;
+        let of = |kind: usize| cells.iter().map(|cell| cell.signing[kind]).sum::<u64>() as f64;
+        for (kind, signing) in [0, 1, 2].map(of).into_iter().enumerate() {
+            let n = n * signing / all.max(1.0);
             self.tell(crowd, (At::SigningIn(kind), None), n, good, intended);
         }
     }

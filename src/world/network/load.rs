@@ -21,7 +21,7 @@ const BUSY_FROM: f64 = 0.8;
 const SLACK_GRAINS: f64 = 32.0;
 
 /// Grains that a mean loss is of, at least: Poisson counts of 32 are off by 18 %. In a hundred
-/// times its size `scenarios/first-steps.yaml` loses 40,400 mailbox-minutes (a hundredth of them);
+/// times its size the scenario `first-steps` loses 40,400 mailbox-minutes (a hundredth of them);
 /// in its own 40,100 to 40,500 at ticks of 10 to 500 ms, and without this mean 9,000 at 20 ms,
 /// 31,500 at 100 ms and 39,500 at 500 ms.
 const MEAN_GRAINS: f64 = 32.0;
