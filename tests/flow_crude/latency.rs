@@ -3,7 +3,7 @@
 
 use crate::check::mean;
 use crate::model::{Model, constant, exponential, retry, seconds};
-use crate::runs;
+use crate::{each, runs};
 use blackstart::kernel::math::ln_1p;
 use blackstart::measure::outcome::{LatencyRow, Outcome};
 use blackstart::scenario::model::{
@@ -102,5 +102,31 @@ fn latencies_after_an_outage_are_spread_as_request_by_request() {
         let (a, b) = (of(&exact), of(&flow));
         println!("p{:.1}: exact {a:.3} s, flow {:+.2} %", 100.0 * q, 100.0 * (b / a - 1.0));
         assert!((b / a - 1.0).abs() < 0.03, "p{}: exact {a}, flow {b}", 100.0 * q);
+    }
+}
+
+/// A station hangs for 3 s: whoever should leave it meanwhile does so at its end. Of those who came
+/// in that time, and the lambda S before whom it still held, so many wait longer than x as came
+/// before it had only x to go.
+#[test]
+fn who_is_in_a_slot_that_hangs_waits_for_its_end() {
+    let model = Model::new().rate(200.0).servers(2_000).service_time(exponential(0.1));
+    let model = model.timeout(6.0).clock(5.0, 40.0, 5.0);
+    let kind = FaultKind::Hung { service: ServiceId(0), site: None, partition: None };
+    let scenario = model.fault(10.0, Some(3.0), kind).build();
+    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
+        let outcomes = runs(&scenario, fidelity, 20);
+        for over_s in [1.0, 1.5, 2.0] {
+            let longer = |outcome: &Outcome| {
+                let of = &row(outcome, "all").histogram;
+                of.iter().filter(|(upper, _)| *upper > over_s).map(|&(_, n)| n).sum::<u64>() as f64
+            };
+            let (found, expected) = (mean(&each(&outcomes, longer)), 200.0 * (3.1 - over_s));
+            let noise = 4.0 * (expected / 20.0_f64).sqrt();
+            assert!(
+                (found - expected).abs() < noise + 0.03 * expected,
+                "{fidelity:?}: {found} over {over_s} s, for {expected} +- {noise}"
+            );
+        }
     }
 }

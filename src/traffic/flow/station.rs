@@ -21,6 +21,9 @@ use std::collections::VecDeque;
 /// Time over which busy slots are averaged [s].
 const MEAN_OVER_S: f64 = 1.0;
 
+/// [`Token::there`] of what is in a slot of a station that hangs.
+const STUCK: f64 = 0.0;
+
 /// What traffic keeps of one station.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -196,6 +199,7 @@ impl Flow {
                 let age = |birth: u64| (at - birth) as f64 / 1e9;
                 law.there(age(end), age(from), factor)
             };
+            let was_stuck = token.there == STUCK;
             let there = match token.there < 0.0 {
                 true => ages(token.start, end, step.from),
                 false => token.there,
@@ -244,7 +248,12 @@ impl Flow {
             (token.start, token.width) = (first, end - first);
             token.count -= left;
             if done > 0 {
-                moved.push((Token { count: done, ..*token }, Left::Done));
+                // The law of the request knows of its work, not of a slot that hung.
+                let work = (factor * law.mean() * 1e9) as u64;
+                let held = step.from.saturating_sub(token.start + token.width / 2);
+                let stuck = if was_stuck { held.saturating_sub(work) } else { 0 };
+                let waited = token.waited + stuck;
+                moved.push((Token { count: done, waited, ..*token }, Left::Done));
             }
         }
         put_together(&mut serving, step.to);
@@ -264,7 +273,7 @@ impl Flow {
                 *token = token.for_nobody();
             }
             // Nothing is known of how much of its work is left: it ends when the station goes on.
-            token.there = 0.0;
+            token.there = STUCK;
         }
         put_together(serving, step.to);
     }
