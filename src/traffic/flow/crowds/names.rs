@@ -32,11 +32,14 @@ impl Sent {
         (least, most): (u64, u64),
     ) -> Sent {
         let since = |start_s: f64| (now as f64 - 1e9 * start_s).max(0.0) as u64;
-        let oldest = most.saturating_add(timeout).min(since(know.earliest_s));
-        // The first was sent as it was meant to be. Later ones are of those who fail: by timeout.
-        let usual =
-            if attempt == 1 { u64::MAX } else { least.midpoint(most).saturating_add(timeout) };
-        let mean = since(know.intended_s).min(usual).min(oldest);
+        let (begun, longest) = (since(know.intended_s), most.saturating_add(timeout));
+        // The first was sent as it was meant to be. Later ones are of those who fail: by timeout;
+        // so are those whose number is no longer counted.
+        let mean = match attempt == 1 && begun <= longest {
+            true => begun,
+            false => begun.min(least.midpoint(most).saturating_add(timeout)),
+        };
+        let oldest = longest.min(since(know.earliest_s));
         let youngest = (2 * mean).saturating_sub(oldest);
         Sent { site, from: now.saturating_sub(oldest), to: now.saturating_sub(youngest) }
     }
@@ -251,4 +254,36 @@ fn by_resolver(cell: &Cell, steering: &SteeringState) -> Vec<(Cell, f64)> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    /// Seconds ago, of the first and last of those attempts, at 100 s.
+    fn ages(attempt: u16, intended_s: f64, timeout_s: u64, wait_s: (u64, u64)) -> (u64, u64) {
+        let know = Knowledge { intended_s, earliest_s: intended_s - 1.0, ..Knowledge::default() };
+        let wait = (wait_s.0 * S, wait_s.1 * S);
+        let of = Sent::by((attempt, &know), SiteId(0), 100 * S, timeout_s * S, wait);
+        (100 - of.from / S, 100 - of.to / S)
+    }
+
+    #[test]
+    fn attempts_were_sent_a_wait_and_what_they_lasted_ago() {
+        assert_eq!(ages(1, 95.0, 4, (0, 2)), (6, 4), "timed out");
+        assert_eq!(ages(1, 99.0, 4, (0, 2)), (2, 0), "refused");
+        assert_eq!(ages(2, 80.0, 4, (0, 2)), (6, 4), "a later one of those begun long ago");
+        assert_eq!(ages(1, 10.0, 4, (0, 2)), (6, 4), "numbers are not counted");
+    }
+
+    #[test]
+    fn what_is_even_over_a_span_is_in_part_before_a_time_in_it() {
+        let sent = Sent { site: SiteId(0), from: 10, to: 20 };
+        let shares = [5, 10, 15, 20, 25].map(|time| sent.share_before(time));
+        assert_eq!(shares, [0.0, 0.0, 0.5, 1.0, 1.0]);
+        let at_once = Sent { from: 10, to: 10, ..sent };
+        assert_eq!([10, 11].map(|time| at_once.share_before(time)), [0.0, 1.0]);
+    }
 }
