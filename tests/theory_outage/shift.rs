@@ -57,38 +57,51 @@ fn dns_after_a_change() {
 }
 
 /// Nobody answers at the old site, and whoever asked there asks again T later, by then at the new
-/// one if his resolver has refreshed in the meantime. Those whose first attempt comes t after the
-/// change are there with a share t / TTL, and of those who ask again T / TTL: their resolvers
-/// refreshed within T. So lambda (t + T) / TTL arrive, from T to TTL after the change.
+/// one if his resolver has refreshed in the meantime. Of those whom a change moves a share t / TTL
+/// is there at their first attempt t after it, and T / TTL at their second one: their resolvers
+/// refreshed within T. So of each change's lambda (t + T) / TTL arrive, from T to TTL after it.
 #[test]
 fn retries_after_a_change() {
     let mut comparisons = Comparisons::new();
-    for (ttl, ago) in [(60.0, 5.0), (60.0, 15.0), (120.0, 5.0)] {
+    let at_once: &[(f64, f64)] = &[(30.0, 1.0)];
+    let in_steps: &[(f64, f64)] = &[(30.0, 0.4), (50.0, 0.3), (70.0, 0.3)];
+    for (ttl, ago, changes) in [
+        (60.0, 5.0, at_once),
+        (60.0, 15.0, at_once),
+        (120.0, 5.0, at_once),
+        (60.0, 5.0, in_steps),
+        (120.0, 10.0, in_steps),
+    ] {
         let rate = 500.0;
         let model = Model::new().mailboxes(1_000_000).rate(rate).servers(1_000);
         let model = model.service_time(exponential(0.1)).site("there", 1_000);
         let model = model.timeout(ago - 1.0).retries(retry(2, 1.0));
         let kind =
             SteeringKind::Dns { ttl: seconds(ttl), ignoring: 0.0, ignoring_for: seconds(3_600.0) };
-        let changed = 30.0;
-        let model = model.steering(kind, &[1.0, 0.0]).clock(0.0, changed + ttl + 60.0, 5.0);
-        let model = model.fault(1.0, None, FaultKind::SiteDown { site: SiteId(0) });
-        let action = Action::Set {
-            steering: SteeringId(0),
-            answers: vec![(SiteId(0), 0.0), (SiteId(1), 1.0)],
-            drain: None,
-        };
-        let scenario = model.step(changed, action).build();
+        let end = changes[0].0 + ttl;
+        let model = model.steering(kind, &[1.0, 0.0]).clock(0.0, end + 10.0, 5.0);
+        let mut model = model.fault(1.0, None, FaultKind::SiteDown { site: SiteId(0) });
+        let mut there = 0.0;
+        for &(at, share) in changes {
+            there += share;
+            let answers = vec![(SiteId(0), 1.0 - there), (SiteId(1), there)];
+            let action = Action::Set { steering: SteeringId(0), answers, drain: None };
+            model = model.step(at, action);
+        }
+        let scenario = model.build();
         let runs: Vec<_> = SEEDS.map(|seed| outcome(&scenario, seed)).collect();
-        let mut after = ago;
-        while after + 5.0 <= ttl {
-            let window = ((changed + after) / 5.0) as usize;
+        for window in 0..(end / 5.0) as usize {
+            let time = window as f64 * 5.0;
+            let begun = || changes.iter().filter(move |change| time >= change.0);
+            if begun().count() == 0 || begun().any(|change| time < change.0 + ago) {
+                continue;
+            }
+            let of = |&(at, share): &(f64, f64)| share * (time + 2.5 - at + ago) / ttl;
+            let expected: f64 = begun().map(of).sum();
             let arrivals = runs.iter().map(|run| run.series.stations[1].arrivals_per_s[window]);
-            let expected = (after + 2.5 + ago) / ttl;
             let shares = arrivals.map(|arrivals| arrivals / rate).collect();
-            let what = format!("ttl {ttl}, again after {ago}, t = {after}");
+            let what = format!("ttl {ttl}, again after {ago}, {} steps, at {time}", changes.len());
             comparisons.add_within(what, shares, expected, crate::BEAT_S / ttl);
-            after += 5.0;
         }
     }
     comparisons.check();

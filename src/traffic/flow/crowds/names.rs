@@ -111,8 +111,6 @@ impl Crowd {
         steering: &SteeringState,
         draws: &mut Stream,
     ) {
-        // Cuts of what was cut before would multiply.
-        self.put_together(u64::MAX);
         let ends: Vec<f64> = steering.ends().collect();
         for index in 0..self.cells.len() {
             let (lower, upper) = (self.cells[index].lower, self.cells[index].upper);
@@ -131,9 +129,12 @@ impl Crowd {
             }
         }
         let before = SimTime(steering.latest().0.saturating_sub(1));
+        let changes = |cell: &Cell| cell.answer(steering, before) != cell.authoritative(steering);
+        // Cuts of what was cut before would multiply.
+        self.put_together(u64::MAX, changes);
         for index in 0..self.cells.len() {
             let cell = &self.cells[index];
-            if cell.answer(steering, before) != cell.authoritative(steering) {
+            if changes(cell) {
                 let parts = by_resolver(cell, steering);
                 if parts.len() > 1 {
                     self.cut(index, parts, draws);
@@ -192,12 +193,13 @@ impl Crowd {
             }
         }
         let horizon = now.0.saturating_sub(memory);
-        self.put_together(horizon);
+        self.put_together(horizon, |_| true);
         spreading || self.cells.iter().any(|cell| cell.since > horizon)
     }
 
-    /// Puts settled cells together whose answers changed at the same time, or before `horizon`.
-    fn put_together(&mut self, horizon: u64) {
+    /// Puts settled cells of those asked for together whose answers changed at the same time, or
+    /// before `horizon`.
+    fn put_together(&mut self, horizon: u64, of: impl Fn(&Cell) -> bool) {
         let mut index = 0;
         while index < self.cells.len() {
             let cell = &self.cells[index];
@@ -210,7 +212,8 @@ impl Crowd {
                     && (all || other.resolver == cell.resolver)
                     && (other.since == cell.since || other.since.max(cell.since) <= horizon)
             };
-            let found = settled(cell).then(|| self.cells[..index].iter().position(alike)).flatten();
+            let mine = settled(cell) && of(cell);
+            let found = mine.then(|| self.cells[..index].iter().position(alike)).flatten();
             match found {
                 Some(target) => {
                     let from = self.cells.swap_remove(index);
