@@ -3,7 +3,7 @@
 use crate::check::{Comparisons, SEEDS, Table, counted, outcome};
 use crate::model::{Model, constant, exponential, retry, seconds};
 use blackstart::scenario::model::{
-    Action, ClientId, FaultKind, Load, Session, SiteId, SteeringId, SteeringKind,
+    Action, ClientId, FaultKind, Load, ServiceId, Session, SiteId, SteeringId, SteeringKind,
 };
 
 /// Share of new connections that still go to the old site `time` after the record's change:
@@ -56,31 +56,41 @@ fn dns_after_a_change() {
     comparisons.check();
 }
 
-/// Nobody answers at the old site, and whoever asked there asks again T later, by then at the new
-/// one if his resolver has refreshed in the meantime. Of those whom a change moves a share t / TTL
-/// is there at their first attempt t after it, and T / TTL at their second one: their resolvers
-/// refreshed within T. So of each change's lambda (t + T) / TTL arrive, from T to TTL after it.
+/// The old site does not answer, or with errors, and whoever asked there asks again T later, by
+/// then at the new one if his resolver has refreshed in the meantime. Of those whom a change moves
+/// a share t / TTL is there at their first attempt t after it, and T / TTL at their second one:
+/// their resolvers refreshed within T. So of each change's lambda (t + T) / TTL arrive, from T to
+/// TTL after it.
 #[test]
 fn retries_after_a_change() {
     let mut comparisons = Comparisons::new();
     let at_once: &[(f64, f64)] = &[(30.0, 1.0)];
     let in_steps: &[(f64, f64)] = &[(30.0, 0.4), (50.0, 0.3), (70.0, 0.3)];
-    for (ttl, ago, changes) in [
-        (60.0, 5.0, at_once),
-        (60.0, 15.0, at_once),
-        (120.0, 5.0, at_once),
-        (60.0, 5.0, in_steps),
-        (120.0, 10.0, in_steps),
+    // Errors come after 0.1 s, long before the timeout.
+    let (down, failing) = (None, Some(1.1));
+    for (ttl, patience, errors, changes) in [
+        (60.0, 4.0, down, at_once),
+        (60.0, 14.0, down, at_once),
+        (120.0, 4.0, down, at_once),
+        (60.0, 14.0, failing, at_once),
+        (60.0, 4.0, down, in_steps),
+        (120.0, 9.0, down, in_steps),
     ] {
+        let ago = errors.unwrap_or(patience + 1.0);
         let rate = 500.0;
         let model = Model::new().mailboxes(1_000_000).rate(rate).servers(1_000);
         let model = model.service_time(exponential(0.1)).site("there", 1_000);
-        let model = model.timeout(ago - 1.0).retries(retry(2, 1.0));
+        let model = model.timeout(patience).retries(retry(2, 1.0));
         let kind =
             SteeringKind::Dns { ttl: seconds(ttl), ignoring: 0.0, ignoring_for: seconds(3_600.0) };
         let end = changes[0].0 + ttl;
         let model = model.steering(kind, &[1.0, 0.0]).clock(0.0, end + 10.0, 5.0);
-        let mut model = model.fault(1.0, None, FaultKind::SiteDown { site: SiteId(0) });
+        let (service, site) = (ServiceId(0), SiteId(0));
+        let fault = match errors {
+            None => FaultKind::SiteDown { site },
+            Some(_) => FaultKind::Erroring { service, site: Some(site), share: 1.0 },
+        };
+        let mut model = model.fault(1.0, None, fault);
         let mut there = 0.0;
         for &(at, share) in changes {
             there += share;

@@ -33,13 +33,14 @@ impl Sent {
     ) -> Sent {
         let since = |start_s: f64| (now as f64 - 1e9 * start_s).max(0.0) as u64;
         let (begun, longest) = (since(know.intended_s), most.saturating_add(timeout));
-        // The first was sent as it was meant to be. Later ones are of those who fail: by timeout;
-        // so are those whose number is no longer counted.
-        let mean = match attempt == 1 && begun <= longest {
-            true => begun,
-            false => begun.min(least.midpoint(most).saturating_add(timeout)),
+        // One like the other since the first, which was sent as it was meant to be; where that is
+        // too long ago numbers are not counted, and all are of those who fail by timeout.
+        let each = begun / u64::from(attempt);
+        let mean = match each <= longest {
+            true => each.max(least),
+            false => least.midpoint(most).saturating_add(timeout),
         };
-        let oldest = longest.min(since(know.earliest_s));
+        let oldest = longest.min(since(know.earliest_s)).min(2 * mean).max(mean);
         let youngest = (2 * mean).saturating_sub(oldest);
         Sent { site, from: now.saturating_sub(oldest), to: now.saturating_sub(youngest) }
     }
@@ -279,6 +280,8 @@ mod tests {
         assert_eq!(ages(1, 99.0, 4, (0, 2)), (2, 0), "refused");
         assert_eq!(ages(2, 80.0, 4, (0, 2)), (6, 4), "a later one of those begun long ago");
         assert_eq!(ages(1, 10.0, 4, (0, 2)), (6, 4), "numbers are not counted");
+        assert_eq!(ages(3, 97.0, 4, (0, 2)), (2, 0), "refused each time");
+        assert_eq!(ages(3, 93.0, 4, (4, 4)), (8, 0), "refused, with longer and longer waits");
     }
 
     #[test]
