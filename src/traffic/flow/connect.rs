@@ -279,15 +279,22 @@ impl Flow {
 
     /// Share of the answers to a lane's attempts, sent at `sent` [ns], that find their way back:
     /// over the paths of now, if these are others since; else over those by which requests arrived.
-    pub(super) fn returned(&self, lane: LaneKey, site: SiteId, sent: u64, scene: &Scene) -> f64 {
+    /// If their path broke within this beat, a share `home` of them had left before.
+    pub(super) fn returned(
+        &self,
+        lane: LaneKey,
+        site: SiteId,
+        (sent, home): (u64, f64),
+        scene: &Scene,
+    ) -> f64 {
         let network = &scene.world.network;
         let Some(from) = lane.from else { return 1.0 };
         let anycast = self.plan.classes[lane.class as usize].anycast;
         let to = anycast.map_or(Destination::Site(site), Destination::Name);
-        let broken = |to| self.broken_since[network.region_pair_to(from, to)].is_some();
-        if !broken(to) && !broken(Destination::Site(site)) {
-            return 1.0;
-        }
+        let broken_since = |to| self.broken_since[network.region_pair_to(from, to)];
+        let since = [to, Destination::Site(site)].into_iter().filter_map(broken_since).min();
+        let Some(since) = since else { return 1.0 };
+        let home = if since.0 + self.beat > self.clock { home } else { 0.0 };
         let since_changed = sent <= self.paths_changed;
         if !since_changed && lane.opens {
             return 1.0;
@@ -308,7 +315,8 @@ impl Flow {
             }
             _ => network.shares_within(from, site, flows).for_each(&mut add),
         }
-        if shares.1 > 0.0 { shares.0 / shares.1 } else { 1.0 }
+        let return_now = if shares.1 > 0.0 { shares.0 / shares.1 } else { 1.0 };
+        home + (1.0 - home) * return_now
     }
 }
 

@@ -236,8 +236,9 @@ impl Cell {
 
     /// Present members without a session.
     pub(super) fn out(&self) -> Out {
-        let [again, came, woken] = self.signing;
-        [self.idle(), again, came, woken]
+        let mut out = [self.idle(); 1 + SIGN_INS.len()];
+        out[1..].copy_from_slice(&self.signing);
+        out
     }
 
     /// Sign-ins of this kind that back off.
@@ -276,7 +277,7 @@ impl Cell {
         let mut take = |of: &mut u64| take(of, p, draws);
         // Members are counted by what they are doing, so that all counts stay consistent.
         let (mut idle, mut away) = (self.idle(), self.members - self.present);
-        let backing = [0, 1, 2].map(|kind| self.backing_off(kind));
+        let backing = SIGN_INS.map(|kind| self.backing_off(kind.number()));
         for (mine, theirs) in part.signed.iter_mut().zip(&mut self.signed) {
             *mine = take(theirs);
         }

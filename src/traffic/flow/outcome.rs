@@ -186,7 +186,7 @@ impl Flow {
 
     /// Of `n` attempts of a way, sent at `sent`, that a station has answered: how many answers find
     /// their way back as they came, and not over a path that carries nothing since; a share `home`
-    /// of them left before.
+    /// of them had left before, if it broke within this beat.
     fn come_back(
         &mut self,
         (program, sent): (u16, u64),
@@ -195,8 +195,7 @@ impl Flow {
         scene: &Scene,
     ) -> u64 {
         let site = self.programs.all[program as usize].site;
-        let returned = self.returned(lane.key, site, sent, scene);
-        let returned = home + (1.0 - home) * returned;
+        let returned = self.returned(lane.key, site, (sent, home), scene);
         lane.open -= n;
         lane.ways[way].open -= n;
         let back = match returned > 1.0 - 1e-9 {
@@ -414,7 +413,7 @@ impl Flow {
             self.not_served(lane, site, row, scene);
             let intended = row.intended();
             if lane.kind == Kind::Demanded && intended >= scene.world.measured_from {
-                let of = (At::SigningIn(1), None);
+                let of = (At::CAME, None);
                 self.tell(lane.crowd, of, row.count as f64, 0.0, intended);
             }
         }

@@ -5,7 +5,7 @@
 //! A beat is a whole part of a second, short against every wait and timeout of a client.
 
 use super::beat::CELL;
-use super::cohort::{Kind, LaneKey, NOBODY, Row};
+use super::cohort::{Kind, LaneKey, NOBODY, Row, SIGN_INS};
 use super::crowds::{Cell, Crowd, Out, Owner, Sent, WOKEN, take};
 use super::program::Programs;
 use super::tracers::At;
@@ -23,6 +23,9 @@ const RARE_PER_S: f64 = 1e-6;
 /// Members of a name's piece are told apart no longer than this after their answer changed [ns]:
 /// 10 min.
 const LONGEST_AGO: u64 = 600_000_000_000;
+
+/// Parts of a member by which it is told whose attempts are.
+const PARTS: f64 = 1024.0;
 
 /// The source of one class: Poisson counts on a fixed grid of seconds, divided to beats and crowds
 /// by draws of its own: whatever happens in the world, they stay as they are.
@@ -275,24 +278,28 @@ impl Flow {
         mut last: Option<Sent>,
         scene: &mut Scene,
     ) {
+        // Members, in whole parts of one, so that the last cell's share of the rest is all of it.
         let theirs = |cell: &Cell, last: &Option<Sent>| {
-            cell.present as f64 * last.as_ref().map_or(1.0, |last| cell.sent(last))
+            let share = last.as_ref().map_or(1.0, |last| cell.sent(last));
+            (cell.present as f64 * share * PARTS) as u64
         };
         let from = last.map(|last| last.site);
         let cells = &self.crowds[lane.crowd as usize].cells;
-        if last.is_some() && cells.iter().all(|cell| theirs(cell, &last) == 0.0) {
+        let mut others: u64 = cells.iter().map(|cell| theirs(cell, &last)).sum();
+        if others == 0 && last.is_some() {
             // Nobody is left of those it could be.
             last = None;
+            others = cells.iter().map(|cell| theirs(cell, &last)).sum();
         }
         let mut left = row.count;
         for cell in 0..cells.len() {
-            let cells = &self.crowds[lane.crowd as usize].cells[cell..];
-            let (mine, site) = (theirs(&cells[0], &last), cells[0].answered);
-            if mine == 0.0 {
+            let cell = &self.crowds[lane.crowd as usize].cells[cell];
+            let (mine, site) = (theirs(cell, &last), cell.answered);
+            if mine == 0 {
                 continue;
             }
-            let others: f64 = cells[1..].iter().map(|cell| theirs(cell, &last)).sum();
-            let n = binomial(&mut self.draws, left, mine / (mine + others));
+            let n = binomial(&mut self.draws, left, mine as f64 / others as f64);
+            others -= mine;
             left -= n;
             let row = Row { count: n, ..row };
             self.ask_elsewhere(lane, (from.unwrap_or(site), site), &row);
@@ -443,11 +450,12 @@ impl Flow {
         let of = here.out();
         here.present -= go;
         // Who came last goes first, and who still signs in after coming has come last.
-        let last = go.min(here.signing[1]);
-        here.signing[1] -= last;
-        here.leaving[1] += last;
+        let came = Kind::Demanded.number();
+        let last = go.min(here.signing[came]);
+        here.signing[came] -= last;
+        here.leaving[came] += last;
         go -= last;
-        let mut rest = here.sessions() + of[0] + here.signing[0] + here.signing[2];
+        let mut rest = here.sessions() + of.iter().sum::<u64>() - of[1 + came];
         for site in 0..here.signed.len() {
             let sessions = self.crowds[crowd as usize].cells[cell].signed[site];
             rest -= sessions;
@@ -456,8 +464,9 @@ impl Flow {
             self.close_sessions((crowd, cell), SiteId(site as u32), n, scene);
         }
         let here = &mut self.crowds[crowd as usize].cells[cell];
-        let mut gone = [0, 0, last, 0];
-        for kind in [0, 2] {
+        let mut gone = Out::default();
+        gone[1 + came] = last;
+        for kind in (0..SIGN_INS.len()).filter(|&kind| kind != came) {
             rest -= here.signing[kind];
             let n = hypergeometric(&mut self.draws, here.signing[kind], rest, go);
             here.signing[kind] -= n;

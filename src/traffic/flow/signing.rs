@@ -65,8 +65,8 @@ impl Flow {
                         crowd.signed[site.index()] += here;
                         world.network.sessions_opened(site, here);
                     }
-                    let came = std::mem::take(&mut cell.tracers[At::SigningIn(1).place()]);
-                    crowd.traced[At::SigningIn(1).place()] -= came.len() as u32;
+                    let came = std::mem::take(&mut cell.tracers[At::CAME.place()]);
+                    crowd.traced[At::CAME.place()] -= came.len() as u32;
                     crowd.traced[At::Session(site).place()] += came.len() as u32;
                     cell.tracers[At::Session(site).place()].extend(came);
                 }

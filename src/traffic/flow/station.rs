@@ -248,11 +248,13 @@ impl Flow {
             (token.start, token.width) = (first, end - first);
             token.count -= left;
             if done > 0 {
-                // The law of the request knows of its work, not of a slot that hung.
-                let work = (factor * law.mean() * 1e9) as u64;
-                let held = step.from.saturating_sub(token.start + token.width / 2);
-                let stuck = if was_stuck { held.saturating_sub(work) } else { 0 };
-                let waited = token.waited + stuck;
+                let mut waited = token.waited;
+                if was_stuck {
+                    // The law of the request knows of its work, not of a slot that hung.
+                    let work = (factor * law.mean() * 1e9) as u64;
+                    let held = step.from.saturating_sub(token.start + token.width / 2);
+                    waited += held.saturating_sub(work);
+                }
                 moved.push((Token { count: done, waited, ..*token }, Left::Done));
             }
         }

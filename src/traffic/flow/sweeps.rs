@@ -231,7 +231,7 @@ impl Flow {
         }
         let here = &mut self.crowds[crowd as usize];
         let sessions = here.cells[cell].signed[site.index()];
-        let out = if self.relieved { At::Idle } else { At::SigningIn(0) };
+        let out = if self.relieved { At::Idle } else { At::SigningIn(Kind::Induced.number()) };
         let states = (At::Session(site), out);
         here.trace(cell, states, (n, sessions), &mut self.draws, |_| {});
         self.close_sessions((crowd, cell), site, n, scene);

@@ -10,7 +10,7 @@
 
 use super::Flow;
 use super::beat::CELL;
-use super::cohort::{LaneKey, Row, SIGN_INS};
+use super::cohort::{Kind, LaneKey, Row, SIGN_INS};
 use super::crowds::{Cell, Crowd, Owner, Sent};
 use crate::kernel::defect::planted;
 use crate::kernel::sample::binomial;
@@ -39,6 +39,9 @@ pub(super) enum At {
 }
 
 impl At {
+    /// Signing in as they came.
+    pub(super) const CAME: At = At::SigningIn(Kind::Demanded.number());
+
     pub(super) fn place(self) -> usize {
         match self {
             At::Away => 0,
@@ -223,7 +226,7 @@ impl Flow {
             let place = f64::from(tracer - first - present) + 0.5;
             let after = (place / f64::from(now - present) * CELL as f64) as u64;
             self.tracers[tracer as usize].came = unit_of(SimTime(self.clock + after));
-            self.place_tracer(tracer, At::SigningIn(1));
+            self.place_tracer(tracer, At::CAME);
         }
         for tracer in first + now.min(present)..first + present {
             self.place_tracer(tracer, At::Away);
@@ -293,9 +296,9 @@ impl Flow {
     pub(super) fn tell_signing_in(&mut self, crowd: u32, n: f64, good: f64, intended: SimTime) {
         let cells = &self.crowds[crowd as usize].cells;
         let all = cells.iter().map(Cell::signing_in).sum::<u64>() as f64;
-        let of = |kind: usize| cells.iter().map(|cell| cell.signing[kind]).sum::<u64>() as f64;
-        for (kind, signing) in [0, 1, 2].map(of).into_iter().enumerate() {
-            let n = n * signing / all.max(1.0);
+        let of = |kind: Kind| cells.iter().map(|cell| cell.signing[kind.number()]).sum::<u64>();
+        for (kind, signing) in SIGN_INS.map(of).into_iter().enumerate() {
+            let n = n * signing as f64 / all.max(1.0);
             self.tell(crowd, (At::SigningIn(kind), None), n, good, intended);
         }
     }
