@@ -233,14 +233,14 @@ mod tests {
         #[test]
         fn nothing_vanishes(
             steps in prop::collection::vec(
-                (0.0..1e4_f64, 0.0..1e4_f64, 0.0..0.5_f64, 0.0..50.0_f64),
+                (0.0..1e4_f64, 0.0..1e4_f64, 0.0..0.5_f64, 0.0..50.0_f64, 0.0..1.0_f64),
                 1..60,
             ),
         ) {
             let mut fluid = Fluid::default();
             let (mut offered, mut carried, mut lost) = (0.0, 0.0, 0.0);
-            for (demand, capacity, buffer_s, slack) in steps {
-                let step = Step { capacity, buffer_s, slack, mean_s: 0.0, elapsed_s: 0.1 };
+            for (demand, capacity, buffer_s, slack, mean_s) in steps {
+                let step = Step { capacity, buffer_s, slack, mean_s, elapsed_s: 0.1 };
                 let flow = fluid.advance(demand, &step);
                 prop_assert!(flow.carried >= -1e-9 && flow.carried <= capacity * 0.1 + 1e-9);
                 prop_assert!(flow.lost >= 0.0 && (0.0..=1.0).contains(&fluid.loss));

@@ -85,6 +85,21 @@ fn a_full_middlebox_drops_or_refuses_the_same_share() {
     }
 }
 
+/// 32 connections take 0.32 s at 100 a second: what was lost in the tick before counts with
+/// 1 - 0.1 / 0.32 of its weight.
+#[test]
+fn a_small_middlebox_drops_the_mean_of_some_ticks() {
+    let mut network = Network::new(&at_the_door(vec![middlebox(0, 100.0, WhenFull::Drop)]));
+    let path = network.path(AttachmentId(0), SiteId(0), 0);
+    // 40 in 100 ms, with room for 10: 20 of 40 lost, then 30 of 40.
+    let kept = 1.0 - 0.1 / 0.32;
+    for loss in [0.5, (20.0 * kept + 30.0) / (40.0 * kept + 40.0)] {
+        network.offer_many(path, 1, 40, 1000.0);
+        network.tick(TENTH);
+        assert!((network.view(path).connection_loss - loss).abs() < 1e-12);
+    }
+}
+
 #[test]
 fn middleboxes_in_a_row_let_through_what_the_first_left() {
     let boxes = vec![middlebox(0, 100.0, WhenFull::Reset), middlebox(0, 100.0, WhenFull::Drop)];
