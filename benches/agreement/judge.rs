@@ -34,11 +34,9 @@ const BIASED: f64 = 3.0;
 pub const DEBTS: &[(&str, usize)] = &[
     ("lost mailbox-minutes", 1),
     ("mailboxes affected", 1),
-    ("felt downtime, mean", 1),
     // `exact` lets nobody demand before he has come.
     ("demands suppressed", 1),
     ("p99 before", 1),
-    ("p99 during", 1),
     ("p99.9 during", 2),
 ];
 
