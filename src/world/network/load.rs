@@ -21,9 +21,10 @@ const BUSY_FROM: f64 = 0.8;
 const SLACK_GRAINS: f64 = 32.0;
 
 /// Grains that a mean loss is of, at least: Poisson counts of 32 are off by 18 %. Measured on the
-/// scenario `first-steps` (`run --fidelity exact --seeds 20`, with ticks fixed in `tick.rs`): of 10,
-/// 20, 100 and 500 ms lose 40,500, 40,500, 40,400 and 40,100 mailbox-minutes, and without this mean
-/// 4,300, 8,900, 31,500 and 39,500. In a hundred times its size it loses a hundred times 41,000.
+/// scenario `first-steps` (`run --fidelity exact --seeds 20`, with ticks fixed in `tick.rs`): ticks
+/// of 10, 20, 100 and 500 ms lose 40,500, 40,500, 40,400 and 40,100 mailbox-minutes, and without
+/// this mean 4,300, 8,900, 31,500 and 39,500. In a hundred times its size it loses a hundred times
+/// 41,000.
 const MEAN_GRAINS: f64 = 32.0;
 
 /// Longest time that a mean loss is of [s]: who lost something sends again after that.
