@@ -232,19 +232,24 @@ pub(crate) fn png(scene: &Scene, path: &Path) -> Result<(), DrawError> {
 
 /// Mean of each square of samples, a channel.
 fn averaged(fine: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let mut coarse = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
-            for channel in 0..3 {
-                let mut sum = 0_usize;
-                for row in 0..SAMPLES {
-                    for column in 0..SAMPLES {
-                        let pixel = (y * SAMPLES + row) * width * SAMPLES + x * SAMPLES + column;
-                        sum += usize::from(fine[pixel * 3 + channel]);
+    let mut coarse = vec![0; width * height * 3];
+    let mut sums = vec![0_u32; width * 3];
+    let line = width * SAMPLES * 3;
+    for (lines, coarse) in fine.chunks_exact(line * SAMPLES).zip(coarse.chunks_exact_mut(width * 3))
+    {
+        sums.fill(0);
+        for line in lines.chunks_exact(line) {
+            let squares = line.chunks_exact(3 * SAMPLES).zip(sums.chunks_exact_mut(3));
+            for (samples, sums) in squares {
+                for sample in samples.chunks_exact(3) {
+                    for (sum, &value) in sums.iter_mut().zip(sample) {
+                        *sum += u32::from(value);
                     }
                 }
-                coarse.push((sum / (SAMPLES * SAMPLES)) as u8);
             }
+        }
+        for (coarse, sum) in coarse.iter_mut().zip(&sums) {
+            *coarse = (sum / (SAMPLES * SAMPLES) as u32) as u8;
         }
     }
     coarse
