@@ -90,6 +90,9 @@ pub struct RetryPlan {
     pub attempts: u32,
     /// Wait before retry n at index n - 1 [ns]; the last entry holds for all later ones.
     waits_ns: Vec<u64>,
+    /// The range of each [ns]; none where it depends on the waits before it.
+    ranges_ns: Vec<(u64, u64)>,
+    settled: u32,
     first_ns: u64,
     cap_ns: u64,
     jitter: Jitter,
@@ -113,7 +116,14 @@ impl RetryPlan {
             }
         };
         let attempts = retry.attempts.unwrap_or(u32::MAX);
-        RetryPlan { attempts, waits_ns, first_ns, cap_ns, jitter: retry.jitter }
+        let last = waits_ns[waits_ns.len() - 1];
+        let found = waits_ns.iter().position(|&wait| wait == last && attempts == u32::MAX);
+        let settled = found.map_or(u32::MAX, |index| index as u32 + 1);
+        let (jitter, ranges_ns) = (retry.jitter, Vec::new());
+        let plan = RetryPlan { attempts, waits_ns, ranges_ns, settled, first_ns, cap_ns, jitter };
+        let all = if jitter == Jitter::Decorrelated { 0 } else { plan.waits_ns.len() as u32 };
+        let range = |retry: u32| (plan.wait_ns(retry, 0.0, 0), plan.wait_ns(retry, 1.0, 0));
+        RetryPlan { ranges_ns: (1..=all).map(range).collect(), ..plan }
     }
 
     /// Whether attempt number `made` may be followed by another.
@@ -127,19 +137,14 @@ impl RetryPlan {
     /// The range over which the wait before retry number `retry` (from 1) is spread evenly [ns];
     /// `None` where it depends on the waits before it.
     pub fn wait_range_ns(&self, retry: u32) -> Option<(u64, u64)> {
-        (self.jitter != Jitter::Decorrelated)
-            .then(|| (self.wait_ns(retry, 0.0, 0), self.wait_ns(retry, 1.0, 0)))
+        let index = (retry as usize - 1).min(self.waits_ns.len() - 1);
+        self.ranges_ns.get(index).copied()
     }
 
     /// The attempt from which on neither the wait that follows nor the number of attempts left
     /// tells one from the next; `u32::MAX` where the number is limited.
     pub fn settled_attempt(&self) -> u32 {
-        if self.attempts != u32::MAX {
-            return u32::MAX;
-        }
-        let last = self.waits_ns[self.waits_ns.len() - 1];
-        let found = self.waits_ns.iter().position(|&wait| wait == last);
-        found.map_or(u32::MAX, |index| index as u32 + 1)
+        self.settled
     }
 
     /// Wait before retry number `retry` (from 1) [ns]; `draw` in 0..1, `last` the wait before (ns).
