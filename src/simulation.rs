@@ -111,12 +111,8 @@ impl Trial {
         let mut world = World::new(scenario, root);
         let control = Control::new(scenario, &world, root);
         let traffic = Traffic::new(engine, scenario, &mut world, root);
-        let recorder = Recorder::new(
-            &scenario.clock,
-            world.population.classes.len(),
-            world.services.stations.len(),
-            scenario.pipelines.len(),
-        );
+        let (classes, stations) = (world.population.classes.len(), world.services.stations.len());
+        let recorder = Recorder::new(scenario, classes, stations);
         Trial {
             seed,
             world,

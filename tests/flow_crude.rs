@@ -9,6 +9,8 @@ mod model;
 
 #[path = "flow_crude/alike.rs"]
 mod alike;
+#[path = "flow_crude/attached.rs"]
+mod attached;
 #[path = "flow_crude/caches.rs"]
 mod caches;
 #[path = "theory_outage/check.rs"]

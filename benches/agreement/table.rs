@@ -117,7 +117,15 @@ pub fn print_series((exact, flow): &(Vec<Outcome>, Vec<Outcome>)) {
         ];
         columns.map(|column| (index, column))
     });
-    for (index, (name, values)) in operations.chain(stations) {
+    let links = first.links.iter().enumerate().flat_map(|(index, link)| {
+        let name = |what: &str| format!("link {} {what}", link.name);
+        let columns: [Column; 2] = [
+            (name("utilisation"), |o, i| &o.series.links[i].utilisation),
+            (name("loss"), |o, i| &o.series.links[i].loss),
+        ];
+        columns.map(|column| (index, column))
+    });
+    for (index, (name, values)) in operations.chain(stations).chain(links) {
         println!("\n{name}: window [s], exact, flow; mean and standard deviation");
         let seen = |of: &[Outcome], window: usize| {
             let of: Vec<f64> = of.iter().map(|outcome| values(outcome, index)[window]).collect();

@@ -6,6 +6,7 @@
 
 use super::histogram::{Bin, Histogram};
 use crate::kernel::time::{SimDuration, SimTime};
+use crate::scenario::model::Scenario;
 
 /// Counts of one class in one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,7 +112,8 @@ pub struct Recorder {
     cells: Vec<Cell>,
     /// [class][slice], by intended start; made when first needed.
     latency: Vec<Option<Box<Histogram>>>,
-    /// [class]: answers of the window that is open, by time of the answer.
+    /// [class]: answers of the window that is open, by time of the answer; none where nobody looks
+    /// at them before the end.
     pub window_latency: Vec<Histogram>,
     /// [class].
     pub clients: Vec<ClientTotals>,
@@ -134,13 +136,10 @@ const SLICES: u64 = 240;
 const FAR: usize = 100;
 
 impl Recorder {
-    /// Empty tables for `classes` classes, `stations` stations and `pipelines` pipelines.
-    pub fn new(
-        clock: &crate::scenario::model::Clock,
-        classes: usize,
-        stations: usize,
-        pipelines: usize,
-    ) -> Recorder {
+    /// Empty tables for `classes` classes, `stations` stations and the pipelines of a scenario.
+    pub fn new(scenario: &Scenario, classes: usize, stations: usize) -> Recorder {
+        let (clock, pipelines) = (&scenario.clock, scenario.pipelines.len());
+        let watched = if scenario.watches_latency() { classes } else { 0 };
         let windows = clock.duration.0.div_ceil(clock.window.0) as usize;
         let minute = SimDuration::from_secs(60);
         let wanted = (clock.duration.0 / SLICES).div_ceil(minute.0).max(1);
@@ -155,7 +154,7 @@ impl Recorder {
             slices,
             cells: vec![Cell::default(); classes * windows],
             latency: vec![None; classes * slices],
-            window_latency: vec![Histogram::new(); classes],
+            window_latency: vec![Histogram::new(); watched],
             clients: vec![ClientTotals::default(); classes],
             stations: vec![StationTotals::default(); stations],
             pipelines: vec![PipelineTotals::default(); pipelines],
@@ -233,7 +232,9 @@ impl Recorder {
     pub fn served(&mut self, class: usize, intended: SimTime, at: SimTime, good: bool) {
         let latency = at - intended;
         let bin = Bin::of(latency);
-        self.window_latency[class].record_in(bin, latency);
+        if let Some(of_window) = self.window_latency.get_mut(class) {
+            of_window.record_in(bin, latency);
+        }
         if let Some(cell) = self.cell(class, intended) {
             if good {
                 cell.good += 1;
@@ -252,6 +253,13 @@ impl Recorder {
         Some(((intended.0 - self.start.0) / self.slice.0) as u32)
     }
 
+    /// Whether latencies up to a window's end have to be recorded by then: somebody looks at those
+    /// of the window, or a slice ends with it.
+    pub fn needs_latencies(&self, end: SimTime) -> bool {
+        let last = SimTime(end.0.saturating_sub(1));
+        !self.window_latency.is_empty() || self.slice_of(end) != self.slice_of(last)
+    }
+
     /// So many demands of a slice (`None`: of none) were answered correctly, this long after their
     /// intended start: latency alone, the counts of the window are the caller's.
     pub fn record_latency(
@@ -261,7 +269,9 @@ impl Recorder {
         latency: SimDuration,
         n: u64,
     ) {
-        self.window_latency[class].record_n(latency, n);
+        if let Some(of_window) = self.window_latency.get_mut(class) {
+            of_window.record_n(latency, n);
+        }
         if let Some(slice) = slice {
             let place = &mut self.latency[class * self.slices + slice as usize];
             place.get_or_insert_with(Default::default).record_n(latency, n);

@@ -141,6 +141,20 @@ impl Scenario {
         self.steering.iter().filter(|name| name.anycast().is_some()).count()
     }
 
+    /// Whether some alarm or step looks at latencies while it runs.
+    pub fn watches_latency(&self) -> bool {
+        let of_alarms = self.observers.alarms.iter().map(|alarm| &alarm.when);
+        let of_steps = self.runbook.iter().flat_map(|step| {
+            let stop_if = match &step.action {
+                Some(Action::Restore { stop_if, .. }) => stop_if.as_ref(),
+                _ => None,
+            };
+            [step.when.as_ref(), step.only_if.as_ref(), stop_if].into_iter().flatten()
+        });
+        let is_latency = |of: &Quantity| matches!(of.measure, Measure::Latency(_));
+        of_alarms.chain(of_steps).any(|condition| condition.any(&is_latency))
+    }
+
     /// A full-population count at this run's scale 1/N, rounded to the nearest.
     pub fn scaled(&self, count: u64) -> u64 {
         (count + self.scale / 2) / self.scale

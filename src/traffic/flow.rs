@@ -21,6 +21,7 @@
 
 mod alike;
 mod anycast;
+mod attached;
 mod backoff;
 mod beat;
 mod books;
@@ -155,10 +156,13 @@ pub struct Flow {
     pub probe_results: Vec<ProbeResult>,
     /// Work done so far.
     pub cost: Cost,
+    /// Where in its crowd's pools the last one was that somebody went to.
+    near: usize,
     // Lists of one step or beat, kept for their memory.
     spare: Vec<Cohort>,
     spare_rows: Vec<Vec<Row>>,
-    paths: Vec<(PathId, f64)>,
+    /// Paths with their shares, and by how much their round trips are longer than the mean [s].
+    paths: Vec<(PathId, f64, f64)>,
     /// Attempts that have not reached their site yet.
     on_way: Vec<connect::OnWay>,
     arriving: Vec<Token>,
@@ -250,6 +254,7 @@ impl Flow {
             relieved: false,
             probe_results: Vec::new(),
             cost: Cost::default(),
+            near: 0,
             spare: Vec::new(),
             spare_rows: Vec::new(),
             paths: Vec::new(),
@@ -285,19 +290,25 @@ impl Flow {
                 self.begin_beat(scene);
             }
             // Up to the next stop in steps of one length, at most a quarter longer than asked for.
-            let left = end.min(until.0) - self.clock;
-            let steps = (4 * left / self.length(scene)).div_ceil(5).max(1);
+            let (length, sharp) = self.length(scene);
+            let due = if sharp { self.next_due() } else { u64::MAX };
+            let left = end.min(until.0).min(due) - self.clock;
+            let steps = (4 * left / length).div_ceil(5).max(1);
             let to = self.clock + left.div_ceil(steps);
             self.step(Step { from: self.clock, to }, scene);
             self.clock = to;
             if to == end {
                 self.settle(scene);
             }
+            self.expire_due(scene);
         }
         let before = SimTime(until.0.saturating_sub(1));
         if scene.recorder.window_of(until) != scene.recorder.window_of(before) {
-            self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
+            self.resolve_endless(scene);
             self.deal_alike(scene);
+            if scene.recorder.needs_latencies(until) {
+                self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
+            }
         }
     }
 
@@ -377,7 +388,7 @@ impl Flow {
             if !group.sessions {
                 continue;
             }
-            let Some(from) = crowd.attachment else { continue };
+            let Some(from) = crowd.attachment() else { continue };
             let name = scene.world.name_of(group.client, from);
             for cell in 0..crowd.cells.len() {
                 let here = &mut crowd.cells[cell];

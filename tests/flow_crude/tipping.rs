@@ -9,6 +9,7 @@ use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
     FaultKind, Fidelity, LostJobs, Middlebox, Scenario, ServiceId, SiteId, WhenFull,
 };
+use statrs::distribution::{ContinuousCDF, Gamma};
 
 /// Measuring window [s].
 const WINDOW_S: f64 = 0.05;
@@ -190,5 +191,51 @@ fn a_broken_path_loses_what_is_under_way_and_no_more() {
             comparisons.add_within(what, each(&outcomes, lost), rate * service_s, 0.0);
         }
         comparisons.check();
+    }
+}
+
+/// Attempts answered a second by an M/M/c/K station whose clients wait for so long [1/s]: who is let
+/// in finds one place free, or two, or more, each as much rarer as the load is too much; then he
+/// waits for all before him, and is served.
+fn answered_in_time(rate: f64, servers: f64, places: u32, service_s: f64, timeout_s: f64) -> f64 {
+    const PARTS: u32 = 400;
+    let per_s = servers / service_s;
+    let in_time = |ahead: f64| {
+        let wait = Gamma::new(ahead, per_s).expect("a law");
+        let longest_s = (10.0 * service_s).min(timeout_s);
+        let part = |number: u32| {
+            let work_s = longest_s * (f64::from(number) + 0.5) / f64::from(PARTS);
+            math::exp(-work_s / service_s) / service_s * wait.cdf(timeout_s - work_s)
+        };
+        (0..PARTS).map(part).sum::<f64>() * longest_s / f64::from(PARTS)
+    };
+    let free = (0..60).map(|free| ((per_s / rate).powi(free), f64::from(places) - f64::from(free)));
+    let (shares, all) = free.fold((0.0, 0.0), |(sum, all), (weight, ahead)| {
+        (sum + weight * in_time(ahead), all + weight)
+    });
+    // All slots are busy, always.
+    per_s * shares / all
+}
+
+/// A full queue in which one waits for about as long as clients do: a part of all answers are just
+/// in time. It decides whether an overload goes on, so it must not depend on how beats and timeouts
+/// come together.
+#[test]
+fn who_is_served_as_he_gives_up_is_in_time_or_not() {
+    const SERVICE_S: f64 = 0.125;
+    const RATE: f64 = 400.0;
+    for timeout_s in [1.68, 1.71, 1.75, 1.83] {
+        let model = Model::new().mailboxes(20_000).rate(RATE).servers(38).queue_limit(38 * 14);
+        let model = model.service_time(exponential(SERVICE_S)).timeout(timeout_s);
+        let scenario = model.clock(20.0, 400.0, 5.0).build();
+        let expected = answered_in_time(RATE, 38.0, 38 * 14, SERVICE_S, timeout_s);
+        for (fidelity, within) in [(Fidelity::Exact, 0.05), (Fidelity::Flow, 0.12)] {
+            let outcomes = runs(&scenario, fidelity, 24);
+            let answered = |o: &Outcome| mean(&o.series.operations[0].answered_per_s);
+            let found = mean(&each(&outcomes, answered));
+            println!("{timeout_s} s, {fidelity:?}: {found:.1}/s for {expected:.1}");
+            let off = found / expected - 1.0;
+            assert!(off.abs() < within, "{timeout_s} s, {fidelity:?}: {found} for {expected}");
+        }
     }
 }

@@ -78,6 +78,19 @@ pub enum Condition {
     NoData(Quantity),
 }
 
+impl Condition {
+    /// Whether one of its quantities is so.
+    pub fn any(&self, is: &impl Fn(&Quantity) -> bool) -> bool {
+        match self {
+            Condition::And(parts) | Condition::Or(parts) => parts.iter().any(|part| part.any(is)),
+            Condition::Not(part) => part.any(is),
+            Condition::Compare(comparison) => is(&comparison.quantity),
+            Condition::NoData(quantity) => is(quantity),
+            Condition::Alarm(_) | Condition::Done(_) => false,
+        }
+    }
+}
+
 /// `quantity op value for duration`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {

@@ -51,7 +51,7 @@ pub(super) struct LaneKey {
     pub kind: Kind,
     /// They open connections.
     pub opens: bool,
-    /// Where they enter the network; `None`: they are at their site already.
+    /// Where they enter the network, the first of such places; `None`: they are at their site.
     pub from: Option<AttachmentId>,
 }
 
@@ -113,6 +113,8 @@ pub(super) struct Ended {
 pub(super) struct Lane {
     pub key: LaneKey,
     pub rows: Vec<Row>,
+    /// Where among them the last attempts that were added are.
+    near: usize,
     /// To be sent within this beat.
     pub unsent: u64,
     /// Sum over the ways.
@@ -162,29 +164,41 @@ impl Lane {
         self.rows.retain(|row| row.count > 0);
     }
 
-    fn add(&mut self, row: Row) {
+    fn add(&mut self, row: Row, now_s: f64) {
         self.unsent += row.count;
         // Demands of one beat are alike, and so are retries of pools that differ no more.
-        let alike = |other: &&mut Row| {
+        let same_s = (OF_AGE * (now_s - row.know.intended_s)).max(SAME_S);
+        let alike = |other: &Row| {
             other.attempt == row.attempt
-                && (other.know.intended_s - row.know.intended_s).abs() < SAME_S
+                && (other.know.intended_s - row.know.intended_s).abs() < same_s
                 && (other.know.alive - row.know.alive).abs() < 1e-9
         };
-        match self.rows.iter_mut().rev().take(LOOK_BACK).find(alike) {
-            Some(same) => {
+        // What a cohort takes in during several beats comes in the same order in each.
+        let all = self.rows.len();
+        let nearest = (0..all.min(LOOK_AT)).map(|after| (self.near + after) % all);
+        let latest = (0..all).rev().take(LOOK_AT);
+        match nearest.chain(latest).find(|&place| alike(&self.rows[place])) {
+            Some(place) => {
+                let same = &mut self.rows[place];
                 let part = row.count as f64 / (same.count + row.count) as f64;
                 same.know = same.know.joined(&row.know, part);
                 same.count += row.count;
+                self.near = place;
             }
-            None => self.rows.push(row),
+            None => {
+                self.near = all;
+                self.rows.push(row);
+            }
         }
     }
 }
 
-/// Intended starts that differ by less are the same [s].
+/// Intended starts that differ by less are the same [s], and those by less than a part of their
+/// age, which is small against that by which ages are told apart (`outcome.rs`).
 const SAME_S: f64 = 1.0;
-/// Rows that are looked through for one alike.
-const LOOK_BACK: usize = 4;
+const OF_AGE: f64 = 1.0 / 64.0;
+/// Rows that are looked at for one alike, from the last that was found on, and at the end.
+const LOOK_AT: usize = 4;
 /// A cohort of what never times out takes in this part of the time in which an answer is good.
 const OF_GOOD: u64 = 64;
 
@@ -242,10 +256,11 @@ impl Flow {
     pub(super) fn put(&mut self, program: usize, lane: LaneKey, row: Row) {
         let key = self.cohort_of(program);
         let cohort = self.cohorts.get_mut(key).expect("made above");
+        let now_s = self.clock as f64 / 1e9;
         self.cost.cells_updated += 1;
         let found = cohort.lanes.iter_mut().find(|other| other.key == lane);
         if let Some(found) = found {
-            found.add(row);
+            found.add(row, now_s);
             return;
         }
         let mut rows = self.spare_rows.pop().unwrap_or_default();
@@ -254,6 +269,7 @@ impl Flow {
         let mut new = Lane {
             key: lane,
             rows,
+            near: 0,
             unsent: 0,
             open: 0,
             pending: 0,
@@ -262,7 +278,7 @@ impl Flow {
             reset: 0,
             ways,
         };
-        new.add(row);
+        new.add(row, now_s);
         cohort.lanes.push(new);
     }
 

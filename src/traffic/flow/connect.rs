@@ -130,9 +130,17 @@ impl Flow {
         let crowd = self.crowds.get(of.key.crowd as usize);
         let flows = crowd.filter(|_| !of.key.opens).map_or(ALL_FLOWS, |crowd| crowd.flows);
         let network = &scene.world.network;
-        match class.anycast {
-            None => paths.extend(network.shares_within(from, site, flows)),
-            Some(name) => paths.extend(network.shares_of_name(from, name, site)),
+        let of_one = |(path, share)| (path, share, 0.0);
+        match (class.anycast, crowd) {
+            (Some(name), _) => paths.extend(network.shares_of_name(from, name, site).map(of_one)),
+            (None, None) => paths.extend(network.shares(from, site).map(of_one)),
+            (None, Some(crowd)) => {
+                for (place, &(from, part)) in crowd.attached.shares.iter().enumerate() {
+                    let longer_s = crowd.attached.longer_s(site, place);
+                    let all = network.shares_within(from, site, flows);
+                    paths.extend(all.map(|(path, share)| (path, share * part, longer_s)));
+                }
+            }
         }
         let opens = of.key.opens;
         let bits = if tries == 0 { self.plan.classes[of.key.class as usize].bits } else { 0.0 };
@@ -142,7 +150,7 @@ impl Flow {
             Some(_) => paths.iter().map(|path| path.1).sum(),
         };
         let mut unopened = 0;
-        for &(path, share) in &paths {
+        for &(path, share, longer_s) in &paths {
             let n = binomial(&mut self.draws, left, share / share_left);
             (left, share_left) = (left - n, share_left - share);
             if n == 0 {
@@ -157,6 +165,8 @@ impl Flow {
             }
             let arrived = 1.0 - view.loss;
             let mut ways_s = 2.0 * view.delay.as_secs_f64();
+            // That its attachment is farther than the mean is put to latencies in the end.
+            let longer_s = if opens { 2.0 * longer_s } else { longer_s };
             let mut through = n;
             if opens {
                 let refused = binomial(&mut self.draws, n, view.connection_refused);
@@ -188,9 +198,9 @@ impl Flow {
                 // Of that, what is still to come after this SYN.
                 let due = step.middle().0 + ((since_s - opening_s(2 * tries)) * 1e9) as u64;
                 let due = if due <= step.to { 0 } else { due / GRAIN * GRAIN };
-                let shown_s = if due == 0 { opening_s(2 * tries) } else { since_s };
+                let shown_s = if due == 0 { opening_s(2 * tries) } else { since_s - longer_s };
                 let way = 2 * tries + place;
-                of.arrive(way, n, network_s, shown_s);
+                of.arrive(way, n, network_s - longer_s, shown_s);
                 let (way, since) = (way as u8, (since_s * 1e9) as u64);
                 let back = view.delay.0;
                 let new = OnWay { program, cohort: key, way, due, since, back, count: n };

@@ -1,7 +1,8 @@
 //! Mailboxes in counts: crowds that hang on the same router, and in them cells that steering tells
 //! apart.
 //!
-//! A *crowd* is a part of a group: at one attachment, in one part of the directory (see
+//! A *crowd* is a part of a group: at one attachment, or at several that nothing tells apart (see
+//! [`attached`](super::attached)), in one part of the directory (see
 //! [`parts`](super::parts)); whatever is in flight belongs to a crowd. A *cell* is a part of a
 //! crowd with one piece of the unit interval that steering divides and, while a change of the name
 //! spreads, behind resolvers of one kind and phase. Cells are cut when an epoch begins that answers
@@ -14,6 +15,7 @@ mod names;
 
 pub(super) use names::Sent;
 
+use super::attached::Attached;
 use super::backoff::Pool;
 use super::cohort::{Kind, SIGN_INS};
 use super::signing::Pace;
@@ -93,8 +95,8 @@ pub(super) fn take(of: &mut u64, share: f64, draws: &mut Stream) -> u64 {
 #[derive(Clone, Debug)]
 pub(super) struct Crowd {
     pub owner: Owner,
-    /// Where it enters the network; `None`: what it sends is at its site already.
-    pub attachment: Option<AttachmentId>,
+    /// Where it enters the network.
+    pub attached: Attached,
     pub part: u16,
     /// The part of the unit interval that the flow hashes of its members' sessions are in.
     pub flows: (f64, f64),
@@ -120,7 +122,7 @@ impl Crowd {
     pub(super) fn of_messages(pipeline: PipelineId, part: u16) -> Crowd {
         Crowd {
             owner: Owner::Pipeline(pipeline),
-            attachment: None,
+            attached: Attached::default(),
             part,
             flows: ALL_FLOWS,
             cells: Vec::new(),
@@ -132,6 +134,11 @@ impl Crowd {
             pace: Pace::new(0),
             traced: Vec::new(),
         }
+    }
+
+    /// The first of its attachments; `None`: what it sends is at its site already.
+    pub(super) fn attachment(&self) -> Option<AttachmentId> {
+        self.attached.shares.first().map(|&(from, _)| from)
     }
 
     /// Sessions.

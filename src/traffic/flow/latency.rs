@@ -6,7 +6,6 @@ use crate::kernel::math;
 use crate::kernel::stream::Stream;
 use crate::kernel::time::SimDuration;
 use crate::measure::recorder::Recorder;
-use std::collections::BTreeMap;
 
 /// Bins of the time before, a factor e: a bin is 0.8 % wide.
 const PER_E: f64 = 128.0;
@@ -27,10 +26,15 @@ struct Like {
     in_time: u32,
 }
 
+/// Entries that a list may have grown by before such as are alike are put together again.
+const GROWN: usize = 1 << 16;
+
 /// Answers since the last time they were spread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Latencies {
-    answers: BTreeMap<Like, u64>,
+    answers: Vec<(Like, u64)>,
+    /// So many of them are in order, each unlike the others.
+    sorted: usize,
 }
 
 impl Latencies {
@@ -52,12 +56,30 @@ impl Latencies {
             before: (math::ln(before_s + FLOOR_S) * PER_E).round() as i32,
             in_time: (in_time * 65_536.0).ceil() as u32,
         };
-        *self.answers.entry(like).or_default() += n;
+        match self.answers.last_mut() {
+            Some((last, count)) if *last == like => *count += n,
+            _ => self.answers.push((like, n)),
+        }
+        if self.answers.len() > self.sorted + GROWN {
+            self.put_together();
+        }
+    }
+
+    fn put_together(&mut self) {
+        self.answers.sort_unstable_by_key(|&(like, _)| like);
+        self.answers.dedup_by(|next, kept| {
+            let alike = next.0 == kept.0;
+            kept.1 += if alike { next.1 } else { 0 };
+            alike
+        });
+        self.sorted = self.answers.len();
     }
 
     /// Writes all answers into the tables.
     pub(super) fn spread(&mut self, programs: &Programs, draws: &mut Stream, to: &mut Recorder) {
-        for (like, n) in std::mem::take(&mut self.answers) {
+        self.put_together();
+        self.sorted = 0;
+        for (like, n) in self.answers.drain(..) {
             let before_s = math::exp(f64::from(like.before) / PER_E) - FLOOR_S;
             let in_time = (f64::from(like.in_time) / 65_536.0).min(1.0);
             let spread = &programs.all[like.program as usize].spread;

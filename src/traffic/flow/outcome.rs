@@ -52,33 +52,59 @@ fn time_bin(intended_s: f64, age_s: f64, good_s: f64) -> u32 {
 }
 
 impl Flow {
-    /// All that was answered, refused or given up in the beat that ends now.
+    /// All that was answered or refused in the beat that ends now.
     pub(super) fn settle(&mut self, scene: &mut Scene) {
-        // Answers and refusals came evenly over the beat.
-        let at = SimTime(self.clock - self.beat / 2);
         let mut touched = std::mem::take(&mut self.touched);
         for key in touched.drain(..) {
-            self.settle_cohort(key, at, scene);
+            self.settle_cohort(key, scene);
         }
         self.touched = touched;
+    }
+
+    /// When clients give up next [ns].
+    pub(super) fn next_due(&self) -> u64 {
+        let all = (0..self.expiring.len()).filter(|&program| self.gives_up_as_one(program));
+        let dues = all.filter_map(|program| self.expiring[program].front());
+        dues.map(|&(due, _)| due).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether all that a program's clients send within a beat is given up at one time: where
+    /// abandoned work is dropped requests know for themselves, and their cohort ends with a beat.
+    fn gives_up_as_one(&self, program: usize) -> bool {
+        self.programs.all[program].visits.first().is_none_or(|entry| !entry.drops)
+    }
+
+    /// Whatever clients have given up by now: first what has ended of it within this beat.
+    pub(super) fn expire_due(&mut self, scene: &mut Scene) {
         for program in 0..self.expiring.len() {
+            if self.clock < self.begun && !self.gives_up_as_one(program) {
+                continue;
+            }
             while let Some(&(due, key)) = self.expiring[program].front() {
                 if due > self.clock {
                     break;
                 }
                 self.expiring[program].pop_front();
+                self.settle_cohort(key, scene);
                 self.expire(key, scene);
             }
         }
     }
 
+    /// How much of the present beat is over [ns].
+    fn since_settled(&self) -> u64 {
+        self.clock + self.beat - self.begun
+    }
+
     /// The lanes of a cohort, taken out of it while they are worked on.
-    fn lanes_of(&mut self, key: Key) -> Option<(u16, u64, Vec<Lane>)> {
+    pub(super) fn lanes_of(&mut self, key: Key) -> Option<(u16, u64, Vec<Lane>)> {
         let cohort = self.cohorts.get_mut(key)?;
         Some((cohort.program, cohort.sent, std::mem::take(&mut cohort.lanes)))
     }
 
-    fn settle_cohort(&mut self, key: Key, at: SimTime, scene: &mut Scene) {
+    fn settle_cohort(&mut self, key: Key, scene: &mut Scene) {
+        // Answers and refusals came evenly over the beat.
+        let at = SimTime(self.clock - self.since_settled() / 2);
         let Some((program, sent, mut lanes)) = self.lanes_of(key) else { return };
         let cohort = self.cohorts.get_mut(key).expect("found above");
         cohort.touched = false;
@@ -115,11 +141,10 @@ impl Flow {
             let reset = std::mem::take(&mut lane.reset);
             self.refused(program, lane, (reset, Failure::Reset), at, scene);
         }
-        let never = self.programs.all[program as usize].timeout == u64::MAX;
         let done = self.clock >= closes && lanes.iter().all(|lane| lane.standing() == 0);
         for lane in &mut lanes {
             // Who thinks again has to be known at once.
-            if done || never || self.closed_of(lane.key).is_some() {
+            if done || self.closed_of(lane.key).is_some() {
                 self.resolve(program, sent, lane, scene);
             }
         }
@@ -227,11 +252,11 @@ impl Flow {
         if program.timeout != u64::MAX && !drops {
             // Steps do not show all of the time in the network: some answers come too late for it.
             // They left the station evenly over this beat, so long after they were sent.
-            let beat_s = self.beat as f64 / 1e9;
-            let left_s = (self.clock as f64 - sent as f64) / 1e9 - beat_s;
+            let over_s = self.since_settled() as f64 / 1e9;
+            let left_s = (self.clock as f64 - sent as f64) / 1e9 - over_s;
             let not_shown_s = network_s - by.shown_s / by.sent.max(1) as f64;
             let patience_s = program.timeout as f64 / 1e9 - not_shown_s;
-            let share = ((patience_s - left_s) / beat_s).clamp(0.0, 1.0);
+            let share = ((patience_s - left_s) / over_s).clamp(0.0, 1.0);
             let in_time = binomial(&mut self.draws, all, share);
             lane.pending += all - in_time;
             all = in_time;
@@ -395,14 +420,15 @@ impl Flow {
                 Some(_) => age_bin(age_s, good_s),
             },
             kind: lane.kind.number() as u8,
-            reconnect: failure != Failure::Refused,
+            opens: class.signs_in || failure != Failure::Refused,
             site,
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;
         let (clock, beat, short) = (self.clock, self.beat, self.beats.short);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, short));
+        let near = &mut self.near;
+        let pool = pool_of(pools, key, near, || Pool::new(key, range.1, clock, short));
         pool.add(row.count, (at.0, beat), range, row.know);
     }
 

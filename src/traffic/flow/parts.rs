@@ -15,6 +15,7 @@
 //! among all paths. **Leaves out.** While other paths are in use, whoever is in a part that they
 //! divide draws among them anew each time.
 
+use super::attached::{Attached, ways_stay};
 use super::crowds::{ALL_FLOWS, Cell, Crowd, Owner};
 use super::databases::Databases;
 use super::signing::Pace;
@@ -35,8 +36,23 @@ pub(super) struct Parts {
     intervals: Vec<Vec<(f64, f64)>>,
     pub databases: Databases,
     /// Links and routers that some fault makes silent.
-    silent: (Vec<LinkId>, Vec<RouterId>),
+    silent: Vec<Silent>,
+    /// Whether what silent links and routers cut is all that tells attachments apart.
+    ways_stay: bool,
 }
+
+/// What a fault makes silent.
+#[derive(Clone, Copy, Debug)]
+enum Silent {
+    Link(LinkId),
+    Router(RouterId),
+}
+
+/// What flow hashes up to one meet on the way to a site: which silent faults cut them off.
+type Way = (f64, Vec<bool>);
+
+/// Ends of flow hashes, and losses, that differ by less are the same.
+const SAME: f64 = 1e-9;
 
 impl Parts {
     /// The named partitions, one part each where none overlaps another's, then the rest; of each,
@@ -60,7 +76,8 @@ impl Parts {
             intervals.push(rest);
         }
         let databases = Databases::new(scenario, &world.stores);
-        Parts { intervals, databases, silent: silent(scenario) }
+        let (silent, ways_stay) = (silent(scenario), ways_stay(scenario));
+        Parts { intervals, databases, silent, ways_stay }
     }
 
     /// Number of parts; at least one.
@@ -84,26 +101,51 @@ impl Parts {
         (0..self.count()).map(move |part| width(part) * of_class(part))
     }
 
-    /// The parts of the unit interval of flow hashes at an attachment.
-    pub(super) fn flows(&self, from: AttachmentId, world: &World) -> Vec<(f64, f64)> {
+    /// The ways from an attachment to a site, by parts of the unit interval of flow hashes.
+    fn ways(&self, from: AttachmentId, site: SiteId, world: &World) -> Vec<Way> {
         let network = &world.network;
-        let mut cuts = vec![0.0];
-        for site in (0..world.sites as u32).map(SiteId) {
-            let (mut upper, mut last) = (0.0, None);
-            for (path, share) in network.shares(from, site) {
-                let (links, routers) = &self.silent;
-                let lost = links.iter().any(|&link| network.passes_link(path, link))
-                    || routers.iter().any(|&router| network.passes_router(path, router));
-                if last.replace(lost).is_some_and(|last| last != lost) {
-                    cuts.push(upper);
-                }
-                upper += share;
+        let mut ways: Vec<Way> = Vec::new();
+        let mut up_to = 0.0;
+        for (path, share) in network.shares(from, site) {
+            up_to += share;
+            let cuts = |silent: &Silent| match *silent {
+                Silent::Link(link) => network.passes_link(path, link),
+                Silent::Router(router) => network.passes_router(path, router),
+            };
+            let cut_by: Vec<bool> = self.silent.iter().map(cuts).collect();
+            match ways.last_mut() {
+                Some(last) if last.1 == cut_by => last.0 = up_to,
+                _ => ways.push((up_to, cut_by)),
             }
         }
+        ways
+    }
+
+    /// The parts of the unit interval of flow hashes at an attachment.
+    pub(super) fn flows(&self, from: AttachmentId, world: &World) -> Vec<(f64, f64)> {
+        let sites = (0..world.sites as u32).map(SiteId);
+        let ends = sites.flat_map(|site| self.ways(from, site, world)).map(|way| way.0);
+        let mut cuts: Vec<f64> = ends.filter(|end| *end < 1.0 - SAME).chain([0.0]).collect();
         cuts.sort_unstable_by(f64::total_cmp);
-        cuts.dedup_by(|a, b| (*a - *b).abs() < 1e-9);
+        cuts.dedup_by(|a, b| (*a - *b).abs() < SAME);
         cuts.push(1.0);
         cuts.windows(2).map(|ends| (ends[0], ends[1])).collect()
+    }
+
+    /// Whether nothing in the scenario will tell two attachments apart.
+    fn are_alike(&self, one: AttachmentId, other: AttachmentId, world: &World) -> bool {
+        let lost = |from, site| -> f64 {
+            let of = |(path, share)| share * world.network.view(path).loss;
+            world.network.shares(from, site).map(of).sum()
+        };
+        let same = |a: &Way, b: &Way| (a.0 - b.0).abs() < SAME && a.1 == b.1;
+        self.ways_stay
+            && (0..world.sites as u32).map(SiteId).all(|site| {
+                let (a, b) = (self.ways(one, site, world), self.ways(other, site, world));
+                a.len() == b.len()
+                    && a.iter().zip(&b).all(|(a, b)| same(a, b))
+                    && (lost(one, site) - lost(other, site)).abs() < SAME
+            })
     }
 
     /// The stations at which a service is found at a site by a part's mailboxes, with the share
@@ -141,18 +183,35 @@ pub(super) fn initial(
     let mut crowds = Vec::new();
     for (index, group) in world.population.groups.iter().enumerate() {
         let client = group.client.index();
+        let anycast = world.anycast_of_client[client].is_some();
+        // Attachments alike together, each with its share of the group's members.
         let (first, cumulative) = &group.attachments;
+        let mut together: Vec<Vec<(AttachmentId, f64)>> = Vec::new();
         let mut below = 0.0;
-        let mut left = u64::from(group.count);
         for (number, &up_to) in cumulative.iter().enumerate() {
-            let share = (up_to - below) / (1.0 - below).max(1e-12);
-            let last = number + 1 == cumulative.len();
-            let mut here = if last { left } else { binomial(draws, left, share) };
-            left -= here;
+            let one = (AttachmentId(first + number as u32), up_to - below);
             below = up_to;
-            let from = AttachmentId(first + number as u32);
+            let alike = |of: &&mut Vec<(AttachmentId, f64)>| {
+                !anycast && parts.are_alike(of[0].0, one.0, world)
+            };
+            match together.iter_mut().find(alike) {
+                Some(others) => others.push(one),
+                None => together.push(vec![one]),
+            }
+        }
+        let mut others = 1.0;
+        let mut left = u64::from(group.count);
+        let all = together.len();
+        for (number, mut of) in together.into_iter().enumerate() {
+            let whole: f64 = of.iter().map(|one| one.1).sum();
+            let last = number + 1 == all;
+            let mut here = if last { left } else { binomial(draws, left, whole / others) };
+            (left, others) = (left - here, others - whole);
+            of.iter_mut().for_each(|one| one.1 /= whole);
+            let from = of[0].0;
+            let attached = Attached::new(of, world);
             let name = &world.steering[world.name_of(group.client, from)];
-            let flows = match group.sessions && world.anycast_of_client[client].is_none() {
+            let flows = match group.sessions && !anycast {
                 true => parts.flows(from, world),
                 false => vec![ALL_FLOWS],
             };
@@ -173,7 +232,7 @@ pub(super) fn initial(
                 share_left -= share;
                 crowds.push(Crowd {
                     owner: Owner::Group(index as u32),
-                    attachment: Some(from),
+                    attached: attached.clone(),
                     part,
                     flows,
                     cells: pieces(name, members, (world.sites, classes[index]), draws),
@@ -212,19 +271,19 @@ fn pieces(
 }
 
 /// Links and routers that some fault makes silent.
-fn silent(scenario: &Scenario) -> (Vec<LinkId>, Vec<RouterId>) {
-    let (mut links, mut silent) = (Vec::new(), Vec::new());
+fn silent(scenario: &Scenario) -> Vec<Silent> {
+    let mut silent = Vec::new();
     for fault in &scenario.faults {
         match &fault.kind {
-            FaultKind::LinkSilent { link } => links.push(*link),
-            FaultKind::RouterSilent { router } => silent.push(*router),
+            FaultKind::LinkSilent { link } => silent.push(Silent::Link(*link)),
+            FaultKind::RouterSilent { router } => silent.push(Silent::Router(*router)),
             FaultKind::ConfigPushed { effect: BadConfig::Silent, routers, .. } => {
-                silent.extend(routers);
+                silent.extend(routers.iter().map(|&router| Silent::Router(router)));
             }
             _ => {}
         }
     }
-    (links, silent)
+    silent
 }
 
 /// The partitions that faults and actions name, in the order of the file.

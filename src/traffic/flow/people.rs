@@ -137,7 +137,7 @@ impl Flow {
             for crowd in &mut self.crowds {
                 let Owner::Group(group) = crowd.owner else { continue };
                 let client = scene.world.population.groups[group as usize].client;
-                let of = crowd.attachment.map(|from| scene.world.name_of(client, from));
+                let of = crowd.attachment().map(|from| scene.world.name_of(client, from));
                 if of != Some(name) {
                     continue;
                 }

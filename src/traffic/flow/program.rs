@@ -52,6 +52,9 @@ pub(super) struct Patience {
     pub least: u64,
     /// All that there are [ns], of callers at each site.
     pub lengths: Vec<(u64, SiteId)>,
+    /// Shortest and longest timeout of the clients that enter here [ns]; the longest is 0 where
+    /// none has one.
+    pub clients: (u64, u64),
 }
 
 /// All programs.
@@ -314,7 +317,12 @@ impl Programs {
         let mut lengths: Vec<_> = lengths.filter(|length| length.0 != u64::MAX).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        Patience { least: lengths.first().map_or(u64::MAX, |length| length.0), lengths }
+        let enters = |of: &&Program| of.timeout != u64::MAX && of.visits.first().iter().any(at);
+        let clients = self.all.iter().filter(enters).map(|of| of.timeout);
+        let clients =
+            clients.fold((u64::MAX, 0), |of, timeout| (of.0.min(timeout), of.1.max(timeout)));
+        let least = lengths.first().map_or(u64::MAX, |length| length.0);
+        Patience { least, lengths, clients }
     }
 
     fn find_holds(&mut self, stations: usize) {

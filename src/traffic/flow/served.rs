@@ -3,10 +3,12 @@
 //! Which rows were answered is drawn once the lane has done with its answers: until then nothing
 //! depends on it but latencies. A row's intended starts are spread as its clients' are.
 
-use super::cohort::{Kind, Lane, LaneKey, Row};
+use super::cohort::{Cohort, Kind, Lane, LaneKey, Row};
+use super::law::part_of;
 use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
+use crate::kernel::slab::Key;
 
 /// Intended starts that differ by less than this part of the latency are taken as one; otherwise as
 /// so many.
@@ -53,6 +55,23 @@ impl Flow {
         self.resolved = rows;
     }
 
+    /// Which rows were answered of cohorts that never time out: some last for days.
+    pub(super) fn resolve_endless(&mut self, scene: &mut Scene) {
+        let endless = |cohort: &Cohort| {
+            self.programs.all[cohort.program as usize].timeout == u64::MAX
+                && cohort.lanes.iter().any(|lane| lane.answered() > 0)
+        };
+        let all = self.cohorts.iter().filter(|(_, cohort)| endless(cohort));
+        let keys: Vec<Key> = all.map(|(key, _)| key).collect();
+        for key in keys {
+            let Some((program, sent, mut lanes)) = self.lanes_of(key) else { continue };
+            for lane in &mut lanes {
+                self.resolve(program, sent, lane, scene);
+            }
+            self.cohorts.get_mut(key).expect("found above").lanes = lanes;
+        }
+    }
+
     /// Demands of a row were answered, by attempts that have waited so long but for work.
     fn row_served(
         &mut self,
@@ -62,10 +81,42 @@ impl Flow {
         attempt_s: f64,
         scene: &mut Scene,
     ) {
+        if row.attempt == 1 {
+            return self.first_served(program, lane, row, attempt_s, scene);
+        }
         for part in self.parts_of(row, attempt_s) {
-            let age_s = (sent as f64 / 1e9 - part.know.intended_s).max(0.0);
-            let before_s = if row.attempt == 1 { 0.0 } else { age_s };
+            let before_s = (sent as f64 / 1e9 - part.know.intended_s).max(0.0);
             self.demands_served(program, lane, part, (before_s, attempt_s), scene);
+        }
+    }
+
+    /// First attempts were answered: their latencies tell where they came from.
+    fn first_served(
+        &mut self,
+        program: u16,
+        lane: LaneKey,
+        row: Row,
+        attempt_s: f64,
+        scene: &mut Scene,
+    ) {
+        let site = self.programs.all[program as usize].site;
+        // Whoever opens a connection goes there and back before the request does.
+        let round_trips = if lane.opens { 2.0 } else { 1.0 };
+        let crowd = lane.crowd as usize;
+        let places = self.crowds.get(crowd).map_or(0, |crowd| crowd.attached.shares.len());
+        if places < 2 {
+            return self.demands_served(program, lane, row, (0.0, attempt_s), scene);
+        }
+        let luck = self.draws.uniform();
+        let mut below = 0.0;
+        for place in 0..places {
+            let of = &self.crowds[crowd].attached;
+            let up_to = if place + 1 == places { 1.0 } else { below + of.shares[place].1 };
+            let later_s = round_trips * of.longer_s(site, place);
+            let part = Row { count: part_of(row.count, below, up_to, luck), ..row };
+            let attempt_s = (attempt_s + later_s).max(0.0);
+            self.demands_served(program, lane, part, (0.0, attempt_s), scene);
+            below = up_to;
         }
     }
 
@@ -82,15 +133,15 @@ impl Flow {
         let alike = row.attempt == 1 || half_s < ALIKE * (age_s + least_s).max(0.0);
         let n = if alike { 1 } else { PARTS.min(row.count) };
         let mut parts = [Row { count: 0, ..row }; PARTS as usize];
-        let mut left = row.count;
+        // Each part is anywhere in its place: what rows of many beats bring is spread evenly.
+        let (luck, within) = match alike {
+            true => (0.0, 0.5),
+            false => (self.draws.uniform(), self.draws.uniform()),
+        };
+        let up_to = |number: usize| number as f64 / n as f64;
         for (number, part) in parts.iter_mut().enumerate().take(n as usize) {
-            part.count = binomial(&mut self.draws, left, 1.0 / (n - number as u64) as f64);
-            left -= part.count;
-            // Each part is anywhere in its place: what rows of many beats bring is spread evenly.
-            let place = match alike {
-                true => 0.5,
-                false => (number as f64 + self.draws.uniform()) / n as f64,
-            };
+            part.count = part_of(row.count, up_to(number), up_to(number + 1), luck);
+            let place = (number as f64 + within) / n as f64;
             part.know.intended_s += half_s * (2.0 * place - 1.0);
             part.know.spread_s = 0.0;
         }

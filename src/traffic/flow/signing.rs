@@ -101,7 +101,7 @@ impl Flow {
 
     /// The lane of a crowd's attempts of a class.
     pub(super) fn lane(&self, crowd: u32, class: u16, kind: Kind, opens: bool) -> LaneKey {
-        let from = self.crowds[crowd as usize].attachment;
+        let from = self.crowds[crowd as usize].attachment();
         LaneKey { crowd, class, kind, opens, from }
     }
 

@@ -89,7 +89,7 @@ impl Flow {
             let Owner::Group(number) = crowd.owner else { continue };
             let group = &scene.world.population.groups[number as usize];
             let name = scene.world.steering_of_client[group.client.index()];
-            let Some(from) = crowd.attachment.filter(|_| group.sessions) else { continue };
+            let Some(from) = crowd.attachment().filter(|_| group.sessions) else { continue };
             let anycast = scene.world.anycast_of_client[group.client.index()];
             let flows = crowd.flows;
             for cell in &mut crowd.cells {
@@ -183,7 +183,7 @@ impl Flow {
     fn pair_of(&self, crowd: usize, group: u32, site: SiteId, scene: &Scene) -> usize {
         let client = scene.world.population.groups[group as usize].client;
         let anycast = scene.world.anycast_of_client[client.index()];
-        let from = self.crowds[crowd].attachment.expect("a group's crowd hangs on a router");
+        let from = self.crowds[crowd].attachment().expect("a group's crowd hangs on a router");
         let to = anycast.map_or(Destination::Site(site), Destination::Name);
         scene.world.network.region_pair_to(from, to)
     }
