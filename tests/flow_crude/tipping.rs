@@ -194,9 +194,9 @@ fn a_broken_path_loses_what_is_under_way_and_no_more() {
     }
 }
 
-/// Attempts answered a second by an M/M/c/K station whose clients wait for so long [1/s]: who is let
-/// in finds one place free, or two, or more, each as much rarer as the load is too much; then he
-/// waits for all before him, and is served.
+/// Attempts answered a second by an M/M/c/K station whose clients wait for so long [1/s]: who is
+/// let in finds one place free, or two, or more, each as much rarer as the load is too much; then
+/// he waits for all before him, and is served.
 fn answered_in_time(rate: f64, servers: f64, places: u32, service_s: f64, timeout_s: f64) -> f64 {
     const PARTS: u32 = 400;
     let per_s = servers / service_s;
