@@ -10,7 +10,8 @@
 //! beat where none is.
 //!
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
-//! latencies take the service law itself, not the steps. Which of several equal paths an attempt
+//! latencies take the service law itself, not the steps. Who is sent within one beat gives up
+//! together, unless abandoned work is dropped. Which of several equal paths an attempt
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
 //! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
 //! apart: a demand that is tried again may find another one. [`missing`] lists what it cannot do.

@@ -82,7 +82,7 @@ impl Flow {
         };
     }
 
-    /// Whether nobody waits for a retry or thinks, and there is no reason why somebody soon should:
+    /// Whether nobody waits for a retry, and there is no reason why somebody soon should:
     /// the world is as it was, no queue waits and nothing is overloaded.
     fn is_calm(&self, scene: &Scene) -> bool {
         self.clock >= self.changed.saturating_add(self.beats.settled)
