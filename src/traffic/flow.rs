@@ -157,8 +157,6 @@ pub struct Flow {
     pub probe_results: Vec<ProbeResult>,
     /// Work done so far.
     pub cost: Cost,
-    /// Where in its crowd's pools the last one was that somebody went to.
-    near: usize,
     // Lists of one step or beat, kept for their memory.
     spare: Vec<Cohort>,
     spare_rows: Vec<Vec<Row>>,
@@ -255,7 +253,6 @@ impl Flow {
             relieved: false,
             probe_results: Vec::new(),
             cost: Cost::default(),
-            near: 0,
             spare: Vec::new(),
             spare_rows: Vec::new(),
             paths: Vec::new(),

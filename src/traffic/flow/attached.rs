@@ -48,7 +48,8 @@ impl Attached {
     }
 }
 
-/// Whether every path stays as it is for the whole run, and no link is ever nearly full.
+/// Whether every path stays as it is for the whole run, and at an ordinary peak every link has
+/// [`ROOM`].
 pub(super) fn ways_stay(scenario: &Scenario) -> bool {
     let stays = |fault: &FaultKind| match fault {
         FaultKind::ConfigPushed { effect, .. } => *effect == BadConfig::Silent,

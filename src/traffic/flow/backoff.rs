@@ -27,8 +27,8 @@ pub(super) struct PoolKey {
     pub bin: u32,
     /// Which of `cohort::SIGN_INS` they are, or would be.
     pub kind: u8,
-    /// The next attempt opens a connection.
-    pub opens: bool,
+    /// The next attempt opens a connection: of sign-ins every one does, and it is not asked why.
+    pub reconnect: bool,
     /// Where they have their session, or lie, or went last; of sign-ins, where their name sends
     /// them now.
     pub site: SiteId,
@@ -112,9 +112,8 @@ pub(super) struct Pool {
     sending: u64,
     /// [ns]; a whole number of beats.
     slot: u64,
-    /// Number of the next slot to be drawn, and its place in the ring.
+    /// Number of the next slot to be drawn.
     next: u64,
-    head: usize,
     /// What intended starts are counted from, and the earliest since the pool was empty [s].
     epoch_s: f64,
     earliest_s: f64,
@@ -126,40 +125,32 @@ pub(super) struct Pool {
     mass: Sums,
 }
 
-/// The pool of this key among pools in order of their keys; a new one where there is none. It is
-/// looked for at `near` and behind it first, which is then its place.
-pub(super) fn pool_of<'p>(
-    pools: &'p mut Vec<Pool>,
+/// The pool of this key among pools in order of their keys; a new one where there is none.
+pub(super) fn pool_of(
+    pools: &mut Vec<Pool>,
     key: PoolKey,
-    near: &mut usize,
     new: impl FnOnce() -> Pool,
-) -> &'p mut Pool {
-    let is_at = |place: &usize| pools.get(*place).is_some_and(|pool| pool.key == key);
-    let found = [*near, *near + 1].into_iter().find(is_at);
-    *near = found.unwrap_or_else(|| {
-        pools.binary_search_by_key(&key, |pool| pool.key).unwrap_or_else(|place| {
-            pools.insert(place, new());
-            place
-        })
+) -> &mut Pool {
+    let place = pools.binary_search_by_key(&key, |pool| pool.key).unwrap_or_else(|place| {
+        pools.insert(place, new());
+        place
     });
-    &mut pools[*near]
+    &mut pools[place]
 }
 
 impl Pool {
     /// An empty pool at `now`, whose longest wait is `longest` [ns].
     pub(super) fn new(key: PoolKey, longest: u64, now: u64, beat: u64) -> Pool {
         let slot = beat * longest.div_ceil(beat * SLOTS).max(1);
-        let (next, places) = (now.div_ceil(slot), (longest / slot) as usize + 5);
         Pool {
             key,
             count: 0,
             sending: 0,
             slot,
-            next,
-            head: (next % places as u64) as usize,
+            next: now.div_ceil(slot),
             epoch_s: now as f64 / 1e9,
             earliest_s: f64::INFINITY,
-            changes: vec![Sums::default(); places],
+            changes: vec![Sums::default(); (longest / slot) as usize + 5],
             due: Sums::default(),
             mass: Sums::default(),
         }
@@ -183,11 +174,9 @@ impl Pool {
         Knowledge { intended_s, spread_s, earliest_s: self.earliest_s, alive }
     }
 
-    /// Adds to the change of a slot that is less than a ring away.
     fn change(&mut self, slot: u64, by: &Sums, times: f64) {
-        let place = self.head + (slot - self.next) as usize;
-        let around = if place < self.changes.len() { 0 } else { self.changes.len() };
-        self.changes[place - around].add(by, times);
+        let place = (slot % self.changes.len() as u64) as usize;
+        self.changes[place].add(by, times);
     }
 
     /// Takes `n` clients in that have failed evenly over `over` around `at`, and wait evenly
@@ -276,10 +265,10 @@ impl Pool {
         let mut released = 0;
         while self.next * self.slot < to {
             released += std::mem::take(&mut self.sending);
-            let change = std::mem::take(&mut self.changes[self.head]);
+            let place = (self.next % self.changes.len() as u64) as usize;
+            let change = std::mem::take(&mut self.changes[place]);
             self.due.add(&change, 1.0);
             self.next += 1;
-            self.head = if self.head + 1 < self.changes.len() { self.head + 1 } else { 0 };
             let waiting = self.count - released;
             if waiting == 0 {
                 continue;
@@ -320,7 +309,7 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     fn key() -> PoolKey {
-        PoolKey { class: 0, attempt: 1, bin: 0, kind: 1, opens: true, site: SiteId(0) }
+        PoolKey { class: 0, attempt: 1, bin: 0, kind: 1, reconnect: true, site: SiteId(0) }
     }
 
     /// (released, mean time of the release, spread of the times) [s].

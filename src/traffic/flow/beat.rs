@@ -118,6 +118,7 @@ impl Flow {
                 let (least, most) = self.programs.patience[index].clients;
                 let about = (wait_s * 1e9 / ABOUT, wait_s * 1e9 * ABOUT);
                 let drops = self.drops(index, scene);
+                // Where abandoned work is dropped requests know for themselves when.
                 sharp |= !drops && about.0 < most as f64 && least as f64 <= about.1;
                 let patience = self.programs.patience[index].least;
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {

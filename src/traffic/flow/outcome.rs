@@ -18,6 +18,7 @@ use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
 use crate::world::population::ClassKind;
+use std::collections::VecDeque;
 
 /// Why attempts ended without a correct answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,23 +64,13 @@ impl Flow {
 
     /// When clients give up next [ns].
     pub(super) fn next_due(&self) -> u64 {
-        let all = (0..self.expiring.len()).filter(|&program| self.gives_up_as_one(program));
-        let dues = all.filter_map(|program| self.expiring[program].front());
+        let dues = self.expiring.iter().filter_map(VecDeque::front);
         dues.map(|&(due, _)| due).min().unwrap_or(u64::MAX)
-    }
-
-    /// Whether all that a program's clients send within a beat is given up at one time: where
-    /// abandoned work is dropped requests know for themselves, and their cohort ends with a beat.
-    fn gives_up_as_one(&self, program: usize) -> bool {
-        self.programs.all[program].visits.first().is_none_or(|entry| !entry.drops)
     }
 
     /// Whatever clients have given up by now: first what has ended of it within this beat.
     pub(super) fn expire_due(&mut self, scene: &mut Scene) {
         for program in 0..self.expiring.len() {
-            if self.clock < self.begun && !self.gives_up_as_one(program) {
-                continue;
-            }
             while let Some(&(due, key)) = self.expiring[program].front() {
                 if due > self.clock {
                     break;
@@ -420,15 +411,14 @@ impl Flow {
                 Some(_) => age_bin(age_s, good_s),
             },
             kind: lane.kind.number() as u8,
-            opens: class.signs_in || failure != Failure::Refused,
+            reconnect: class.signs_in || failure != Failure::Refused,
             site,
         };
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;
         let (clock, beat, short) = (self.clock, self.beat, self.beats.short);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let near = &mut self.near;
-        let pool = pool_of(pools, key, near, || Pool::new(key, range.1, clock, short));
+        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, short));
         pool.add(row.count, (at.0, beat), range, row.know);
     }
 
