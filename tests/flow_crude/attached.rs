@@ -1,11 +1,11 @@
 //! Attachments that nothing tells apart are one crowd: latencies must show the delays of each, and
 //! what a silent router cuts off must be who is behind it.
 
-use crate::model::{Model, constant, seconds};
+use crate::model::{Model, constant, seconds, wide_link};
 use crate::{SEEDS, agree, runs};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
-    Backoff, FaultKind, Fidelity, Jitter, Link, Retry, Router, RouterId,
+    Backoff, FaultKind, Fidelity, Jitter, LinkId, Retry, Router, RouterId,
 };
 
 /// Users behind three routers beside the site's own: shares, and one-way delays [s].
@@ -18,21 +18,30 @@ fn behind_four_routers() -> Model {
     for (number, (_, delay_s)) in PLACES.into_iter().enumerate().skip(1) {
         let network = &mut model.scenario.network;
         network.routers.push(Router::named(&format!("router-{number}")));
-        network.links.push(Link {
-            name: format!("link-{number}"),
-            between: (RouterId(0), RouterId(number as u32)),
-            delay: seconds(delay_s),
-            bandwidth: 1e12,
-            loss: 0.0,
-            metric: 1,
-            buffer: seconds(0.1),
-            preference: None,
-            prefixes_max: None,
-        });
+        network.links.push(wide_link(&format!("link-{number}"), number as u32, delay_s));
     }
     let routers = PLACES.iter().enumerate().map(|(number, of)| (RouterId(number as u32), of.0));
     model.scenario.regions[0].routers = routers.collect();
     model
+}
+
+/// Crowds that the scenario's users are, in counts.
+fn crowds(model: Model) -> u64 {
+    runs(&model.build(), Fidelity::Flow, 1)[0].cost.groups_peak
+}
+
+/// A crowd for all whom the scenario does not tell apart, and for those whom it does one each.
+#[test]
+fn attachments_are_together_until_a_fault_tells_them_apart() {
+    let with = |kind| behind_four_routers().fault(30.0, Some(20.0), kind);
+    assert_eq!(crowds(behind_four_routers()), 1, "nothing happens");
+    assert_eq!(crowds(with(FaultKind::RouterSilent { router: RouterId(0) })), 1, "all are cut off");
+    assert_eq!(crowds(with(FaultKind::RouterSilent { router: RouterId(3) })), 2, "one is");
+    assert_eq!(crowds(with(FaultKind::LinkDown { link: LinkId(0) })), 4, "routes may change");
+    let mut narrow = behind_four_routers();
+    narrow.scenario.network.links[0].bandwidth = 1e4;
+    narrow.scenario.operations[0].size_bytes = 100.0;
+    assert_eq!(crowds(narrow), 4, "a link may be full");
 }
 
 /// A request that opens its connection takes two round trips and its work, no other time.

@@ -7,7 +7,8 @@ use crate::{each, runs};
 use blackstart::kernel::math::ln_1p;
 use blackstart::measure::outcome::{LatencyRow, Outcome};
 use blackstart::scenario::model::{
-    Backoff, FaultKind, Fidelity, Jitter, Retry, Scenario, ServiceId,
+    Alarm, Backoff, Comparison, Condition, FaultKind, Fidelity, Jitter, Measure, Operator,
+    Quantity, Retry, Scenario, ServiceId, Vantage,
 };
 
 fn row<'a>(outcome: &'a Outcome, phase: &str) -> &'a LatencyRow {
@@ -127,6 +128,33 @@ fn who_is_in_a_slot_that_hangs_waits_for_its_end() {
                 (found - expected).abs() < noise + 0.03 * expected,
                 "{fidelity:?}: {found} over {over_s} s, for {expected} +- {noise}"
             );
+        }
+    }
+}
+
+/// Somebody looks at latencies while it runs: an alarm rises with the window in which they grow.
+#[test]
+fn a_watched_latency_raises_its_alarm() {
+    let model = Model::new().rate(500.0).servers(1_000).service_time(exponential(0.1));
+    let kind = FaultKind::Slow { service: ServiceId(0), site: None, factor: 5.0 };
+    let mut scenario = model.timeout(20.0).clock(10.0, 60.0, 5.0).fault(20.0, None, kind).build();
+    let quantity = Quantity {
+        measure: Measure::Latency(0.5),
+        region: None,
+        operation: None,
+        site: None,
+        service: None,
+        seen_by: Vantage::Client,
+        over: seconds(0.0),
+        projected: false,
+    };
+    let (operator, value, sustained) = (Operator::Above, 0.15, seconds(0.0));
+    let when = Condition::Compare(Comparison { quantity, operator, value, sustained });
+    scenario.observers.alarms.push(Alarm { name: "late".into(), when });
+    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
+        for outcome in runs(&scenario, fidelity, 3) {
+            let raised = outcome.timeline.iter().find(|moment| moment.name == "late");
+            assert_eq!(raised.map(|moment| moment.at_s), Some(25.0), "{fidelity:?}");
         }
     }
 }

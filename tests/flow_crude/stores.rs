@@ -4,7 +4,7 @@
 
 use super::{Figure, agree_in_pairs, each, runs};
 use crate::check::{Comparisons, mean};
-use crate::model::{Model, call, constant, exponential, retry, seconds};
+use crate::model::{Model, call, constant, exponential, retry, seconds, wide_link};
 use blackstart::kernel::math;
 use blackstart::kernel::sample::Distribution;
 use blackstart::measure::outcome::Outcome;
@@ -18,17 +18,7 @@ fn with_two_more_sites(mut model: Model, delay_s: f64, loss: f64) -> Model {
     for (number, name) in [(1, "one"), (2, "two")] {
         let network = &mut model.scenario.network;
         network.routers.push(Router::named(name));
-        network.links.push(Link {
-            name: format!("to-{name}"),
-            between: (RouterId(0), RouterId(number)),
-            delay: seconds(delay_s),
-            bandwidth: 1e12,
-            loss,
-            metric: 1,
-            buffer: seconds(0.1),
-            preference: None,
-            prefixes_max: None,
-        });
+        network.links.push(Link { loss, ..wide_link(&format!("to-{name}"), number, delay_s) });
         model.scenario.sites.push(Site { name: name.into(), router: RouterId(number) });
     }
     model

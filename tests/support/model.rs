@@ -63,6 +63,21 @@ pub fn call(service: ServiceId) -> Call {
     }
 }
 
+/// A link from the first router to another that is never full and loses nothing; one-way delay [s].
+pub fn wide_link(name: &str, to: u32, delay_s: f64) -> Link {
+    Link {
+        name: name.into(),
+        between: (RouterId(0), RouterId(to)),
+        delay: seconds(delay_s),
+        bandwidth: 1e12,
+        loss: 0.0,
+        metric: 1,
+        buffer: seconds(0.1),
+        preference: None,
+        prefixes_max: None,
+    }
+}
+
 /// A scenario under construction.
 #[derive(Clone, Debug)]
 pub struct Model {

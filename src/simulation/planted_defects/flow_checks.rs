@@ -3,7 +3,7 @@
 use super::assert_within;
 use crate::measure::outcome::{LatencyRow, Outcome};
 use crate::scenario::model::*;
-use crate::simulation::model::{Model, call, constant, exponential, seconds};
+use crate::simulation::model::{Model, call, constant, exponential, seconds, wide_link};
 use crate::simulation::run;
 
 fn in_counts(model: Model) -> Outcome {
@@ -163,17 +163,7 @@ fn calling_elsewhere(mut called: Call) -> Model {
     for (number, name) in [(1, "one"), (2, "two")] {
         let network = &mut model.scenario.network;
         network.routers.push(Router::named(name));
-        network.links.push(Link {
-            name: name.into(),
-            between: (RouterId(0), RouterId(number)),
-            delay: seconds(0.1),
-            bandwidth: 1e12,
-            loss: 0.0,
-            metric: 1,
-            buffer: seconds(0.1),
-            preference: None,
-            prefixes_max: None,
-        });
+        network.links.push(wide_link(name, number, 0.1));
         model.scenario.sites.push(Site { name: name.into(), router: RouterId(number) });
     }
     called.timeout = seconds(1.0);

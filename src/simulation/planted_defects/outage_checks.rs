@@ -2,7 +2,7 @@
 
 use super::{assert_within, finish, total};
 use crate::scenario::model::*;
-use crate::simulation::model::{Model, constant, retry, seconds};
+use crate::simulation::model::{Model, constant, retry, seconds, wide_link};
 use crate::simulation::run;
 
 const MAILBOXES: u64 = 20_000;
@@ -25,17 +25,7 @@ fn sessions(shares: &[f64], sign_in_s: f64) -> Scenario {
         lost_after: Some(seconds(20.0)),
     });
     scenario.network.routers.push(Router::named("edge"));
-    scenario.network.links.push(Link {
-        name: "to the edge".into(),
-        between: (RouterId(0), RouterId(1)),
-        delay: seconds(0.001),
-        bandwidth: 1e12,
-        loss: 0.0,
-        metric: 1,
-        buffer: seconds(0.1),
-        preference: None,
-        prefixes_max: None,
-    });
+    scenario.network.links.push(wide_link("to the edge", 1, 0.001));
     scenario.sites[0].router = RouterId(1);
     scenario
 }
