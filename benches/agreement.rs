@@ -10,6 +10,7 @@
 //! ```text
 //! cargo bench --bench agreement > reports/agreement-random.md     the whole study
 //! cargo bench --bench agreement -- 17               all figures of scenario 17, and its course
+//! cargo bench --bench agreement -- 17 --seeds 100                          the same, more surely
 //! cargo test --bench agreement                                     a few scenarios, as a test
 //! ```
 
@@ -66,8 +67,10 @@ pub enum Kind {
 }
 
 fn main() {
-    let (small, only) = arguments();
-    let seeds = if small { SMALL.1 } else { WHOLE.1 };
+    let Arguments { small, only, seeds } = arguments();
+    // Who says how many needs no second look.
+    let again = !small && seeds.is_none();
+    let seeds = seeds.unwrap_or(if small { SMALL.1 } else { WHOLE.1 });
     let recipes = drawn(Sort::InCounts, WHOLE.0, SEED);
     let chosen: Vec<usize> = match only {
         Some(number) => vec![number],
@@ -78,7 +81,7 @@ fn main() {
     let mut cases = Vec::new();
     for number in chosen {
         let scenario = recipes[number].scenario();
-        let case = Case::judged(number, &scenario, seeds, !small, &mut digest);
+        let case = Case::judged(number, &scenario, seeds, again, &mut digest);
         if only.is_some() {
             println!("{:#?}", recipes[number]);
             table::print_all(&case);
@@ -96,18 +99,31 @@ fn main() {
     }
 }
 
-/// `[--small] [NUMBER]`; small, too, where `cargo bench` did not start it.
-fn arguments() -> (bool, Option<usize>) {
-    let (mut small, mut by_cargo_bench, mut only) = (false, false, None);
-    for word in std::env::args().skip(1) {
+/// What was asked for.
+struct Arguments {
+    small: bool,
+    only: Option<usize>,
+    seeds: Option<u32>,
+}
+
+/// `[--small] [NUMBER [--seeds N]]`; small, too, where `cargo bench` did not start it.
+fn arguments() -> Arguments {
+    let (mut small, mut by_cargo_bench, mut only, mut seeds) = (false, false, None, None);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
         match (word.as_str(), word.parse()) {
             ("--bench", _) => by_cargo_bench = true,
             ("--small" | "--test", _) => small = true,
+            ("--seeds", _) => {
+                let count = words.next().and_then(|count| count.parse().ok());
+                seeds = Some(count.expect("--seeds: write how many"));
+            }
             (_, Ok(number)) => only = Some(number),
-            (other, _) => panic!("{other}: write [--small] [NUMBER]"),
+            (other, _) => panic!("{other}: write [--small] [NUMBER [--seeds N]]"),
         }
     }
-    (small || !by_cargo_bench, only)
+    assert!(seeds.is_none() || only.is_some(), "--seeds is for one scenario");
+    Arguments { small: small || !by_cargo_bench, only, seeds }
 }
 
 impl Case {
