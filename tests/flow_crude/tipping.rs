@@ -2,12 +2,13 @@
 //! and three retries. In a plain flow the queue of the first seconds was off by up to 55 %.
 
 use crate::check::{Comparisons, counted, in_system, mean};
-use crate::model::{Model, exponential, retry, seconds};
+use crate::model::{Model, exponential, retry, seconds, wide_link};
 use crate::{each, runs};
 use blackstart::kernel::math;
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
-    FaultKind, Fidelity, LostJobs, Middlebox, Scenario, ServiceId, SiteId, WhenFull,
+    FaultKind, Fidelity, LostJobs, Middlebox, Router, RouterId, Scenario, ServiceId, SiteId,
+    WhenFull,
 };
 use statrs::distribution::{ContinuousCDF, Gamma};
 
@@ -237,5 +238,34 @@ fn who_is_served_as_he_gives_up_is_in_time_or_not() {
             let off = found / expected - 1.0;
             assert!(off.abs() < within, "{timeout_s} s, {fidelity:?}: {found} for {expected}");
         }
+    }
+}
+
+/// Patient and impatient clients at a full station that drops what they have given up. The wait
+/// stays near the shorter patience: who has come with others must not be served after them, and an
+/// answer that leaves with less time left than its way back takes is late.
+#[test]
+fn who_has_less_patience_has_his_share_of_answers() {
+    for (patient, delay_s) in [(60.0, 0.0), (60.0, 0.01), (1.0, 0.01)] {
+        let model = Model::new().rate(patient).servers(41).service_time(exponential(0.196));
+        let model = model.timeout(4.87).drops_abandoned();
+        let model = model.operation("hasty", ServiceId(0)).rate(230.0).timeout(2.0);
+        let mut model = model.clock(60.0, 400.0, 5.0);
+        model.scenario.network.routers.push(Router::named("far"));
+        model.scenario.network.links.push(wide_link("to", 1, delay_s));
+        model.scenario.sites[0].router = RouterId(1);
+        let scenario = model.build();
+        let answered = |fidelity: Fidelity| {
+            let outcomes = runs(&scenario, fidelity, 48);
+            [0, 1].map(|operation: usize| {
+                let of = |o: &Outcome| mean(&o.series.operations[operation].answered_per_s);
+                mean(&each(&outcomes, of))
+            })
+        };
+        let (exact, flow) = (answered(Fidelity::Exact), answered(Fidelity::Flow));
+        println!("{patient}/s, {delay_s} s: exact {exact:.2?}, flow {flow:.2?} 1/s");
+        let off = [0, 1].map(|operation| flow[operation] / exact[operation] - 1.0);
+        assert!(off[0].abs() < 0.02, "the patient: {exact:?}, {flow:?}");
+        assert!(off[1].abs() < 0.1, "the hasty: {exact:?}, {flow:?}");
     }
 }

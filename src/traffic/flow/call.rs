@@ -7,7 +7,6 @@ use super::transit::UnderWay;
 use super::{Flow, Scene};
 use crate::control::change::Loss;
 use crate::kernel::defect::planted;
-use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 
@@ -35,14 +34,10 @@ impl Flow {
 
     /// A visit's work is done: well, or with the station's share of errors.
     fn visit_done(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
-        if token.visit == 0 && token.slack != u64::MAX {
-            token.until = token.due();
-        }
-        // What has ended in the last of its client's patience has ended before that.
-        let last = token.slack.min(step.length());
-        if token.until < step.middle().0 + last {
-            let left = (1.0 - math::sqrt(self.draws.uniform())) * last as f64;
-            token.until = token.until.max(step.middle().0 + 1 + left as u64);
+        let at_entry = token.visit == 0;
+        if token.slack != u64::MAX && (at_entry || token.until != u64::MAX) {
+            let due = step.middle().0 + token.left_when_done(step, &mut self.draws);
+            token.until = if at_entry || token.by_client { due } else { token.until.max(due) };
         }
         let program = &self.programs.all[token.program as usize];
         let index = token.station as usize;

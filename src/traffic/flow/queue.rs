@@ -157,9 +157,7 @@ impl Flow {
     pub(super) fn give_up_soon(&mut self, token: Token, in_time: f64, moved: &mut Moved) -> Token {
         let done = binomial(&mut self.draws, token.count, in_time);
         if done > 0 {
-            // So short a time has ended at any of its instants.
-            let took = (token.slack as f64 * self.draws.uniform()) as u64;
-            moved.push((Token { count: done, ..token.later_by(took) }, Left::Done));
+            moved.push((Token { count: done, ..token }, Left::Done));
         }
         let late = token.count - done;
         if late > 0 && token.visit > 0 {
@@ -217,10 +215,11 @@ impl Flow {
     /// Who comes next to the `free` slots of a station that drops abandoned work, and when [ns], if
     /// about `again` more become free within the step; `None`: all who wait have given up by then.
     ///
-    /// Where callers at the head give up within the step, what is left of their patience at a slot
-    /// is a small difference of long waits: slots become free one after another at any time of it,
-    /// each is taken by the first whose caller still waits, and requests have come at any time of
-    /// their interval. With more slots than [`TURNS`], so many times some together.
+    /// Where callers at the head give up within the step, or others have come with them, what is
+    /// left of their patience at a slot is a small difference of long waits: slots become free one
+    /// after another at any time of it, each is taken by the first whose caller still waits, and
+    /// requests have come at any time of their interval. With more slots than [`TURNS`], so many
+    /// times some together.
     ///
     /// # Source
     /// With one patience for all it is exponential with rate lambda - c mu in the long run (the
@@ -237,12 +236,14 @@ impl Flow {
         let line = &mut self.lines[index];
         let together = line.together(step);
         let mut front = line.queue.iter().take(together).filter(|token| token.count > 0);
-        let soon = front.any(|token| token.given_up_part(step.to).is_some());
-        let turn = if soon { free.div_ceil(TURNS) } else { free.min(line.queue[0].count) };
+        // Who has come with others is served among them.
+        let soon = |token: &Token| together > 1 || token.given_up_part(step.to).is_some();
+        let one_by_one = front.any(soon);
+        let turn = if one_by_one { free.div_ceil(TURNS) } else { free.min(line.queue[0].count) };
         let (from, left) = (line.filled, (step.to - line.filled) as f64);
         line.filled += (left * up_to(turn, free as f64 + again, &mut self.draws)) as u64;
         let to = line.filled;
-        if !soon {
+        if !one_by_one {
             return Some((self.take_first(index, 1, turn), u64::midpoint(from, to)));
         }
         loop {

@@ -204,6 +204,7 @@ impl Flow {
                 true => ages(token.start, end, step.from),
                 false => token.there,
             };
+            let begun = (token.start, token.width);
             let mut given_up = 0.0;
             let mut first = token.start;
             if token.slack != u64::MAX && step.to - token.start > token.slack {
@@ -255,7 +256,8 @@ impl Flow {
                     let held = step.from.saturating_sub(token.start + token.width / 2);
                     waited += held.saturating_sub(work);
                 }
-                moved.push((Token { count: done, waited, ..*token }, Left::Done));
+                let (start, width) = begun;
+                moved.push((Token { count: done, waited, start, width, ..*token }, Left::Done));
             }
         }
         put_together(&mut serving, step.to);
@@ -416,15 +418,13 @@ impl Flow {
         step: Step,
         moved: &mut Moved,
     ) {
+        let (start, width) = (step.to - token.slack, token.slack);
+        let token = Token { start, width, ..token };
         let stay = binomial(&mut self.draws, token.count, stays);
         if token.count > stay {
-            // Start and end are any two instants of that time.
-            let took = (1.0 - math::sqrt(self.draws.uniform())) * token.slack as f64;
-            let left = Token { count: token.count - stay, ..token.later_by(took as u64) };
-            moved.push((left, Left::Done));
+            moved.push((Token { count: token.count - stay, ..token }, Left::Done));
         }
-        let (start, width) = (step.to - token.slack, token.slack);
-        self.put_in_service(index, Token { start, width, count: stay, ..token });
+        self.put_in_service(index, Token { count: stay, ..token });
     }
 
     /// Requests take slots; some of them leave within the step.
@@ -456,8 +456,8 @@ impl Flow {
             stays = law.there(slack, all, factor) / ((all - slack) * (1.0 - in_time)).max(1e-15);
             self.start_young(index, Token { count: young, ..token }, young_stays, step, moved);
             token.count -= young;
-            let width = step.length() - token.slack;
-            token = Token { width, ..self.give_up_soon(token, in_time, moved) };
+            token.width = step.length() - token.slack;
+            token = self.give_up_soon(token, in_time, moved);
         }
         let stay = binomial(&mut self.draws, token.count, stays);
         let left = token.count - stay;

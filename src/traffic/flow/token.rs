@@ -4,8 +4,10 @@
 //! once that is long ago against how far apart it was, tokens are put together, so that a station
 //! holds a number of them that grows with the logarithm of its service times.
 
+use super::program::Step;
 use super::station::Left;
 use crate::kernel::slab::Key;
+use crate::kernel::stream::Stream;
 
 /// Requests alike.
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +107,28 @@ impl Token {
         any.then(|| (to - first).min(self.width))
     }
 
-    /// The same requests, for whom less time is left by `took` [ns].
-    pub(super) fn later_by(self, took: u64) -> Token {
-        let until = if self.until == u64::MAX { u64::MAX } else { self.until.saturating_sub(took) };
-        Token { slack: self.slack - took, until, ..self }
+    /// What is left of its callers' patience when its work ends within a step [ns]: start and end
+    /// are any two instants of their intervals that are no further apart than that.
+    pub(super) fn left_when_done(&self, step: Step, draws: &mut Stream) -> u64 {
+        let last = self.start + self.width;
+        let soon = step.to.saturating_add(step.length() + self.back);
+        if self.start.saturating_add(self.slack) >= soon {
+            return self.due() - step.middle().0;
+        }
+        // Whoever has started at a time has ended at any of these.
+        let ends = |start: u64| {
+            (start.max(step.from), start.saturating_add(self.slack).clamp(step.from, step.to))
+        };
+        let room = |start: u64| (ends(start).1.saturating_sub(ends(start).0)) as f64;
+        let first = self.start.max(step.from.saturating_sub(self.slack)).min(last);
+        let most = room(step.from.clamp(first, last));
+        loop {
+            let start = first + ((last - first) as f64 * draws.uniform()) as u64;
+            if most * draws.uniform() <= room(start) {
+                let end = ends(start).0 + (room(start) * draws.uniform()) as u64;
+                return (start + self.slack).saturating_sub(end).max(1);
+            }
+        }
     }
 
     /// How its visit ends once it is given up.

@@ -148,7 +148,7 @@ impl Flow {
         if left != Left::GivenUp && !back.arrives {
             // Nobody hears of it before the timeout.
             let timeout = self.programs.timeout_of(&token);
-            let due = token.start.saturating_add(token.width / 2).saturating_add(token.slack);
+            let due = token.due().max(step.middle().0);
             let start = due.saturating_add(delay);
             let waited = token.waited.saturating_add(timeout);
             let of = Token { start, width: 0, waited, ..of };
