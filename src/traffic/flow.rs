@@ -10,8 +10,7 @@
 //! beat where none is.
 //!
 //! **What it leaves out.** Times within a step: who is sent within one is put at its middle, but
-//! latencies take the service law itself, not the steps. Who is sent within one beat gives up
-//! together, unless abandoned work is dropped. Which of several equal paths an attempt
+//! latencies take the service law itself, not the steps. Which of several equal paths an attempt
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
 //! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
 //! apart: a demand that is tried again may find another one. [`missing`] lists what it cannot do.
@@ -288,9 +287,8 @@ impl Flow {
                 self.begin_beat(scene);
             }
             // Up to the next stop in steps of one length, at most a quarter longer than asked for.
-            let (length, sharp) = self.length(scene);
-            let due = if sharp { self.next_due() } else { u64::MAX };
-            let left = end.min(until.0).min(due) - self.clock;
+            let length = self.length(scene);
+            let left = end.min(until.0) - self.clock;
             let steps = (4 * left / length).div_ceil(5).max(1);
             let to = self.clock + left.div_ceil(steps);
             self.step(Step { from: self.clock, to }, scene);

@@ -15,10 +15,8 @@ const OF_RANGE: u64 = 4;
 const OF_THINKING: f64 = 5.0;
 /// Beats that a second may be divided into.
 const BEATS: [u64; 6] = [1, 2, 4, 5, 10, 20];
-/// A beat of a calm time is at most so many times as long; one in which clients give up about when
-/// their requests come to a slot this part of it, as who is sent within one gives up together.
+/// A beat of a calm time is at most so many times as long.
 const CALM: u64 = 2;
-const SHARP: u64 = 2;
 
 /// Steps where no station is near its limit [ns].
 const QUIET: u64 = 1_000_000_000;
@@ -30,8 +28,6 @@ const OF_HOLD: f64 = 0.5;
 const NEAR_ROOTS: f64 = 3.0;
 /// A step where callers give up is at most this part of their timeout.
 const OF_PATIENCE: u64 = 10;
-/// A wait is about a timeout if neither is so many times as long as the other.
-const ABOUT: f64 = 2.0;
 
 /// The longest beat that is no longer than this [ns]: a whole part of a second.
 fn fitting(longest: u64) -> u64 {
@@ -44,9 +40,8 @@ fn fitting(longest: u64) -> u64 {
 pub(super) struct Beats {
     /// Where something fails.
     pub short: u64,
-    /// Where nothing does; and where it matters when clients give up.
+    /// Where nothing does.
     calm: u64,
-    sharp: u64,
     /// How long ago the world must have changed last, so that nothing does: all that was sent
     /// before has ended by then.
     settled: u64,
@@ -66,7 +61,7 @@ impl Beats {
         let settled = finite.max().unwrap_or(0);
         let timeouts = timeouts.into_iter().map(|timeout| timeout / OF_TIMEOUT);
         let short = fitting(timeouts.chain(waits).chain(thinking).min().unwrap_or(CELL));
-        Beats { short, calm: fitting(short * CALM), sharp: fitting(short / SHARP), settled }
+        Beats { short, calm: fitting(short * CALM), settled }
     }
 }
 
@@ -74,12 +69,8 @@ impl Flow {
     /// Chooses the length of the beats of the second that begins.
     pub(super) fn choose_beat(&mut self, scene: &Scene) {
         // Who thinks is kept by beats of one length.
-        self.beat = match self.length(scene) {
-            _ if !self.closed.is_empty() => self.beats.short,
-            (_, true) => self.beats.sharp,
-            _ if self.is_calm(scene) => self.beats.calm,
-            _ => self.beats.short,
-        };
+        let calm = self.closed.is_empty() && self.is_calm(scene);
+        self.beat = if calm { self.beats.calm } else { self.beats.short };
     }
 
     /// Whether nobody waits for a retry, and there is no reason why somebody soon should:
@@ -93,10 +84,8 @@ impl Flow {
             && self.crowds.iter().all(|crowd| crowd.pools.is_empty())
     }
 
-    /// Length of the next step [ns]; and whether clients give up about when their requests come to
-    /// a slot, so that it matters when exactly: then steps end when they do.
-    pub(super) fn length(&self, scene: &Scene) -> (u64, bool) {
-        let mut sharp = false;
+    /// Length of the next step [ns].
+    pub(super) fn length(&self, scene: &Scene) -> u64 {
         let mut length = self.beat.min(self.caches.length().max(NEAR.0));
         for (index, line) in self.lines.iter().enumerate() {
             let station = &scene.world.services.stations[index];
@@ -115,13 +104,9 @@ impl Flow {
                 let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
                 let full = ((hold_s * 1e9) as u64).clamp(NEAR.1, QUIET);
                 length = length.min(if wait_s > 1.0 { full } else { near });
-                let (least, most) = self.programs.patience[index].clients;
-                let about = (wait_s * 1e9 / ABOUT, wait_s * 1e9 * ABOUT);
-                let drops = self.drops(index, scene);
-                // Where abandoned work is dropped requests know for themselves when.
-                sharp |= !drops && about.0 < most as f64 && least as f64 <= about.1;
                 let patience = self.programs.patience[index].least;
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
+                    let drops = self.drops(index, scene);
                     let soon = if drops { near } else { (patience / OF_PATIENCE).max(NEAR.0) };
                     length = length.min(soon);
                 }
@@ -129,6 +114,6 @@ impl Flow {
                 length = length.min(near);
             }
         }
-        (length, sharp)
+        length
     }
 }

@@ -35,9 +35,8 @@ impl Flow {
     /// A visit's work is done: well, or with the station's share of errors.
     fn visit_done(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let at_entry = token.visit == 0;
-        if token.slack != u64::MAX && (at_entry || token.until != u64::MAX) {
-            let due = step.middle().0 + token.left_when_done(step, &mut self.draws);
-            token.until = if at_entry || token.by_client { due } else { token.until.max(due) };
+        if token.slack != u64::MAX && (at_entry || token.by_client) {
+            token.until = step.middle().0 + token.left_when_done(step, &mut self.draws);
         }
         let program = &self.programs.all[token.program as usize];
         let index = token.station as usize;
@@ -130,7 +129,8 @@ impl Flow {
             self.caches.asked(cache, site, left);
             let made = binomial(&mut self.draws, left, probability);
             if made > 0 {
-                let token = Token { visit: visit as u8, tries: 1, count: made, ..token };
+                let (visit, orphan) = (visit as u8, false);
+                let token = Token { visit, tries: 1, orphan, count: made, ..token };
                 self.arrive(token, step, scene, moved);
             }
             left -= made;

@@ -89,8 +89,6 @@ pub(super) struct Way {
     /// Ever, and the sum of their times in the network [s].
     pub sent: u64,
     pub network_s: f64,
-    /// Of that, what steps have let pass before they reached their site [s].
-    pub shown_s: f64,
     /// Answered since rows were last looked at, and the sum of their times but for work [s].
     pub answered: u64,
     pub answered_s: f64,
@@ -240,10 +238,8 @@ impl Flow {
         });
         (cohort.program, cohort.closes) = (program as u16, closes);
         cohort.sent = u64::midpoint(self.clock, closes);
-        // Where it matters when exactly a client gives up, its requests know for themselves.
-        let drops = of.visits.first().is_some_and(|entry| entry.drops);
-        let last = if drops { closes } else { cohort.sent };
-        let due = last.saturating_add(of.timeout);
+        // When each client gives up, its requests know; then the last of them has.
+        let due = closes.saturating_add(of.timeout);
         let key = self.cohorts.insert(cohort);
         self.fresh[program] = Some(key);
         if due != u64::MAX {

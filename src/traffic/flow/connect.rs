@@ -120,7 +120,7 @@ impl Flow {
         let timeout_s = self.programs.all[program as usize].timeout as f64 / 1e9;
         let of = &mut cohort.lanes[lane];
         let Some(from) = of.key.from else {
-            of.arrive(0, n, 0.0, 0.0);
+            of.arrive(0, n, 0.0);
             let new = OnWay { program, cohort: key, way: 0, due: 0, since: 0, back: 0, count: n };
             put_on_way(&mut self.on_way, new);
             return;
@@ -198,9 +198,8 @@ impl Flow {
                 // Of that, what is still to come after this SYN.
                 let due = step.middle().0 + ((since_s - opening_s(2 * tries)) * 1e9) as u64;
                 let due = if due <= step.to { 0 } else { due / GRAIN * GRAIN };
-                let shown_s = if due == 0 { opening_s(2 * tries) } else { since_s - longer_s };
                 let way = 2 * tries + place;
-                of.arrive(way, n, network_s - longer_s, shown_s);
+                of.arrive(way, n, network_s - longer_s);
                 let (way, since) = (way as u8, (since_s * 1e9) as u64);
                 let back = view.delay.0;
                 let new = OnWay { program, cohort: key, way, due, since, back, count: n };
@@ -331,15 +330,13 @@ impl Flow {
 }
 
 impl Lane {
-    /// Attempts that have got through, after so long in the network, with the answer's way, of
-    /// which steps let so much pass.
-    fn arrive(&mut self, way: usize, n: u64, network_s: f64, shown_s: f64) {
+    /// Attempts that have got through, after so long in the network, with the answer's way.
+    fn arrive(&mut self, way: usize, n: u64, network_s: f64) {
         debug_assert!(way < WAYS);
         let way = &mut self.ways[way];
         way.open += n;
         way.sent += n;
         way.network_s += network_s * n as f64;
-        way.shown_s += shown_s * n as f64;
         self.open += n;
     }
 }

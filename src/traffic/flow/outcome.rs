@@ -18,7 +18,6 @@ use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
 use crate::world::population::ClassKind;
-use std::collections::VecDeque;
 
 /// Why attempts ended without a correct answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +59,6 @@ impl Flow {
             self.settle_cohort(key, scene);
         }
         self.touched = touched;
-    }
-
-    /// When clients give up next [ns].
-    pub(super) fn next_due(&self) -> u64 {
-        let dues = self.expiring.iter().filter_map(VecDeque::front);
-        dues.map(|&(due, _)| due).min().unwrap_or(u64::MAX)
     }
 
     /// Whatever clients have given up by now: first what has ended of it within this beat.
@@ -118,7 +111,7 @@ impl Flow {
                 if good > 0 {
                     let waited_s = ok_waited_s / ok as f64;
                     let back = self.come_back((program, sent), (lane, way), (good, home), scene);
-                    self.answered((program, sent), (lane, way), (back, waited_s), at, scene);
+                    self.answered(program, (lane, way), (back, waited_s), at, scene);
                 }
                 if failed > 0 {
                     lane.refused +=
@@ -225,33 +218,19 @@ impl Flow {
     /// Attempts of a lane's way were answered correctly, after waiting so long at queues.
     fn answered(
         &mut self,
-        (program_index, sent): (u16, u64),
+        program: u16,
         (lane, way): (&mut Lane, usize),
-        (mut all, waited_s): (u64, f64),
+        (all, waited_s): (u64, f64),
         at: SimTime,
         scene: &mut Scene,
     ) {
-        let program = &self.programs.all[program_index as usize];
+        let program = &self.programs.all[program as usize];
         let site = program.site;
         let class_index = lane.key.class as usize;
         let class = &self.plan.classes[class_index];
         let by = &mut lane.ways[way];
         let network_s = by.network_s / by.sent.max(1) as f64;
         let attempt_s = network_s + waited_s;
-        // Where abandoned work is dropped, requests know themselves when their clients give up.
-        let drops = program.visits.first().is_some_and(|entry| entry.drops);
-        if program.timeout != u64::MAX && !drops {
-            // Steps do not show all of the time in the network: some answers come too late for it.
-            // They left the station evenly over this beat, so long after they were sent.
-            let over_s = self.since_settled() as f64 / 1e9;
-            let left_s = (self.clock as f64 - sent as f64) / 1e9 - over_s;
-            let not_shown_s = network_s - by.shown_s / by.sent.max(1) as f64;
-            let patience_s = program.timeout as f64 / 1e9 - not_shown_s;
-            let share = ((patience_s - left_s) / over_s).clamp(0.0, 1.0);
-            let in_time = binomial(&mut self.draws, all, share);
-            lane.pending += all - in_time;
-            all = in_time;
-        }
         by.answered += all;
         by.answered_s += attempt_s * all as f64;
         if let Kind::Probe(pair) = lane.key.kind {

@@ -50,11 +50,8 @@ impl Program {
 pub(super) struct Patience {
     /// Shortest timeout [ns].
     pub least: u64,
-    /// All that there are [ns], of callers at each site.
+    /// All of calls [ns], of callers at each site.
     pub lengths: Vec<(u64, SiteId)>,
-    /// Shortest and longest timeout of the clients that enter here [ns]; the longest is 0 where
-    /// none has one.
-    pub clients: (u64, u64),
 }
 
 /// All programs.
@@ -144,7 +141,6 @@ impl Programs {
         let entry =
             class.map(|class| Visit { cost: class.cost, ..visit(class.entry, vec![site], None) });
         if let (Some(class), Some(entry)) = (class, entry.filter(|v| !v.stations.is_empty())) {
-            let timeout = if entry.drops { timeout } else { u64::MAX };
             visits.push(Visit { timeout, ..entry });
             for index in plan.calls_of(class.entry, operation) {
                 let call = &plan.calls[index as usize];
@@ -309,20 +305,17 @@ impl Programs {
 
     fn patience_at(&self, station: usize) -> Patience {
         let at = |visit: &&Visit| visit.reached().any(|at| at as usize == station);
+        let visits = self.all.iter().flat_map(|program| program.visits.iter().filter(at));
+        let least = visits.map(|visit| visit.timeout).min().unwrap_or(u64::MAX);
         let of = |program: &Program| {
-            let visits = program.visits.iter().filter(at);
-            visits.map(|visit| (visit.timeout, program.site)).collect::<Vec<_>>()
+            let calls = program.visits.iter().skip(1).filter(at);
+            calls.map(|visit| (visit.timeout, program.site)).collect::<Vec<_>>()
         };
         let lengths = self.all.iter().flat_map(of);
         let mut lengths: Vec<_> = lengths.filter(|length| length.0 != u64::MAX).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        let enters = |of: &&Program| of.timeout != u64::MAX && of.visits.first().iter().any(at);
-        let clients = self.all.iter().filter(enters).map(|of| of.timeout);
-        let clients =
-            clients.fold((u64::MAX, 0), |of, timeout| (of.0.min(timeout), of.1.max(timeout)));
-        let least = lengths.first().map_or(u64::MAX, |length| length.0);
-        Patience { least, lengths, clients }
+        Patience { least, lengths }
     }
 
     fn find_holds(&mut self, stations: usize) {

@@ -17,6 +17,10 @@ use crate::kernel::stream::Stream;
 
 /// Turns in which a step's free slots are taken where it matters when.
 const TURNS: u64 = 64;
+/// Those where requests have come with others.
+const TURNS_OF_MANY: u64 = 8;
+/// A patience is long if it is so many times as long as work.
+const HOLDS: f64 = 8.0;
 /// Natural logarithm of odds that never come up.
 const UNHEARD_OF: f64 = 30.0;
 
@@ -58,7 +62,8 @@ impl Flow {
                 let Some(token) = line.queue.get(place) else { break };
                 let program = &self.programs.all[token.program as usize];
                 let timeout = program.visits[token.visit as usize].timeout;
-                let waits = token.slack != u64::MAX && token.count > 0 && !token.orphan;
+                let waits = token.visit > 0 && token.slack != u64::MAX;
+                let waits = waits && token.count > 0 && !token.orphan;
                 if waits && (timeout, program.site) == length {
                     if !token.given_up_by(step.to) {
                         break;
@@ -73,10 +78,8 @@ impl Flow {
     /// Callers have given up what is at a place in a queue: it goes on for nobody.
     fn give_up(&mut self, index: usize, place: usize, moved: &mut Moved) {
         let token = &mut self.lines[index].queue[place];
-        if token.visit > 0 {
-            let waited = token.waited + token.slack;
-            moved.push((Token { waited, ..*token }, token.given_up()));
-        }
+        let waited = token.waited + token.slack;
+        moved.push((Token { waited, ..*token }, token.given_up()));
         *token = token.for_nobody();
     }
 
@@ -170,14 +173,13 @@ impl Flow {
     /// Fills free slots from the head of the queue.
     pub(super) fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
         let (slots, _) = self.lines[index].limits(&scene.world.services.stations[index]);
-        let drops = self.drops(index, scene);
         // Of those who take slots now, a share leaves again within the step.
         let line = &self.lines[index];
         let again = slots.saturating_sub(line.busy) as f64 * (1.0 / line.stays.1 - 1.0);
         loop {
             let line = &mut self.lines[index];
             let free = slots.saturating_sub(line.busy);
-            let Some(head) = line.queue.front_mut() else { return };
+            let Some(head) = line.queue.front() else { return };
             if head.count == 0 {
                 line.queue.pop_front();
                 line.passed += 1;
@@ -187,11 +189,15 @@ impl Flow {
                 return;
             }
             let waited = head.start < step.from;
-            let next = if drops && waited {
+            let next = if waited && self.is_urgent(index, step) {
                 self.next_of_queue(index, (free, again), step, scene, moved)
             } else {
+                let line = &mut self.lines[index];
+                let head = &mut line.queue[0];
                 let count = head.count.min(free);
                 head.count -= count;
+                let part = count as f64 / (free as f64 + again);
+                line.filled += ((step.to - line.filled) as f64 * part) as u64;
                 Some((Token { count, ..*head }, step.middle().0))
             };
             let Some((mut token, at)) = next else { continue };
@@ -212,14 +218,28 @@ impl Flow {
         }
     }
 
-    /// Who comes next to the `free` slots of a station that drops abandoned work, and when [ns], if
-    /// about `again` more become free within the step; `None`: all who wait have given up by then.
+    /// Whether it matters when those at the head of a queue come to their slots: callers' patience
+    /// ends then, or before their work may.
+    fn is_urgent(&self, index: usize, step: Step) -> bool {
+        let line = &self.lines[index];
+        let work = (self.programs.holds_s[index] * HOLDS * 1e9) as u64;
+        let ends = |token: &Token| {
+            let first = token.start.saturating_add(token.slack);
+            first < step.to.saturating_add(work) && first.saturating_add(token.width) > step.from
+        };
+        let waited_for = |token: &&Token| token.slack != u64::MAX && !token.orphan;
+        line.queue.iter().take(line.together(step)).filter(waited_for).any(ends)
+    }
+
+    /// Who comes next to the `free` slots of a station, and when [ns], if about `again` more become
+    /// free within the step; `None`: it drops all who wait, as they have given up by then.
     ///
-    /// Where callers at the head give up within the step, or others have come with them, what is
-    /// left of their patience at a slot is a small difference of long waits: slots become free one
-    /// after another at any time of it, each is taken by the first whose caller still waits, and
-    /// requests have come at any time of their interval. With more slots than [`TURNS`], so many
-    /// times some together.
+    /// What is left of callers' patience at a slot is a small difference of long waits: slots
+    /// become free one after another at any time of a step, and requests have come at any time of
+    /// their interval. Some slots are taken together: where callers at the head give up within the
+    /// step and are dropped, in [`TURNS`] turns, each by the first who are still waited for; where
+    /// requests have come with others, in [`TURNS_OF_MANY`], as who has come with others is served
+    /// among them; else all at once.
     ///
     /// # Source
     /// With one patience for all it is exponential with rate lambda - c mu in the long run (the
@@ -233,18 +253,27 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) -> Option<(Token, u64)> {
+        let drops = self.drops(index, scene);
         let line = &mut self.lines[index];
         let together = line.together(step);
         let mut front = line.queue.iter().take(together).filter(|token| token.count > 0);
-        // Who has come with others is served among them.
-        let soon = |token: &Token| together > 1 || token.given_up_part(step.to).is_some();
-        let one_by_one = front.any(soon);
-        let turn = if one_by_one { free.div_ceil(TURNS) } else { free.min(line.queue[0].count) };
+        let soon = drops && front.any(|token| token.given_up_part(step.to).is_some());
+        let turn = match (soon, together) {
+            (true, _) => free.div_ceil(TURNS),
+            (false, 1) => free.min(line.queue[0].count),
+            (false, _) => free.div_ceil(TURNS_OF_MANY),
+        };
         let (from, left) = (line.filled, (step.to - line.filled) as f64);
         line.filled += (left * up_to(turn, free as f64 + again, &mut self.draws)) as u64;
         let to = line.filled;
-        if !one_by_one {
-            return Some((self.take_first(index, 1, turn), u64::midpoint(from, to)));
+        if !soon {
+            // Where some are served in the step in which they come, they are taken not to wait;
+            // the mean wait is right if all others are served at its middle (Little's law).
+            let newer = line.queue.iter().rev().take_while(|token| token.start >= step.from);
+            let older = line.waiting - newer.map(|token| token.count).sum::<u64>();
+            let all_have_waited = older as f64 >= free as f64 + again;
+            let at = if all_have_waited { u64::midpoint(from, to) } else { step.middle().0 };
+            return Some((self.take_first(index, together, turn), at));
         }
         loop {
             let together = self.lines[index].together(step);

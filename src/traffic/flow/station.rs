@@ -300,13 +300,14 @@ impl Flow {
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
         (token.start, token.width) = (step.from, step.length());
         if token.visit > 0 {
-            if token.until <= step.middle().0 {
+            let entry_drops = self.programs.all[token.program as usize].visits[0].drops;
+            if entry_drops && token.until <= step.middle().0 {
                 moved.push((token, Left::ClientGone));
                 return;
             }
             let left = match token.until {
-                u64::MAX => u64::MAX,
-                until => until.saturating_sub(step.middle().0),
+                until if entry_drops && until != u64::MAX => until - step.middle().0,
+                _ => u64::MAX,
             };
             token.by_client = left < visit.timeout;
             token.slack = left.min(visit.timeout);

@@ -31,8 +31,8 @@ pub(super) struct Token {
     pub width: u64,
     /// How long after its start its call is given up [ns].
     pub slack: u64,
-    /// Past their entry, if that drops abandoned work: when their clients give up [ns]; and whether
-    /// that is what ends this call, not its own timeout.
+    /// Past their entry: when their clients give up [ns]; and, if the entry drops abandoned work,
+    /// whether that is what ends this call, not its own timeout.
     pub until: u64,
     pub by_client: bool,
     /// How long their answer takes back to the client [ns].

@@ -44,7 +44,7 @@ pub(super) struct Visit {
     pub required: bool,
     /// Mean wait before a call that was given up is made again [s]; `None`: it is not.
     pub again_s: Option<f64>,
-    /// Timeout of the call, or at an entry that drops abandoned work the client's [ns].
+    /// Timeout of the call, or at an entry the client's [ns].
     pub timeout: u64,
 }
 
