@@ -5,7 +5,8 @@
 //! noise from disagreement. A figure *agrees* where it is within its bound by at least two standard
 //! errors, is *missed* where it is outside by as much, and else is *undecided*: more seeds, or a
 //! larger size, would tell. **Where outcomes are bimodal**, some seeds collapsing and some not, a
-//! mean would be one of two kinds of day: there the probability of collapse is compared instead.
+//! mean would be one of two kinds of day: there the probability of collapse is compared instead;
+//! and so is that of what is seen in some trials only, such as availability under 50 %.
 //! **Source.** Bounds and rules: DESIGN.md, section 6. **Cost.** Nothing beside the runs.
 
 mod figures;
@@ -17,10 +18,10 @@ use serde::{Deserialize, Serialize};
 
 /// Standard errors that tell a difference from noise.
 const DECIDED: f64 = 2.0;
-/// Probability under which two collapse counts are not of one probability.
+/// Probability under which two counts of trials are not of one probability.
 const SIGNIFICANT: f64 = 0.05;
-/// Trials of each from which on collapse counts that do not differ are taken to agree [count].
-const COLLAPSE_TRIALS_MIN: usize = 20;
+/// Trials of each from which on counts that do not differ are taken to agree [count].
+const CHANCE_TRIALS_MIN: usize = 20;
 
 /// What a comparison came to.
 #[derive(
@@ -157,7 +158,7 @@ impl Comparison {
 /// With fewer than two outcomes of each, or not as many of each: there is no spread to judge by.
 pub fn compare(scale: u64, operations: f64, exact: &[Outcome], flow: &[Outcome]) -> SizeAgreement {
     assert!(exact.len() == flow.len() && exact.len() > 1, "as many of each, and a spread");
-    let collapse = collapse(exact, flow);
+    let collapse = chance("collapsed", exact.len(), collapsed(exact), collapsed(flow));
     let bimodal = [exact, flow].iter().any(|of| (1..of.len()).contains(&collapsed(of)));
     let mut comparisons = vec![collapse];
     for figure in FIGURES {
@@ -178,14 +179,9 @@ fn judge(figure: &Figure, exact: &[Outcome], flow: &[Outcome]) -> Option<Compari
     if a.len() == exact.len() && b.len() == flow.len() {
         return Some(compared(figure.name, figure.quantity, &a, &b, figure.bound));
     }
-    // Seen by some only: as many of each would be the least.
-    (a.len() + b.len() > 0).then(|| Comparison {
-        finding: match a.len().abs_diff(b.len()) == exact.len() {
-            true => Finding::Missed,
-            false => Finding::Undecided,
-        },
-        ..counted(&format!("{}: seen", figure.name), exact.len(), a.len(), b.len())
-    })
+    // Seen in some trials only: as often in both.
+    let name = format!("{}: seen", figure.name);
+    (a.len() + b.len() > 0).then(|| chance(&name, exact.len(), a.len(), b.len()))
 }
 
 /// Compares the means of paired values.
@@ -219,7 +215,15 @@ pub fn moments(values: &[f64]) -> (f64, f64) {
     (mean, (squares / (n - 1.0)).sqrt())
 }
 
-fn counted(name: &str, trials: usize, exact: usize, flow: usize) -> Comparison {
+/// Compares how many of the trials something was seen in.
+fn chance(name: &str, trials: usize, exact: usize, flow: usize) -> Comparison {
+    let finding = match fisher(trials, exact, flow) {
+        p if p < SIGNIFICANT => Finding::Missed,
+        _ if exact.abs_diff(flow) == trials => Finding::Missed,
+        _ if exact == flow && (exact == 0 || exact == trials) => Finding::Agrees,
+        _ if trials >= CHANCE_TRIALS_MIN => Finding::Agrees,
+        _ => Finding::Undecided,
+    };
     let (a, b) = (exact as f64, flow as f64);
     let spread = |count: f64| (count * (1.0 - count / trials as f64)).max(0.0).sqrt();
     Comparison {
@@ -232,7 +236,7 @@ fn counted(name: &str, trials: usize, exact: usize, flow: usize) -> Comparison {
         flow_sd: spread(b),
         se: spread(a).hypot(spread(b)),
         bound: 0.0,
-        finding: Finding::Undecided,
+        finding,
     }
 }
 
@@ -240,17 +244,6 @@ fn counted(name: &str, trials: usize, exact: usize, flow: usize) -> Comparison {
 fn collapsed(outcomes: &[Outcome]) -> usize {
     let down = |outcome: &&Outcome| outcome.incident.censored || outcome.incident.metastable;
     outcomes.iter().filter(down).count()
-}
-
-fn collapse(exact: &[Outcome], flow: &[Outcome]) -> Comparison {
-    let (trials, a, b) = (exact.len(), collapsed(exact), collapsed(flow));
-    let finding = match fisher(trials, a, b) {
-        p if p < SIGNIFICANT => Finding::Missed,
-        _ if a == b && (a == 0 || a == trials) => Finding::Agrees,
-        _ if trials >= COLLAPSE_TRIALS_MIN => Finding::Agrees,
-        _ => Finding::Undecided,
-    };
-    Comparison { finding, ..counted("collapsed", trials, a, b) }
 }
 
 /// Fisher's exact test, two-sided: probability of counts at least as unlikely as `a` and `b` of

@@ -39,3 +39,13 @@ fn the_exact_test_of_two_counts() {
     // The two counts that DESIGN.md, section 1 tells of: 6 of 20 against 1 of 20.
     assert!((fisher(20, 6, 1) - 0.0915).abs() < 5e-4, "{}", fisher(20, 6, 1));
 }
+
+#[test]
+fn what_is_seen_as_often_agrees() {
+    let of = |trials, exact, flow| chance("x", trials, exact, flow).finding;
+    assert_eq!(of(100, 33, 24), Finding::Agrees);
+    assert_eq!(of(100, 33, 15), Finding::Missed);
+    assert_eq!(of(8, 3, 2), Finding::Undecided, "too few to tell");
+    assert_eq!((of(8, 0, 0), of(8, 8, 8)), (Finding::Agrees, Finding::Agrees));
+    assert_eq!(of(2, 0, 2), Finding::Missed, "in all of one, in none of the other");
+}
