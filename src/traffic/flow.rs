@@ -290,16 +290,14 @@ impl Flow {
                 self.begin_beat(scene);
             }
             // Up to the next stop in steps of one length, at most a quarter longer than asked for.
-            let length = self.length(scene);
             let left = end.min(until.0) - self.clock;
-            let steps = (4 * left / length).div_ceil(5).max(1);
+            let steps = (4 * left / self.length(scene)).div_ceil(5).max(1);
             let to = self.clock + left.div_ceil(steps);
             self.step(Step { from: self.clock, to }, scene);
             self.clock = to;
             if to == end {
                 self.settle(scene);
             }
-            self.expire_due(scene);
         }
         let before = SimTime(until.0.saturating_sub(1));
         if scene.recorder.window_of(until) != scene.recorder.window_of(before) {

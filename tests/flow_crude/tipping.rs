@@ -78,7 +78,7 @@ fn it_tips_in_the_same_tenth_of_a_second() {
         assert!(off.abs() < 0.1, "a wait of {wait_s} s: exact {a:?}, flow {b:?}");
     }
     // A queue is that of `exact` up to a tenth of a second before or after: a retry goes out with
-    // the step in which its timeout ends.
+    // the beat in which its timeout ends.
     for after_s in [1.0, 1.5, 2.0, 3.0, 4.0, 6.0] {
         let queue = |of: &[Outcome], at_s: f64| {
             let at = (at_s / WINDOW_S).round() as usize;

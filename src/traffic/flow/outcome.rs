@@ -52,32 +52,22 @@ fn time_bin(intended_s: f64, age_s: f64, good_s: f64) -> u32 {
 }
 
 impl Flow {
-    /// All that was answered or refused in the beat that ends now.
+    /// All that was answered, refused or given up in the beat that ends now.
     pub(super) fn settle(&mut self, scene: &mut Scene) {
         let mut touched = std::mem::take(&mut self.touched);
         for key in touched.drain(..) {
             self.settle_cohort(key, scene);
         }
         self.touched = touched;
-    }
-
-    /// Whatever clients have given up by now: first what has ended of it within this beat.
-    pub(super) fn expire_due(&mut self, scene: &mut Scene) {
         for program in 0..self.expiring.len() {
             while let Some(&(due, key)) = self.expiring[program].front() {
                 if due > self.clock {
                     break;
                 }
                 self.expiring[program].pop_front();
-                self.settle_cohort(key, scene);
                 self.expire(key, scene);
             }
         }
-    }
-
-    /// How much of the present beat is over [ns].
-    fn since_settled(&self) -> u64 {
-        self.clock + self.beat - self.begun
     }
 
     /// The lanes of a cohort, taken out of it while they are worked on.
@@ -88,7 +78,7 @@ impl Flow {
 
     fn settle_cohort(&mut self, key: Key, scene: &mut Scene) {
         // Answers and refusals came evenly over the beat.
-        let at = SimTime(self.clock - self.since_settled() / 2);
+        let at = SimTime(self.clock - self.beat / 2);
         let Some((program, sent, mut lanes)) = self.lanes_of(key) else { return };
         let cohort = self.cohorts.get_mut(key).expect("found above");
         cohort.touched = false;

@@ -62,9 +62,8 @@ impl Flow {
                 let Some(token) = line.queue.get(place) else { break };
                 let program = &self.programs.all[token.program as usize];
                 let timeout = program.visits[token.visit as usize].timeout;
-                let waits = token.visit > 0 && token.slack != u64::MAX;
-                let waits = waits && token.count > 0 && !token.orphan;
-                if waits && (timeout, program.site) == length {
+                let waits = token.slack != u64::MAX && token.count > 0 && !token.orphan;
+                if token.visit > 0 && waits && (timeout, program.site) == length {
                     if !token.given_up_by(step.to) {
                         break;
                     }

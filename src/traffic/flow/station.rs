@@ -297,20 +297,22 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let visits = &self.programs.all[token.program as usize].visits;
         (token.start, token.width) = (step.from, step.length());
         if token.visit > 0 {
-            let entry_drops = self.programs.all[token.program as usize].visits[0].drops;
-            if entry_drops && token.until <= step.middle().0 {
+            // Only an entry that drops abandoned work ends its calls with it.
+            let until = if visits[0].drops { token.until } else { u64::MAX };
+            let left = match until {
+                u64::MAX => u64::MAX,
+                until => until.saturating_sub(step.middle().0),
+            };
+            if left == 0 {
                 moved.push((token, Left::ClientGone));
                 return;
             }
-            let left = match token.until {
-                until if entry_drops && until != u64::MAX => until - step.middle().0,
-                _ => u64::MAX,
-            };
-            token.by_client = left < visit.timeout;
-            token.slack = left.min(visit.timeout);
+            let timeout = visits[token.visit as usize].timeout;
+            token.by_client = left < timeout;
+            token.slack = left.min(timeout);
         }
         token.there = -1.0;
         token = self.now_of_nobody(token);
