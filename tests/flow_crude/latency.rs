@@ -2,13 +2,12 @@
 //! time a cell made it a lump).
 
 use crate::check::mean;
-use crate::model::{Model, constant, exponential, retry, seconds};
+use crate::model::{Model, compare, constant, exponential, retry, seconds};
 use crate::{each, runs};
 use blackstart::kernel::math::ln_1p;
 use blackstart::measure::outcome::{LatencyRow, Outcome};
 use blackstart::scenario::model::{
-    Alarm, Backoff, Comparison, Condition, FaultKind, Fidelity, Jitter, Measure, Operator,
-    Quantity, Retry, Scenario, ServiceId, Vantage,
+    Alarm, Backoff, FaultKind, Fidelity, Jitter, Measure, Operator, Retry, Scenario, ServiceId,
 };
 
 fn row<'a>(outcome: &'a Outcome, phase: &str) -> &'a LatencyRow {
@@ -138,18 +137,7 @@ fn a_watched_latency_raises_its_alarm() {
     let model = Model::new().rate(500.0).servers(1_000).service_time(exponential(0.1));
     let kind = FaultKind::Slow { service: ServiceId(0), site: None, factor: 5.0 };
     let mut scenario = model.timeout(20.0).clock(10.0, 60.0, 5.0).fault(20.0, None, kind).build();
-    let quantity = Quantity {
-        measure: Measure::Latency(0.5),
-        region: None,
-        operation: None,
-        site: None,
-        service: None,
-        seen_by: Vantage::Client,
-        over: seconds(0.0),
-        projected: false,
-    };
-    let (operator, value, sustained) = (Operator::Above, 0.15, seconds(0.0));
-    let when = Condition::Compare(Comparison { quantity, operator, value, sustained });
+    let when = compare(Measure::Latency(0.5), Operator::Above, 0.15);
     scenario.observers.alarms.push(Alarm { name: "late".into(), when });
     for fidelity in [Fidelity::Exact, Fidelity::Flow] {
         for outcome in runs(&scenario, fidelity, 3) {

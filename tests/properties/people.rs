@@ -1,6 +1,6 @@
 //! What people do: throttle, drain, restart, restore in parts with a brake, guards.
 
-use crate::model::{Model, constant, seconds};
+use crate::model::{Model, compare, constant, seconds};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::*;
 use blackstart::simulation::run;
@@ -101,22 +101,7 @@ fn a_restore_goes_in_parts_and_stops_on_its_brake() {
         let steering = SteeringId(0);
         let answers = vec![(SiteId(0), 0.2), (SiteId(1), 0.8)];
         model = model.step(50.0, Action::Set { steering, answers, drain: None });
-        let quantity = Quantity {
-            measure: Measure::SuccessRate,
-            region: None,
-            operation: None,
-            site: None,
-            service: None,
-            seen_by: Vantage::Client,
-            over: seconds(0.0),
-            projected: false,
-        };
-        let stop_if = Some(Condition::Compare(Comparison {
-            quantity,
-            operator: Operator::Below,
-            value: 0.9,
-            sustained: seconds(0.0),
-        }));
+        let stop_if = Some(compare(Measure::SuccessRate, Operator::Below, 0.9));
         let every = seconds(20.0);
         model =
             model.step(100.0, Action::Restore { steering, steps: 4, every, stop_if, drain: None });

@@ -78,6 +78,21 @@ pub fn wide_link(name: &str, to: u32, delay_s: f64) -> Link {
     }
 }
 
+/// A condition on what all clients see, that holds as soon as it is so.
+pub fn compare(measure: Measure, operator: Operator, value: f64) -> Condition {
+    let quantity = Quantity {
+        measure,
+        region: None,
+        operation: None,
+        site: None,
+        service: None,
+        seen_by: Vantage::Client,
+        over: seconds(0.0),
+        projected: false,
+    };
+    Condition::Compare(Comparison { quantity, operator, value, sustained: seconds(0.0) })
+}
+
 /// A scenario under construction.
 #[derive(Clone, Debug)]
 pub struct Model {
