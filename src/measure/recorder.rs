@@ -200,21 +200,20 @@ impl Recorder {
     }
 
     /// Demands of a class have ended, intended about `at`: counts them in that window, and those
-    /// that it has not demanded in the nearest that have.
+    /// that it has not demanded in the nearest before it that have, or else after it: what is not
+    /// over yet should not pay for what is.
     pub fn ended(&mut self, class: usize, at: SimTime, n: u64, which: fn(&mut Cell) -> &mut u32) {
         let Some(window) = self.window_of(at) else { return };
         let cells = &mut self.cells[class * self.windows..(class + 1) * self.windows];
         let mut left = n as u32;
-        for apart in 0..=FAR {
-            let earlier = window.checked_sub(apart);
-            let later = (window + apart < cells.len() && apart > 0).then_some(window + apart);
-            for at in earlier.into_iter().chain(later) {
-                let cell = &mut cells[at];
-                let told = cell.good + cell.late + cell.failed + cell.suppressed;
-                let here = left.min(cell.demand.saturating_sub(told));
-                *which(cell) += here;
-                left -= here;
-            }
+        let earlier = (window.saturating_sub(FAR)..=window).rev();
+        let later = window + 1..cells.len().min(window + 1 + FAR);
+        for at in earlier.chain(later) {
+            let cell = &mut cells[at];
+            let told = cell.good + cell.late + cell.failed + cell.suppressed;
+            let here = left.min(cell.demand.saturating_sub(told));
+            *which(cell) += here;
+            left -= here;
             if left == 0 {
                 return;
             }

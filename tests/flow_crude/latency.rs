@@ -146,3 +146,27 @@ fn a_watched_latency_raises_its_alarm() {
         }
     }
 }
+
+/// Demands count in the windows that they were intended in, also those that were answered by a
+/// third attempt, 11 s later: once a surge is over all are served at once. Attempts of one beat
+/// taken as intended at one time would fall whole into one window or the other, and what one has
+/// too many would be another one's.
+#[test]
+fn windows_after_an_overload_have_their_own_demands() {
+    let model = Model::new().mailboxes(20_000).rate(200.0).servers(43).queue_limit(43 * 5);
+    let backoff = Backoff::Exponential { first: seconds(3.53), factor: 2.0, cap: seconds(70.0) };
+    let retry = Retry { attempts: Some(3), backoff, jitter: Jitter::None };
+    let model = model.service_time(exponential(0.0865)).timeout(4.3).retries(retry);
+    let surge = FaultKind::LoadSurge { region: None, operation: None, factor: 3.9 };
+    let model = model.clock(30.0, 200.0, 5.0).fault(40.3, Some(60.4), surge);
+    let scenario = model.build();
+    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
+        for outcome in runs(&scenario, fidelity, 8) {
+            let served: Vec<f64> =
+                outcome.series.availability[22..38].iter().flatten().copied().collect();
+            let least = served.iter().copied().fold(1.0, f64::min);
+            println!("{fidelity:?}: {least:.4} at the least");
+            assert!(least > 0.995, "{fidelity:?}: {served:.3?}");
+        }
+    }
+}

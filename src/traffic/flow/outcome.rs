@@ -408,7 +408,7 @@ impl Flow {
         if lane.kind != Kind::Demanded {
             return;
         }
-        for part in self.parts_of(row, 0.0) {
+        for part in self.parts_of(row, 0.0, scene) {
             let intended = part.intended();
             let class = lane.class as usize;
             scene.recorder.ended(class, intended, part.count, |cell| &mut cell.failed);

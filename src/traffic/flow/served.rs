@@ -9,6 +9,7 @@ use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
+use crate::kernel::time::SimTime;
 
 /// Intended starts that differ by less than this part of the latency are taken as one; otherwise as
 /// so many.
@@ -84,7 +85,7 @@ impl Flow {
         if row.attempt == 1 {
             return self.first_served(program, lane, row, attempt_s, scene);
         }
-        for part in self.parts_of(row, attempt_s) {
+        for part in self.parts_of(row, attempt_s, scene) {
             let before_s = (sent as f64 / 1e9 - part.know.intended_s).max(0.0);
             self.demands_served(program, lane, part, (before_s, attempt_s), scene);
         }
@@ -121,16 +122,31 @@ impl Flow {
     }
 
     /// A row in parts by intended start, which is taken as even over an interval of the row's mean
-    /// and spread: as many as tell latencies of `least_s` or more apart.
-    pub(super) fn parts_of(&mut self, row: Row, least_s: f64) -> impl Iterator<Item = Row> + use<> {
+    /// and spread: as many as tell latencies of `least_s` or more apart, and the windows that they
+    /// were intended in.
+    pub(super) fn parts_of(
+        &mut self,
+        row: Row,
+        least_s: f64,
+        scene: &Scene,
+    ) -> impl Iterator<Item = Row> + use<> {
+        let longest_s = (row.know.intended_s - row.know.earliest_s).max(0.0);
+        let half_s = |variance: f64| math::sqrt(3.0 * variance.max(0.0)).min(longest_s);
         // Between two attempts there are whole beats, which adds a variance of its own: of a time
         // rounded to one, in the mean over its phase.
         let beat_s = self.beat as f64 / 1e9;
         let of_beats = f64::from(row.attempt - 1) * beat_s * beat_s / 6.0;
-        let half_s = math::sqrt(3.0 * (row.know.spread_s.powi(2) - of_beats).max(0.0));
-        let half_s = half_s.min(row.know.intended_s - row.know.earliest_s).max(0.0);
+        let spread_s = half_s(row.know.spread_s.powi(2) - of_beats);
+        // But nobody was intended at the same time as all others of his beat.
+        let within_s = half_s(row.know.spread_s.powi(2) + beat_s * beat_s / 12.0);
+        let window = |by_s: f64| {
+            scene.recorder.window_of(SimTime::from_secs_f64(row.know.intended_s + by_s))
+        };
+        let across = row.attempt > 1 && window(-within_s) != window(within_s);
+        let half_s = if across { within_s } else { spread_s };
         let age_s = self.clock as f64 / 1e9 - row.know.intended_s;
-        let alike = row.attempt == 1 || half_s < ALIKE * (age_s + least_s).max(0.0);
+        let told_apart = across || half_s >= ALIKE * (age_s + least_s).max(0.0);
+        let alike = row.attempt == 1 || !told_apart;
         let n = if alike { 1 } else { PARTS.min(row.count) };
         let mut parts = [Row { count: 0, ..row }; PARTS as usize];
         // Each part is anywhere in its place: what rows of many beats bring is spread evenly.
