@@ -69,3 +69,62 @@ fn sign_ins_that_are_sent_elsewhere_come_when_their_waits_end() {
         }
     }
 }
+
+/// A drain comes to each session once, evenly over its length, and ends it if its name would send
+/// it elsewhere *then*. So what a second change moves is drained in what is left of the first
+/// drain, and what it moves back is no longer drained. Here all names are asked each time.
+#[test]
+fn a_drain_goes_by_the_answers_of_its_time() {
+    const MAILBOXES: f64 = 100_000.0;
+    let at_first_site = |first: f64, steps: &[(f64, Action)]| {
+        let model = Model::new().mailboxes(MAILBOXES as u64).rate(1.0).servers(10_000);
+        let model = model.service_time(exponential(0.01)).timeout(2.0).site("second", 10_000);
+        let model = model.steering(SteeringKind::Direct, &[first, 1.0 - first]);
+        let mut model = model.clock(5.0, 40.0, 5.0);
+        model = model.operation("sign-in", ServiceId(0)).timeout(2.0);
+        model = model.with_operation(|operation| operation.load = Load::Induced);
+        let session =
+            Session { sign_in: OperationId(1), keepalive: seconds(60.0), lost_after: None };
+        model.scenario.clients[0].session = Some(session);
+        for (at_s, action) in steps {
+            model = model.step(*at_s, action.clone());
+        }
+        let scenario = model.build();
+        [Fidelity::Exact, Fidelity::Flow].map(|fidelity| {
+            let outcome = &runs(&scenario, fidelity, 1)[0];
+            outcome.series.sessions[0].signed_in[0]
+                .iter()
+                .map(|n| n / MAILBOXES)
+                .collect::<Vec<_>>()
+        })
+    };
+    let steering = SteeringId(0);
+    let set = |first: f64, drain: Option<f64>| {
+        let answers = vec![(SiteId(0), first), (SiteId(1), 1.0 - first)];
+        Action::Set { steering, answers, drain: drain.map(seconds) }
+    };
+    let back = Action::Restore {
+        steering,
+        steps: 2,
+        every: seconds(5.0),
+        stop_if: None,
+        drain: Some(seconds(10.0)),
+    };
+    // Everybody is sent to the second site, but sessions stay. Then a quarter goes back, which ends
+    // half of the sessions of another quarter within 5 s, until that goes back as well.
+    let restored = at_first_site(0.5, &[(5.0, set(0.0, None)), (10.0, back)]);
+    // Half of the sessions are drained over 10 s; after 5 s the others should be elsewhere, too:
+    // half of them are come to.
+    let moved = at_first_site(1.0, &[(10.0, set(0.5, Some(10.0))), (15.0, set(0.0, None))]);
+    let cases = [(restored, [0.5, 0.375, 0.5]), (moved, [1.0, 0.75, 0.25])];
+    for (found, expected) in cases {
+        for found in found {
+            println!("{found:.3?}");
+            for (window, expected) in [1, 2, 4].into_iter().zip(expected) {
+                let off = found[window] - expected;
+                // A standard deviation is 0.002, a beat and a sign-in 0.2 s.
+                assert!(off.abs() < 0.01, "window {window}: {} for {expected}", found[window]);
+            }
+        }
+    }
+}

@@ -148,6 +148,9 @@ impl Flow {
                 let when = (SimTime(now), longest_ago(&self.plan, &self.programs, group));
                 self.spreading[name] |= crowd.join(state, when, sign_in, &mut self.draws);
             }
+            if begins {
+                self.drains_follow(name, now, scene);
+            }
             changed = true;
         }
         if changed {

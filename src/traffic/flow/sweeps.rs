@@ -122,6 +122,35 @@ impl Flow {
         }
     }
 
+    /// A name has a new answer: drains that run come to the sessions that it moves, too, but for
+    /// those that they have passed.
+    pub(super) fn drains_follow(&mut self, name: usize, now: u64, scene: &Scene) {
+        let state = &scene.world.steering[name];
+        let before = SimTime(state.latest().0.saturating_sub(1));
+        for &number in &self.sweeping {
+            let sweep = self.sweeps[number as usize];
+            if !matches!(sweep.target, Target::Moved(of) if of.index() == name) {
+                continue;
+            }
+            let left = (sweep.from + sweep.span).saturating_sub(now) as f64 / sweep.span as f64;
+            for crowd in &mut self.crowds {
+                let Owner::Group(group) = crowd.owner else { continue };
+                let client = scene.world.population.groups[group as usize].client.index();
+                if scene.world.steering_of_client[client].index() != name {
+                    continue;
+                }
+                for cell in &mut crowd.cells {
+                    let stayed = cell.answered_at(state, before);
+                    if cell.authoritative(state) != stayed {
+                        let sessions = cell.signed[stayed.index()];
+                        let found = binomial(&mut self.draws, sessions, left.min(1.0));
+                        cell.swept.push((number, stayed.0, found));
+                    }
+                }
+            }
+        }
+    }
+
     /// Sweeps come to the sessions of this step.
     pub(super) fn sweep(&mut self, step: Step, scene: &mut Scene) {
         let mut running = std::mem::take(&mut self.sweeping);
@@ -171,7 +200,13 @@ impl Flow {
                             }
                             scene.recorder.sessions_lost += n;
                         }
-                        Target::Moved(_) | Target::Site(_) => {}
+                        Target::Moved(name) => {
+                            let name = &scene.world.steering[name.index()];
+                            if self.crowds[crowd].cells[cell].authoritative(name) == site {
+                                continue;
+                            }
+                        }
+                        Target::Site(_) => {}
                     }
                     self.end_sessions((crowd as u32, cell), site, n, step.middle(), scene);
                 }

@@ -101,7 +101,16 @@ impl Cell {
 
     /// The site that the authority itself answers now.
     pub(in crate::traffic::flow) fn authoritative(&self, name: &SteeringState) -> SiteId {
-        name.answered_at(self.middle(), SimTime::MAX)
+        self.answered_at(name, SimTime::MAX)
+    }
+
+    /// The site that it answers at `now`.
+    pub(in crate::traffic::flow) fn answered_at(
+        &self,
+        name: &SteeringState,
+        now: SimTime,
+    ) -> SiteId {
+        name.answered_at(self.middle(), now)
     }
 }
 
