@@ -20,6 +20,8 @@ mod check;
 mod cliff;
 #[path = "flow_crude/closed.rs"]
 mod closed;
+#[path = "flow_crude/clumps.rs"]
+mod clumps;
 #[path = "flow_crude/latency.rs"]
 mod latency;
 #[path = "flow_crude/sessions.rs"]

@@ -30,6 +30,7 @@ mod beat;
 mod books;
 mod caches;
 mod call;
+mod clumps;
 mod cohort;
 mod connect;
 mod crowds;

@@ -27,8 +27,9 @@ pub(super) struct PoolKey {
     pub bin: u32,
     /// Which of `cohort::SIGN_INS` they are, or would be.
     pub kind: u8,
-    /// The next attempt opens a connection: of sign-ins every one does, and it is not asked why.
-    pub reconnect: bool,
+    /// Refused last: their connection is open still. Of sign-ins every one opens one, and it is
+    /// asked only where those refused come back together.
+    pub refused: bool,
     /// Where they have their session, or lie, or went last; of sign-ins, where their name sends
     /// them now.
     pub site: SiteId,
@@ -42,8 +43,9 @@ struct Sums {
     /// Intended starts since the pool's epoch [s], and their squares [s^2].
     intended: f64,
     squares: f64,
-    /// [`Knowledge::alive`].
+    /// [`Knowledge::alive`] and [`Knowledge::crush`].
     alive: f64,
+    crush: f64,
 }
 
 impl Sums {
@@ -52,6 +54,7 @@ impl Sums {
         self.intended += times * other.intended;
         self.squares += times * other.squares;
         self.alive += times * other.alive;
+        self.crush += times * other.crush;
     }
 
     /// These times a factor.
@@ -78,6 +81,9 @@ pub(super) struct Knowledge {
     /// Logarithm of what was left of their crowd's first sessions at the site of their last attempt
     /// when that was sent.
     pub alive: f64,
+    /// Share of the time of the bursts in which full queues refused them, if they come again with
+    /// whom these refused with them (see `clumps.rs`); else 0.
+    pub crush: f64,
 }
 
 impl Knowledge {
@@ -98,6 +104,7 @@ impl Knowledge {
             spread_s: math::sqrt(within + part * (1.0 - part) * apart * apart),
             earliest_s: self.earliest_s.min(other.earliest_s),
             alive: mean(self.alive, other.alive),
+            crush: mean(self.crush, other.crush),
         }
     }
 }
@@ -170,8 +177,10 @@ impl Pool {
         }
         let mean = of.intended / of.n;
         let spread_s = math::sqrt((of.squares / of.n - mean * mean).max(0.0));
-        let (intended_s, alive) = (self.epoch_s + mean, of.alive / of.n);
-        Knowledge { intended_s, spread_s, earliest_s: self.earliest_s, alive }
+        let (intended_s, earliest_s) = (self.epoch_s + mean, self.earliest_s);
+        // Rounding leaves next to nothing where there was nothing.
+        let crush = if of.crush > 1e-6 * of.n { of.crush / of.n } else { 0.0 };
+        Knowledge { intended_s, spread_s, earliest_s, alive: of.alive / of.n, crush }
     }
 
     fn change(&mut self, slot: u64, by: &Sums, times: f64) {
@@ -205,7 +214,8 @@ impl Pool {
         let n = n as f64;
         let intended = know.intended_s - self.epoch_s;
         let squares = n * (intended * intended + know.spread_s * know.spread_s);
-        let all = Sums { n, intended: n * intended, squares, alive: n * know.alive };
+        let (alive, crush) = (n * know.alive, n * know.crush);
+        let all = Sums { n, intended: n * intended, squares, alive, crush };
         self.mass.add(&all, 1.0);
         if first == last {
             self.change(first, &all, 1.0);
@@ -309,7 +319,7 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     fn key() -> PoolKey {
-        PoolKey { class: 0, attempt: 1, bin: 0, kind: 1, reconnect: true, site: SiteId(0) }
+        PoolKey { class: 0, attempt: 1, bin: 0, kind: 1, refused: false, site: SiteId(0) }
     }
 
     /// (released, mean time of the release, spread of the times) [s].

@@ -168,6 +168,7 @@ impl Lane {
         let same_s = (OF_AGE * (now_s - row.know.intended_s)).max(SAME_S);
         let alike = |other: &Row| {
             other.attempt == row.attempt
+                && (other.know.crush > 0.0) == (row.know.crush > 0.0)
                 && (other.know.intended_s - row.know.intended_s).abs() < same_s
                 && (other.know.alive - row.know.alive).abs() < 1e-9
         };
@@ -250,6 +251,9 @@ impl Flow {
 
     /// Puts attempts to those that are sent by a program's clients within this beat.
     pub(super) fn put(&mut self, program: usize, lane: LaneKey, row: Row) {
+        if row.know.crush > 0.0 {
+            self.come_in_clumps(program, lane, &row);
+        }
         let key = self.cohort_of(program);
         let cohort = self.cohorts.get_mut(key).expect("made above");
         let now_s = self.clock as f64 / 1e9;

@@ -5,7 +5,7 @@
 //! has done with its answers: until then nothing depends on it but latencies.
 
 use super::anycast::GONE;
-use super::backoff::{Pool, PoolKey, pool_of};
+use super::backoff::{Knowledge, Pool, PoolKey, pool_of};
 use super::cohort::{Ended, Kind, Lane, LaneKey, Row};
 use super::crowds::Owner;
 use super::program::Program;
@@ -68,6 +68,7 @@ impl Flow {
                 self.expire(key, scene);
             }
         }
+        self.forget_clumps();
     }
 
     /// The lanes of a cohort, taken out of it while they are worked on.
@@ -141,7 +142,10 @@ impl Flow {
             return;
         }
         let mut rows = std::mem::take(&mut self.drawn);
-        lane.draw_rows(n, &mut self.draws, |row| rows.push(row));
+        match failure {
+            Failure::Refused => self.draw_refused(program, lane, n, &mut rows),
+            _ => lane.draw_rows(n, &mut self.draws, |row| rows.push(row)),
+        }
         if failure == Failure::Reset {
             rows.iter_mut().for_each(|row| row.know.alive = GONE);
         }
@@ -371,6 +375,7 @@ impl Flow {
         let demanded = lane.kind == Kind::Demanded;
         let good_s = class.good_within.as_secs_f64();
         let age_s = at.as_secs_f64() - row.know.intended_s;
+        let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         let key = PoolKey {
             class: lane.class,
             attempt: attempt as u16,
@@ -380,15 +385,15 @@ impl Flow {
                 Some(_) => age_bin(age_s, good_s),
             },
             kind: lane.kind.number() as u8,
-            reconnect: class.signs_in || failure != Failure::Refused,
+            refused: failure == Failure::Refused && (!class.signs_in || range.0 == range.1),
             site,
         };
-        let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
         self.cost.cells_updated += 1;
         let (clock, beat, short) = (self.clock, self.beat, self.beats.short);
         let pools = &mut self.crowds[lane.crowd as usize].pools;
         let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, short));
-        pool.add(row.count, (at.0, beat), range, row.know);
+        let crush = if key.refused { row.know.crush } else { 0.0 };
+        pool.add(row.count, (at.0, beat), range, Knowledge { crush, ..row.know });
     }
 
     /// Sign-ins end because their users have gone.

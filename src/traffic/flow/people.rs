@@ -67,6 +67,7 @@ impl Flow {
         self.begin_to_think();
         self.put_retries(scene);
         self.end_to_think(scene);
+        self.find_odds();
         let second_left = CELL - self.clock % CELL;
         let share = self.beat as f64 / second_left as f64;
         for class in 0..self.plan.classes.len() {

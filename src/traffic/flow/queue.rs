@@ -5,13 +5,14 @@
 //! ([`Flow::next_of_queue`]), and how high a limited queue has stood ([`Flow::turned_away`]).
 //! Elsewhere requests come to slots in the order in which they came.
 
+use super::clumps::drawn;
 use super::program::Step;
 use super::station::{Left, Line, Moved};
 use super::token::{LOOK_BACK, Token};
 use super::transit::UnderWay;
 use super::{Flow, Scene};
 use crate::kernel::math;
-use crate::kernel::sample::{binomial, hypergeometric};
+use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Stream;
 
@@ -358,15 +359,21 @@ impl Flow {
         if over == 0 {
             return;
         }
-        let line = &mut self.lines[index];
+        self.lines[index].refusals.turned += over;
         let is_new = |token: &Token| token.start >= step.from && token.width > 0;
+        // Whoever has been given up has waited: he did not come in this step.
+        let started = |token: &Token| is_new(token) && !token.orphan;
+        let line = &self.lines[index];
         let parcels = line.queue.iter().rev().take_while(|token| is_new(token)).count();
         let from = line.queue.len() - parcels;
+        let odds = |token: &Token| self.odds_of_token(token);
+        let of_queue: Vec<f64> = line.queue.range(from..).map(odds).collect();
+        let of_slots: Vec<f64> = line.serving.iter().filter(|t| started(t)).map(odds).collect();
         let mut turned = Vec::new();
-        let queued = line.queue.range_mut(from..);
+        let line = &mut self.lines[index];
+        let queued = line.queue.range_mut(from..).zip(of_queue);
         let waiting = draw_out(queued, &mut over, &mut self.draws, &mut turned);
-        // Whoever has been given up has waited: he did not come in this step.
-        let started = line.serving.iter_mut().filter(|token| is_new(token) && !token.orphan);
+        let started = line.serving.iter_mut().filter(|token| started(token)).zip(of_slots);
         let busy = draw_out(started, &mut over, &mut self.draws, &mut turned);
         line.waiting -= waiting;
         line.busy -= busy;
@@ -402,22 +409,18 @@ fn up_to(k: u64, n: f64, draws: &mut Stream) -> f64 {
     ((k + spread * (2.0 * luck - 1.0)) / (n + 1.0)).clamp(0.0, 1.0)
 }
 
-/// Takes `n` requests, or as many as there are, out of tokens; how many.
+/// Takes `n` requests, or as many as there are, out of tokens with such odds; how many.
 fn draw_out<'t>(
-    tokens: impl Iterator<Item = &'t mut Token>,
+    tokens: impl Iterator<Item = (&'t mut Token, f64)>,
     n: &mut u64,
     draws: &mut Stream,
     out: &mut Vec<Token>,
 ) -> u64 {
-    let tokens: Vec<&mut Token> = tokens.collect();
-    let mut others: u64 = tokens.iter().map(|token| token.count).sum();
-    let all = others.min(*n);
+    let tokens: Vec<(&mut Token, f64)> = tokens.collect();
+    let of: Vec<(u64, f64)> = tokens.iter().map(|(token, odds)| (token.count, *odds)).collect();
+    let all = of.iter().map(|of| of.0).sum::<u64>().min(*n);
     *n -= all;
-    let mut left = all;
-    for token in tokens {
-        others -= token.count;
-        let count = hypergeometric(draws, token.count, others, left);
-        left -= count;
+    for ((token, _), count) in tokens.into_iter().zip(drawn(&of, all, draws)) {
         token.count -= count;
         if count > 0 {
             out.push(Token { count, ..*token });

@@ -63,7 +63,7 @@ impl Flow {
                 let key = pool.key;
                 let kind = SIGN_INS[usize::from(key.kind)];
                 let class = &self.plan.classes[key.class as usize];
-                let lane = self.lane(crowd, key.class, kind, class.connects || key.reconnect);
+                let lane = self.lane(crowd, key.class, kind, class.connects || !key.refused);
                 let row = Row { attempt: key.attempt + 1, know, count: n };
                 if class.signs_in {
                     due.push((lane, key.site, row));

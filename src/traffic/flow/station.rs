@@ -6,6 +6,7 @@
 //! starts are taken as even over the step. So the number in service is right in the mean for every
 //! length of step (Little's law), and a hop costs no step.
 
+use super::clumps::Refusals;
 use super::law::Law;
 use super::program::Step;
 use super::token::{LOOK_BACK, Token, put_together};
@@ -41,6 +42,7 @@ pub(super) struct Line {
     /// Busy slots and queue when the step began, and arrivals since.
     pub before: (u64, u64),
     pub arrived: u64,
+    pub refusals: Refusals,
     /// Slots in the last step, and the mean of those busy over the last [`MEAN_OVER_S`].
     pub slots: f64,
     pub busy_mean: f64,
@@ -64,6 +66,7 @@ impl Default for Line {
             given_up: Vec::new(),
             before: (0, 0),
             arrived: 0,
+            refusals: Refusals::default(),
             slots: 0.0,
             busy_mean: 0.0,
             filled: 0,
@@ -373,6 +376,7 @@ impl Flow {
         let station = &scene.world.services.stations[index];
         let line = &mut self.lines[index];
         line.arrived += token.count;
+        line.refusals.came += token.count;
         line.window.arrived += token.count as u32;
         scene.recorder.stations[index].arrived += token.count;
         if !station.accepts {
@@ -443,6 +447,7 @@ impl Flow {
         token.slow = station.slow;
         let line = &mut self.lines[index];
         line.busy += token.count;
+        line.refusals.opened += token.count;
         let waits = &mut scene.recorder.waits[index];
         waits.1 += token.count;
         let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
