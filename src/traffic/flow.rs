@@ -13,10 +13,9 @@
 //! latencies take the service law itself, not the steps. Which of several equal paths an attempt
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
 //! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
-//! apart: a demand that is tried again may find another one. Attempts are independent: who was
-//! turned away in one burst and waits as long as the others comes again at any time of a beat, and
-//! finds a place as often as anybody (see `tests/oracles/README.md`). [`missing`] lists what it
-//! cannot do.
+//! apart: a demand that is tried again may find another one. What a sign-in has held up is sent one
+//! by one, not all of a mailbox at once, and not in the instant in which its answer frees a slot
+//! (see `tests/oracles/README.md`). [`missing`] lists what it cannot do.
 //! **Cost.** A step walks the lanes of what is sent and the tokens in service and under way, a beat
 //! the rows of retries and those who think; neither grows with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against

@@ -332,7 +332,7 @@ impl Flow {
             moved.push((Token { count, unanswered, ..token }, Left::CallFailed));
         }
         token.unanswered = 0.0;
-        for place in 0..visit_places(&self.programs, &token) {
+        for place in 0..visit.dealt.len() {
             let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
             let (station, share) = visit.dealt[place];
             let last = place + 1 == visit.dealt.len();
@@ -496,9 +496,4 @@ fn weight_of_first(times: f64) -> f64 {
         return 0.5 - times / 12.0;
     }
     1.0 / times - 1.0 / (math::exp(times) - 1.0)
-}
-
-/// Number of stations that a token's visit may be made at.
-fn visit_places(programs: &super::program::Programs, token: &Token) -> usize {
-    programs.all[token.program as usize].visits[token.visit as usize].dealt.len()
 }
