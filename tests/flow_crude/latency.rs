@@ -166,7 +166,7 @@ fn windows_after_an_overload_have_their_own_demands() {
                 outcome.series.availability[22..38].iter().flatten().copied().collect();
             let least = served.iter().copied().fold(1.0, f64::min);
             println!("{fidelity:?}: {least:.4} at the least");
-            assert!(least > 0.995, "{fidelity:?}: {served:.3?}");
+            assert!(least > 0.99, "{fidelity:?}: {served:.3?}");
         }
     }
 }
