@@ -413,7 +413,7 @@ impl Flow {
         if lane.kind != Kind::Demanded {
             return;
         }
-        for part in self.parts_of(row, 0.0, scene) {
+        for (part, _) in self.parts_of(row, 0.0, scene) {
             let intended = part.intended();
             let class = lane.class as usize;
             scene.recorder.ended(class, intended, part.count, |cell| &mut cell.failed);

@@ -85,8 +85,8 @@ impl Flow {
         if row.attempt == 1 {
             return self.first_served(program, lane, row, attempt_s, scene);
         }
-        for part in self.parts_of(row, attempt_s, scene) {
-            let before_s = (sent as f64 / 1e9 - part.know.intended_s).max(0.0);
+        for (part, begun_s) in self.parts_of(row, attempt_s, scene) {
+            let before_s = (sent as f64 / 1e9 - begun_s).max(0.0);
             self.demands_served(program, lane, part, (before_s, attempt_s), scene);
         }
     }
@@ -123,13 +123,13 @@ impl Flow {
 
     /// A row in parts by intended start, which is taken as even over an interval of the row's mean
     /// and spread: as many as tell latencies of `least_s` or more apart, and the windows that they
-    /// were intended in.
+    /// were intended in. With each when it was begun, as its latency knows.
     pub(super) fn parts_of(
         &mut self,
         row: Row,
         least_s: f64,
         scene: &Scene,
-    ) -> impl Iterator<Item = Row> + use<> {
+    ) -> impl Iterator<Item = (Row, f64)> + use<> {
         let longest_s = (row.know.intended_s - row.know.earliest_s).max(0.0);
         let half_s = |variance: f64| math::sqrt(3.0 * variance.max(0.0)).min(longest_s);
         // Between two attempts there are whole beats, which adds a variance of its own: of a time
@@ -143,25 +143,25 @@ impl Flow {
             scene.recorder.window_of(SimTime::from_secs_f64(row.know.intended_s + by_s))
         };
         let across = row.attempt > 1 && window(-within_s) != window(within_s);
-        let half_s = if across { within_s } else { spread_s };
         let age_s = self.clock as f64 / 1e9 - row.know.intended_s;
-        let told_apart = across || half_s >= ALIKE * (age_s + least_s).max(0.0);
+        let told_apart = across || spread_s >= ALIKE * (age_s + least_s).max(0.0);
         let alike = row.attempt == 1 || !told_apart;
         let n = if alike { 1 } else { PARTS.min(row.count) };
-        let mut parts = [Row { count: 0, ..row }; PARTS as usize];
+        let mut parts = [(Row { count: 0, ..row }, row.know.intended_s); PARTS as usize];
         // Each part is anywhere in its place: what rows of many beats bring is spread evenly.
         let (luck, within) = match alike {
             true => (0.0, 0.5),
             false => (self.draws.uniform(), self.draws.uniform()),
         };
         let up_to = |number: usize| number as f64 / n as f64;
-        for (number, part) in parts.iter_mut().enumerate().take(n as usize) {
+        for (number, (part, begun_s)) in parts.iter_mut().enumerate().take(n as usize) {
             part.count = part_of(row.count, up_to(number), up_to(number + 1), luck);
-            let place = (number as f64 + within) / n as f64;
-            part.know.intended_s += half_s * (2.0 * place - 1.0);
+            let place = 2.0 * (number as f64 + within) / n as f64 - 1.0;
+            *begun_s += spread_s * place;
+            part.know.intended_s += place * if across { within_s } else { spread_s };
             part.know.spread_s = 0.0;
         }
-        parts.into_iter().filter(|part| part.count > 0)
+        parts.into_iter().filter(|(part, _)| part.count > 0)
     }
 
     /// Demands of a row were answered: `before_s` after their intended start and the attempt's time
