@@ -6,8 +6,8 @@ use crate::model::{Model, exponential, retry, seconds};
 use crate::{agree, each, runs};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
-    Backoff, Curve, FaultKind, Fidelity, Jitter, Load, OperationId, Retry, Scenario, ServiceId,
-    Session, SiteId, SteeringKind,
+    Curve, FaultKind, Fidelity, Load, OperationId, Retry, Scenario, ServiceId, Session, SiteId,
+    SteeringKind,
 };
 
 /// Two sites of 100 servers, half of 20,000 mailboxes each, 400 demands a second with a timeout of
@@ -105,31 +105,4 @@ fn who_came_in_vain_is_affected() {
     println!("affected: exact {exact}, flow {:+.2} %", 100.0 * (flow / exact - 1.0));
     // The bound of `verify`; a standard deviation is 0.2 %.
     assert!((flow / exact - 1.0).abs() < 0.02, "affected: exact {exact}, flow {flow}");
-}
-
-/// Users come all the time, and for 200 s half of them cannot sign in. Who came before that was
-/// answered at once, but for those under way: nobody's time of coming is so uncertain that it could
-/// have been before the outage.
-#[test]
-fn who_came_before_an_outage_did_not_wait_for_its_end() {
-    let wait = Backoff::Constant(seconds(60.0));
-    let retry = Retry { attempts: None, backoff: wait, jitter: Jitter::Full };
-    // Most of those who come meanwhile come at once: their times are far from even.
-    let points = vec![(0.0, 0.4), (50.0, 0.5), (70.0, 0.9), (400.0, 1.0)];
-    let mut scenario = half_goes_down(400.0, 0.0, retry, Curve { points });
-    scenario.faults[0].lasts = Some(seconds(200.0));
-    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
-        for outcome in runs(&scenario, fidelity, 4) {
-            let late = |phase: &str| {
-                let rows = outcome.latency.iter().filter(|row| row.phase == phase);
-                let sign_ins = rows.filter(|row| row.operation == "sign-in");
-                let all = sign_ins.flat_map(|row| &row.histogram);
-                let late = all.filter(|(s, _)| *s > 10.0).map(|&(_, count)| count).sum::<u64>();
-                late
-            };
-            println!("{fidelity:?}: late {} before, {} during", late("before"), late("during"));
-            assert!(late("before") < 10, "{fidelity:?}: {} before", late("before"));
-            assert!(late("during") > 1_000, "{fidelity:?}: {} during", late("during"));
-        }
-    }
 }
