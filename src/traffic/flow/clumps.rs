@@ -13,8 +13,8 @@
 //! been turned away several times comes in as many bursts at once; they are taken at the root mean
 //! square of their rates. What differs from beat to beat is in the counts already: a part of the
 //! effect, by the time in which a burst is forgotten.
-//! **Leaves out.** Attachments that are one crowd are taken to come back together, though their ways
-//! may differ; of the lanes of one cohort any is as likely to be turned away; calls from other
+//! **Leaves out.** Attachments that are one crowd are taken to come back together, though their
+//! ways may differ; of the lanes of one cohort any is as likely to be turned away; calls from other
 //! services. Three retries after one wait where little is too much: 3 % too many attempts.
 //! **Validation.** Against a simulation of nothing but attempts, openings and waits (the test
 //! below), and against `exact` in `tests/flow_crude/clumps.rs`.
