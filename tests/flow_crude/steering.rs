@@ -76,11 +76,13 @@ fn sign_ins_that_are_sent_elsewhere_come_when_their_waits_end() {
 #[test]
 fn a_drain_goes_by_the_answers_of_its_time() {
     const MAILBOXES: f64 = 100_000.0;
+    const WINDOW_S: f64 = 5.0;
+    // Sessions at the first site at the windows' ends, and all that were begun again.
     let at_first_site = |first: f64, steps: &[(f64, Action)]| {
         let model = Model::new().mailboxes(MAILBOXES as u64).rate(1.0).servers(10_000);
         let model = model.service_time(exponential(0.01)).timeout(2.0).site("second", 10_000);
         let model = model.steering(SteeringKind::Direct, &[first, 1.0 - first]);
-        let mut model = model.clock(5.0, 40.0, 5.0);
+        let mut model = model.clock(5.0, 40.0, WINDOW_S);
         model = model.operation("sign-in", ServiceId(0)).timeout(2.0);
         model = model.with_operation(|operation| operation.load = Load::Induced);
         let session =
@@ -92,10 +94,9 @@ fn a_drain_goes_by_the_answers_of_its_time() {
         let scenario = model.build();
         [Fidelity::Exact, Fidelity::Flow].map(|fidelity| {
             let outcome = &runs(&scenario, fidelity, 1)[0];
-            outcome.series.sessions[0].signed_in[0]
-                .iter()
-                .map(|n| n / MAILBOXES)
-                .collect::<Vec<_>>()
+            let signed_in = outcome.series.sessions[0].signed_in[0].iter();
+            let again: f64 = outcome.series.operations[1].answered_per_s.iter().sum();
+            (signed_in.map(|n| n / MAILBOXES).collect::<Vec<f64>>(), again * WINDOW_S / MAILBOXES)
         })
     };
     let steering = SteeringId(0);
@@ -116,14 +117,15 @@ fn a_drain_goes_by_the_answers_of_its_time() {
     // Half of the sessions are drained over 10 s; after 5 s the others should be elsewhere, too:
     // half of them are come to.
     let moved = at_first_site(1.0, &[(10.0, set(0.5, Some(10.0))), (15.0, set(0.0, None))]);
-    let cases = [(restored, [0.5, 0.375, 0.5]), (moved, [1.0, 0.75, 0.25])];
-    for (found, expected) in cases {
-        for found in found {
-            println!("{found:.3?}");
+    let cases = [(restored, [0.5, 0.375, 0.5], 0.25), (moved, [1.0, 0.75, 0.25], 0.75)];
+    for (found, expected, expected_again) in cases {
+        for (there, again) in found {
+            println!("{there:.3?}, {again:.3} again");
+            // A standard deviation is 0.002, a beat and a sign-in 0.2 s.
+            assert!((again - expected_again).abs() < 0.01, "{again} for {expected_again}");
             for (window, expected) in [1, 2, 4].into_iter().zip(expected) {
-                let off = found[window] - expected;
-                // A standard deviation is 0.002, a beat and a sign-in 0.2 s.
-                assert!(off.abs() < 0.01, "window {window}: {} for {expected}", found[window]);
+                let off = there[window] - expected;
+                assert!(off.abs() < 0.01, "window {window}: {} for {expected}", there[window]);
             }
         }
     }

@@ -39,8 +39,8 @@ const MANY: u16 = 16;
 const MEAN_OVER: f64 = 4.0;
 /// Shares are at least this, and at most 1 less this.
 const LEAST: f64 = 0.01;
-/// A burst is forgotten so many times as fast as an M/M/1 queue relaxes (found by the simulation of
-/// the test below, with beats of 10 ms to 1 s).
+/// A burst is forgotten so many times as fast as an M/M/1 queue relaxes: read off the simulation of
+/// the test below, with beats of 50 ms to 1 s.
 const FORGOTTEN: f64 = 1.5;
 
 /// What a full queue sees within a beat.

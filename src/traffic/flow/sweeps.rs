@@ -122,8 +122,8 @@ impl Flow {
         }
     }
 
-    /// A name has a new answer: drains that run come to the sessions that it moves, too, but for
-    /// those that they have passed.
+    /// A name has a new answer: drains that run leave the sessions that it moves back, and come to
+    /// those that it moves, but for the share that they have passed.
     pub(super) fn drains_follow(&mut self, name: usize, now: u64, scene: &Scene) {
         let state = &scene.world.steering[name];
         let before = SimTime(state.latest().0.saturating_sub(1));
@@ -140,11 +140,12 @@ impl Flow {
                     continue;
                 }
                 for cell in &mut crowd.cells {
-                    let stayed = cell.answered_at(state, before);
-                    if cell.authoritative(state) != stayed {
-                        let sessions = cell.signed[stayed.index()];
+                    let (was, is) = (cell.answered_at(state, before), cell.authoritative(state));
+                    if was != is {
+                        cell.swept.retain(|&(of, site, _)| (of, site) != (number, is.0));
+                        let sessions = cell.signed[was.index()];
                         let found = binomial(&mut self.draws, sessions, left.min(1.0));
-                        cell.swept.push((number, stayed.0, found));
+                        cell.swept.push((number, was.0, found));
                     }
                 }
             }
@@ -200,13 +201,7 @@ impl Flow {
                             }
                             scene.recorder.sessions_lost += n;
                         }
-                        Target::Moved(name) => {
-                            let name = &scene.world.steering[name.index()];
-                            if self.crowds[crowd].cells[cell].authoritative(name) == site {
-                                continue;
-                            }
-                        }
-                        Target::Site(_) => {}
+                        Target::Moved(_) | Target::Site(_) => {}
                     }
                     self.end_sessions((crowd as u32, cell), site, n, step.middle(), scene);
                 }
