@@ -2,7 +2,7 @@
 //! who sign in, and kept for them, is theirs.
 
 use crate::check::mean;
-use crate::model::{Model, exponential, retry, seconds};
+use crate::model::{Model, constant, exponential, retry, seconds};
 use crate::{agree, each, runs};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
@@ -19,16 +19,22 @@ fn half_goes_down(duration_s: f64, deferred: f64, sign_in: Retry, present: Curve
     let model = model.retries(retry(4, 1.0)).site("second", 100);
     let model = model.with_operation(|operation| operation.deferred = deferred);
     let model = model.steering(SteeringKind::Direct, &[0.5, 0.5]).clock(5.0, duration_s, 5.0);
+    let mut model = with_sign_in(model, sign_in);
+    model.scenario.regions[0].present = present;
+    model.fault(50.0, None, FaultKind::SiteDown { site: SiteId(0) }).build()
+}
+
+/// Its client has sessions.
+fn with_sign_in(model: Model, sign_in: Retry) -> Model {
     let mut model = model.operation("sign-in", ServiceId(0)).timeout(2.0).retries(sign_in);
     model = model.with_operation(|operation| operation.load = Load::Induced);
-    model.scenario.regions[0].present = present;
     let session = Session {
         sign_in: OperationId(1),
         keepalive: seconds(5.0),
         lost_after: Some(seconds(3.0)),
     };
     model.scenario.clients[0].session = Some(session);
-    model.fault(50.0, None, FaultKind::SiteDown { site: SiteId(0) }).build()
+    model
 }
 
 fn growing(to_s: f64) -> Curve {
@@ -50,6 +56,23 @@ fn whose_session_is_lost_does_not_ask_in_another_ones() {
             // 800 are under way or wait for their next attempt when their session is lost.
             assert!(slow < 8, "{fidelity:?}: {slow} were served after a timeout");
         }
+    }
+}
+
+/// Five users come a second, sign in within a second, and want something every 20 s from the first
+/// instant on: what they want meanwhile is suppressed.
+#[test]
+fn who_signs_in_wants_something_from_the_first_instant() {
+    let model = Model::new().mailboxes(20_000).rate(1_000.0).servers(2_000);
+    let model = model.service_time(constant(1.0)).timeout(4.0).clock(5.0, 300.0, 5.0);
+    let mut model = with_sign_in(model, retry(9, 5.0));
+    model.scenario.regions[0].present = Curve { points: vec![(0.0, 0.5), (1_000.0, 0.75)] };
+    let scenario = model.build();
+    for fidelity in [Fidelity::Exact, Fidelity::Flow] {
+        let found = each(&runs(&scenario, fidelity, 20), |outcome| outcome.impact.suppressed);
+        let expected = 5.0 * 1.0 / 20.0 * 300.0;
+        let noise = 4.0 * (expected / 20.0_f64).sqrt();
+        assert!((mean(&found) - expected).abs() < noise, "{fidelity:?}: {}", mean(&found));
     }
 }
 

@@ -106,7 +106,7 @@ impl Exact {
         let luck = source.stream.luck();
         source.mass = sample::exponential(luck.derive(draw::GAP));
         // The mailbox is drawn among the users present, the first of the group by number, of whom
-        // those of this second come one after the other.
+        // those of this second come one after the other, the first at its beginning.
         let pick = luck.uniform(draw::MAILBOX);
         let cell_end = source.cell_end;
         self.schedule_demand(class as usize, now);
@@ -118,7 +118,7 @@ impl Exact {
             0
         } else {
             let to_come = (cell_end - now).as_secs_f64() / CELL.as_secs_f64();
-            (f64::from(coming) * to_come).ceil() as u32
+            ((f64::from(coming) * to_come).ceil() as u32).saturating_sub(1)
         };
         let present = present - missing;
         if present == 0 {
