@@ -13,6 +13,8 @@ mod alike;
 mod attached;
 #[path = "flow_crude/caches.rs"]
 mod caches;
+#[path = "flow_crude/callers.rs"]
+mod callers;
 #[path = "theory_outage/check.rs"]
 #[allow(dead_code, reason = "the tables are another target's")]
 mod check;

@@ -29,6 +29,7 @@ mod beat;
 mod books;
 mod caches;
 mod call;
+mod callers;
 mod clumps;
 mod cohort;
 mod connect;
@@ -74,6 +75,7 @@ use crate::world::steering::tag;
 use alike::{Alike, alike};
 use beat::{Beats, CELL};
 use caches::Caches;
+use callers::Callers;
 use cohort::{Cohort, Kind, LaneKey, NOBODY, Row, SIGN_INS};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
@@ -146,6 +148,7 @@ pub struct Flow {
     syn: [VecDeque<Syn>; SYN_WAITS.len()],
     /// Calls between a caller and a station, and those that are made again.
     under_way: Vec<UnderWay>,
+    callers: Callers,
     caches: Caches,
     /// Activations that calls are dealt by, and when the next copy is ready [ns].
     activations: u32,
@@ -246,6 +249,7 @@ impl Flow {
             touched: Vec::new(),
             syn: Default::default(),
             under_way: Vec::new(),
+            callers: Callers::default(),
             caches,
             activations: 0,
             next_ready: u64::MAX,

@@ -14,7 +14,7 @@ use blackstart::scenario::model::{
 };
 
 /// Adds two sites with routers of their own, each on a link to the first one's.
-fn with_two_more_sites(mut model: Model, delay_s: f64, loss: f64) -> Model {
+pub fn with_two_more_sites(mut model: Model, delay_s: f64, loss: f64) -> Model {
     for (number, name) in [(1, "one"), (2, "two")] {
         let network = &mut model.scenario.network;
         network.routers.push(Router::named(name));
@@ -24,7 +24,7 @@ fn with_two_more_sites(mut model: Model, delay_s: f64, loss: f64) -> Model {
     model
 }
 
-fn at(site: u32, instances: u64) -> Placement {
+pub fn at(site: u32, instances: u64) -> Placement {
     Placement { site: SiteId(site), instances }
 }
 
@@ -219,4 +219,19 @@ fn copies_at_the_callers_own_sites_fail_over_and_back() {
         ("p90 before", |o| latency(o, "before", 0.9), 0.03),
     ];
     agree_in_pairs(&model.build(), figures);
+}
+
+/// A station far away answers next to nobody: all slots of the front door are held by calls that
+/// are given up there in the queue. Each is held for its work, two timeouts and the wait between.
+#[test]
+fn calls_in_a_queue_are_given_up_when_their_time_is_over() {
+    for delay_s in [0.0, 0.02, 0.05] {
+        let model = calling(delay_s, 0.0, 1.5, 2).timeout(4.0).retries(retry(2, 1.0));
+        let mut model = model.service_time(exponential(2.0));
+        model.scenario.services[1].sites = vec![at(1, 200)];
+        let outcomes = runs(&model.build(), Fidelity::Flow, 4);
+        let found = mean(&each(&outcomes, |outcome| arrivals(outcome, 1, 10, 30)));
+        let expected = 2.0 * 2_000.0 / (0.02 + 2.0 * 1.5 + 0.2);
+        assert!((found / expected - 1.0).abs() < 0.002, "{delay_s} s: {found} for {expected}");
+    }
 }

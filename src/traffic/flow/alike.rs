@@ -73,13 +73,13 @@ fn is_like(a: &Station, b: &Station) -> bool {
 const SAME_SHARE: f64 = 1e-9;
 
 /// The stations alike of these programs: those of one site that calls find with the same share in
-/// each visit, whatever is activated, and that nobody enters at.
+/// each visit, whatever is activated, that nobody enters at and that call nobody.
 pub(super) fn alike(programs: &Programs, stations: &[Station]) -> Vec<Alike> {
     let mut visited: Vec<Vec<(usize, usize, u64)>> = vec![Vec::new(); stations.len()];
     let mut apart = vec![false; stations.len()];
     for (program, of) in programs.all.iter().enumerate() {
         for (number, visit) in of.visits.iter().enumerate() {
-            if visit.moves {
+            if visit.moves || visit.calls(number) {
                 visit.reached().for_each(|station| apart[station as usize] = true);
             }
             for &(station, share) in &visit.stations {

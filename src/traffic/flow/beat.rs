@@ -107,7 +107,11 @@ impl Flow {
                 let patience = self.programs.patience[index].least;
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
                     let drops = self.drops(index, scene);
-                    let soon = if drops { near } else { (patience / OF_PATIENCE).max(NEAR.0) };
+                    let soon = match (drops, self.programs.patience[index].goes_on) {
+                        (_, true) => NEAR.0,
+                        (true, false) => near,
+                        (false, false) => (patience / OF_PATIENCE).max(NEAR.0),
+                    };
                     length = length.min(soon);
                 }
             } else if busy > 0.0 && slots - busy < NEAR_ROOTS * busy.sqrt() {

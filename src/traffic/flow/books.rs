@@ -159,12 +159,25 @@ impl Flow {
         }
         let in_lines = self.lines.iter().flat_map(|line| line.queue.iter().chain(&line.serving));
         let under_way = self.under_way.iter().map(|one| &one.token);
-        for token in in_lines.chain(under_way).filter(|token| token.visit > 0 && !token.orphan) {
-            let program = &self.programs.all[token.program as usize];
-            let entry = token.entry as usize;
-            standing.holding[entry] += token.count;
-            in_slots[entry] += if program.holds { token.count } else { 0 };
+        let mut below = 0;
+        for token in in_lines.chain(under_way) {
+            below += if token.caller.is_some() { token.count } else { 0 };
+            if self.is_called_by_entry(token) {
+                let holds = self.programs.all[token.program as usize].visits[0].holds;
+                let entry = token.entry as usize;
+                standing.holding[entry] += token.count;
+                in_slots[entry] += if holds { token.count } else { 0 };
+            }
         }
+        let mut callers = 0;
+        for (_, caller) in self.callers.all.iter() {
+            let station = caller.station as usize;
+            standing.holding[station] += caller.count;
+            in_slots[station] += if self.visit_of(caller).holds { caller.count } else { 0 };
+            callers += caller.count;
+            below += if caller.caller.is_some() { caller.count } else { 0 };
+        }
+        check("server", || "callers in between".to_owned(), callers, below)?;
         for group in self.alike.iter().filter(|group| group.joined) {
             // What stands at the first is that of all.
             let present: u64 = group.held().map(|(_, held)| held).sum();

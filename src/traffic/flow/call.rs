@@ -38,28 +38,16 @@ impl Flow {
         if token.slack != u64::MAX && (at_entry || token.by_client) {
             token.until = step.middle().0 + token.left_when_done(step, &mut self.draws);
         }
-        let program = &self.programs.all[token.program as usize];
+        let visit = self.visit_of(&token);
+        let calls = visit.calls(token.visit as usize);
+        let (holds, drops) = (visit.holds, visit.drops);
         let index = token.station as usize;
-        let holds = program.holds;
-        let calls = program.visits.len() > 1;
         let share = scene.world.services.stations[index].error_share;
         let failed = binomial(&mut self.draws, token.count, share);
         self.lines[index].window.errors += failed as u32;
         let (bad, good) =
             (Token { count: failed, ..token }, Token { count: token.count - failed, ..token });
-        if token.visit > 0 {
-            self.served(index, &token, scene);
-            self.lines[index].busy -= token.count;
-            if token.orphan {
-                return;
-            }
-            if failed > 0 {
-                self.answer_call(bad, Left::Refused, step, scene, moved);
-            }
-            if good.count > 0 {
-                self.answer_call(good, Left::Done, step, scene, moved);
-            }
-        } else {
+        if at_entry {
             if failed > 0 {
                 self.finish(bad, false, scene);
             }
@@ -67,40 +55,77 @@ impl Flow {
                 self.lines[index].busy -= good.count;
             }
             if good.count > 0 {
-                self.next_visit_of_live(good, step, scene, moved);
+                self.next_call_of_live(good, (0, 1), step, scene, moved);
             }
+            return;
+        }
+        if failed > 0 {
+            self.end_visit(bad, (false, true), step, scene, moved);
+        }
+        if good.count == 0 {
+            return;
+        }
+        if calls && !(drops && !self.is_waited_for(&good)) {
+            if !holds {
+                self.lines[index].busy -= good.count;
+            }
+            self.begin_calls(good, step, scene, moved);
+        } else {
+            self.end_visit(good, (true, true), step, scene, moved);
+        }
+    }
+
+    /// Requests that were called end at their station, well or not, where they have slots or not:
+    /// whoever still waits for them is told.
+    pub(super) fn end_visit(
+        &mut self,
+        token: Token,
+        (ok, in_slots): (bool, bool),
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
+        let index = token.station as usize;
+        self.served(index, &token, scene);
+        if in_slots {
+            self.lines[index].busy -= token.count;
+        }
+        if !token.orphan {
+            let left = if ok { Left::Done } else { Left::Refused };
+            self.answer_call(token, left, step, scene, moved);
         }
     }
 
     /// Callers have the answers to their calls.
     fn call_answered(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
-        let program = &self.programs.all[token.program as usize];
-        let call = program.visits[token.visit as usize].call;
+        let visit = self.visit_of(&token);
+        let (call, from, next) = (visit.call, visit.from, (visit.caller, visit.end as usize));
         let cache = call.and_then(|call| self.plan.calls[call as usize].cache);
-        self.caches.answered(cache, program.site, token.count);
-        self.next_visit_of_live(token, step, scene, moved);
+        self.caches.answered(cache, from, token.count);
+        self.next_call_of_live(token, next, step, scene, moved);
     }
 
-    /// The next visit, if an entry that drops what nobody waits for has anybody who waits.
-    fn next_visit_of_live(
+    /// The next call, if an entry that drops what nobody waits for has anybody who waits.
+    fn next_call_of_live(
         &mut self,
         token: Token,
+        (by, next): (u8, usize),
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         let drops = self.programs.all[token.program as usize].visits[0].drops;
         let live = || token.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
-        if drops && !live() {
+        if by == 0 && drops && !live() {
             self.finish_past_entry(token, step, scene);
         } else {
-            self.next_visit(token, step, scene, moved);
+            self.next_call(token, (by, next), step, scene, moved);
         }
     }
 
     /// Counts requests that a station has served, for somebody or for nobody.
-    fn served(&mut self, index: usize, token: &Token, scene: &mut Scene) {
-        let live = token.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
+    pub(super) fn served(&mut self, index: usize, token: &Token, scene: &mut Scene) {
+        let live = self.is_waited_for(token);
         let window = &mut self.lines[index].window;
         let totals = &mut scene.recorder.stations[index];
         if live {
@@ -114,30 +139,44 @@ impl Flow {
 
     /// Whether requests at this visit have a slot at their entry.
     fn has_slot(&self, token: &Token) -> bool {
-        let program = &self.programs.all[token.program as usize];
-        token.visit == 0 || program.holds || program.visits.len() == 1
+        let visits = &self.programs.all[token.program as usize].visits;
+        token.visit == 0 || visits[0].holds || visits.len() == 1
     }
 
-    fn next_visit(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    /// Requests make the call of visit `next`, or one after it that is made by the visit `by` too;
+    /// who makes none has done with his calls.
+    pub(super) fn next_call(
+        &mut self,
+        token: Token,
+        (by, mut next): (u8, usize),
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
         let mut left = token.count;
-        let mut visit = token.visit as usize + 1;
         while left > 0 {
-            let program = &self.programs.all[token.program as usize];
-            let Some(next) = program.visits.get(visit) else { break };
-            let (cache, site) = (next.cache, program.site);
-            let probability = next.probability * self.caches.misses(cache, site);
+            let visits = &self.programs.all[token.program as usize].visits;
+            if next >= visits[by as usize].end as usize {
+                break;
+            }
+            let visit = &visits[next];
+            let (cache, site, end) = (visit.cache, visit.from, visit.end as usize);
+            let probability = visit.probability * self.caches.misses(cache, site);
             self.caches.asked(cache, site, left);
             let made = binomial(&mut self.draws, left, probability);
             if made > 0 {
-                let (visit, orphan) = (visit as u8, false);
+                let (visit, orphan) = (next as u8, false);
                 let token = Token { visit, tries: 1, orphan, count: made, ..token };
                 self.arrive(token, step, scene, moved);
             }
             left -= made;
-            visit += 1;
+            next = end;
         }
-        if left > 0 {
-            self.finish_past_entry(Token { count: left, ..token }, step, scene);
+        let token = Token { count: left, ..token };
+        if left > 0 && by == 0 {
+            self.finish_past_entry(token, step, scene);
+        } else if left > 0 {
+            self.return_to_caller(&token, true, step, scene, moved);
         }
     }
 
@@ -163,7 +202,8 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let visit = self.visit_of(&token);
+        let (by, next) = (visit.caller, visit.end as usize);
         let Some(call) = visit.call else { return };
         let call = &self.plan.calls[call as usize];
         let tries = u32::from(token.tries);
@@ -174,10 +214,12 @@ impl Flow {
             let waited = token.waited + if known { 0 } else { wait };
             let slack = u64::MAX;
             self.call_again(Token { tries, waited, slack, ..token }, wait, step, scene, moved);
-        } else if call.required {
+        } else if !call.required {
+            self.next_call(token, (by, next), step, scene, moved);
+        } else if by == 0 {
             self.finish(token, false, scene);
         } else {
-            self.next_visit(token, step, scene, moved);
+            self.return_to_caller(&token, false, step, scene, moved);
         }
     }
 
@@ -256,18 +298,23 @@ impl Flow {
             self.lines[line].serving = serving;
         }
         let mut under_way = std::mem::take(&mut self.under_way);
-        for UnderWay { token, .. } in &mut under_way {
+        let mut of_callers = Vec::new();
+        for UnderWay { leg, token } in &mut under_way {
             self.lose(token, false, index, share, how, now, scene);
+            // What was on its way for nobody else is gone; a caller in between still waits.
+            let waited_for = self.orphans.drain(..).filter(|token| token.caller.is_some());
+            of_callers.extend(waited_for.map(|token| UnderWay { leg: *leg, token }));
         }
         under_way.retain(|one| one.token.count > 0);
-        self.orphans.clear();
+        under_way.append(&mut of_callers);
         // What has just been lost fails later.
         under_way.append(&mut self.under_way);
         self.under_way = under_way;
     }
 
     /// What a token loses with a share of the instances of station `index`, where it stands
-    /// (`here`) or where its requests have entered. What the latter had called goes on for nobody.
+    /// (`here`), where a caller of its own waits, or where its requests have entered. What the
+    /// latter had called goes on for nobody.
     #[expect(clippy::too_many_arguments, reason = "one loss, told apart by where it strikes")]
     fn lose(
         &mut self,
@@ -279,8 +326,10 @@ impl Flow {
         now: u64,
         scene: &mut Scene,
     ) -> u64 {
-        let called = token.visit > 0 && token.entry as usize == index && !token.orphan;
-        if !here && !called {
+        let is_struck = |caller: &(Key, &Token)| !here && caller.1.station as usize == index;
+        let caller = self.callers.of(token).find(is_struck).map(|caller| caller.0);
+        let called = token.entry as usize == index && self.is_called_by_entry(token);
+        if !here && !called && caller.is_none() {
             return 0;
         }
         let n = binomial(&mut self.draws, token.count, share);
@@ -291,23 +340,38 @@ impl Flow {
         let lost = Token { count: n, ..*token };
         scene.recorder.stations[index].crashed += n;
         self.lines[index].window.refused += n as u32;
+        if let Some(key) = caller {
+            let goes_on = self.callers.forsaken(lost, caller);
+            self.orphans.push(goes_on);
+            let lost = self.callers.take(key, n);
+            if self.visit_of(&lost).holds {
+                self.lines[index].busy -= n;
+            }
+            self.call_lost(lost, how, now, scene);
+            return n;
+        }
         if !here && self.has_slot(token) {
             self.lines[index].busy -= n;
         }
         if called && !here {
-            self.orphans.push(lost.for_nobody());
+            let goes_on = self.callers.forsaken(lost, None);
+            self.orphans.push(goes_on);
         }
         if token.visit > 0 && here {
-            if !token.orphan {
-                // Its caller hears of it, or runs into its timeout.
-                let silent = token.start.saturating_add(token.width / 2 + token.slack);
-                let due = if how == Loss::Vanish { silent } else { now };
-                self.fails_at(due, lost, scene);
-            }
+            self.call_lost(lost, how, now, scene);
         } else if how != Loss::Vanish || self.is_delivery(token) {
             self.end(&lost, false);
         }
         n
+    }
+
+    /// Calls are lost with their station: whoever still waits for them hears of it, or runs into
+    /// his timeout.
+    fn call_lost(&mut self, lost: Token, how: Loss, now: u64, scene: &mut Scene) {
+        if !lost.orphan {
+            let due = if how == Loss::Vanish { lost.due() } else { now };
+            self.fails_at(due, lost, scene);
+        }
     }
 
     /// Whether requests are a pipeline's deliveries: its messages are on disk, so what vanished is

@@ -2,7 +2,7 @@
 
 use super::thinkers::LEAST_S;
 use crate::scenario::model::{
-    Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Timeout,
+    Call, Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Service, Timeout,
 };
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
@@ -10,13 +10,15 @@ use crate::scenario::model::{
 /// Each entry names the key of the scenario file and what it is set to.
 pub fn missing(scenario: &Scenario) -> Vec<String> {
     let mut missing = Vec::new();
-    for service in &scenario.services {
+    let visits = visits(scenario);
+    for (index, service) in scenario.services.iter().enumerate() {
         let of = |what: &str| format!("services.{}.{what}", service.name);
-        let calls = || service.calls.iter().map(|call| &scenario.services[call.service.index()]);
+        let is_store = scenario.stores.iter().any(|store| store.service.index() == index);
         let found = [
             (service.queue.discipline != Discipline::Fifo, of("queue.discipline: not fifo")),
             (service.warm_up.is_some(), of("warm_up")),
-            (calls().any(|called| !called.calls.is_empty()), of("calls: of calls")),
+            (is_store && !service.calls.is_empty(), of("calls: of a store")),
+            (visits[index] > MOST_VISITS, of("calls: over 250 for a request")),
             (service.calls.iter().any(|call| is_decorrelated(&call.retry)), of("calls.retry")),
         ];
         missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
@@ -37,6 +39,25 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
     let of = |fault: &Fault| format!("faults.{}.fault: link_silent under `anycast`", fault.name);
     missing.extend(silent.map(of));
     missing
+}
+
+/// Requests to services that one request may bring with it at the most.
+const MOST_VISITS: u64 = 250;
+
+/// Of each service, requests to services that one request there brings with it, itself included.
+fn visits(scenario: &Scenario) -> Vec<u64> {
+    let mut visits = vec![1_u64; scenario.services.len()];
+    // Calls have no cycle, so the longest way has been gone after as many rounds as there are
+    // services.
+    for _ in 0..visits.len() {
+        let of = |service: &Service| {
+            let made =
+                |call: &Call| u64::from(call.times).saturating_mul(visits[call.service.index()]);
+            service.calls.iter().map(made).fold(1, u64::saturating_add)
+        };
+        visits = scenario.services.iter().map(of).collect();
+    }
+    visits
 }
 
 /// Whether the mean thought is too short for beats, in which nobody demands twice.

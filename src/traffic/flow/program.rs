@@ -8,7 +8,7 @@ use super::visit::{Seen, Visit};
 use crate::kernel::defect::planted;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{OperationId, PipelineId, ServiceId, SiteId};
-use crate::traffic::plan::{Plan, TimeoutPlan};
+use crate::traffic::plan::{Plan, ServicePlan, TimeoutPlan};
 use crate::world::World;
 
 /// What a request of one operation and part does at one site.
@@ -16,10 +16,9 @@ use crate::world::World;
 pub(super) struct Program {
     pub operation: OperationId,
     pub site: SiteId,
-    /// The entry first; none where the site does not have the service.
+    /// The entry first, then what it calls, each before what it calls itself; none where the site
+    /// does not have the service.
     pub visits: Vec<Visit>,
-    /// The slot at the entry is held while calling.
-    pub holds: bool,
     /// How long clients wait for an attempt [ns].
     pub timeout: u64,
     /// An answer within this is good [ns].
@@ -37,12 +36,12 @@ pub(super) struct Program {
 impl Program {
     fn is_of(&self, world: &World, caches: &Caches) -> bool {
         let mut visits = self.visits.iter().zip(&self.seen);
-        visits.all(|pair| self.sees(pair, world, caches).is_like(pair.1))
+        visits.all(|pair| sees(pair, world, caches).is_like(pair.1))
     }
+}
 
-    fn sees(&self, (visit, was): (&Visit, &Seen), world: &World, caches: &Caches) -> Seen {
-        visit.seen(self.site, world, caches).with_closed_ways_of(was)
-    }
+fn sees((visit, was): (&Visit, &Seen), world: &World, caches: &Caches) -> Seen {
+    visit.seen(world, caches).with_closed_ways_of(was)
 }
 
 /// For how long requests at a station are waited for.
@@ -52,6 +51,8 @@ pub(super) struct Patience {
     pub least: u64,
     /// All of calls [ns], of callers at each site.
     pub lengths: Vec<(u64, SiteId)>,
+    /// What is left of it when their own work ends is for calls of theirs.
+    pub goes_on: bool,
 }
 
 /// All programs.
@@ -104,30 +105,6 @@ impl Programs {
         (operation, site, part): (OperationId, SiteId, usize),
         parts: &Parts,
     ) -> Program {
-        let visit = |service: ServiceId, reach: Vec<SiteId>, store: Option<u32>| {
-            let at = |site: SiteId| (site, parts.stations(part, (service, site), world));
-            let reach = reach.into_iter().map(at).filter(|(_, stations)| !stations.is_empty());
-            let mut visit = Visit {
-                service,
-                reach: reach.collect(),
-                stations: Vec::new(),
-                dealt: Vec::new(),
-                nowhere: 0.0,
-                store,
-                moves: store.is_some_and(|store| parts.databases.moves[store as usize]),
-                drops: plan.services[service.index()].drops_abandoned,
-                law: service.0,
-                cost: 1.0,
-                probability: 1.0,
-                cache: None,
-                call: None,
-                required: true,
-                again_s: None,
-                timeout: u64::MAX,
-            };
-            visit.deal(|_| 1.0);
-            visit
-        };
         let class = plan.classes.iter().find(|class| class.operation == operation);
         let timeout = class.map_or(u64::MAX, |class| match class.timeout {
             TimeoutPlan::Queue(queue) => plan.timeout_lengths[queue as usize],
@@ -138,37 +115,19 @@ impl Programs {
             _ => class.deadline_ns,
         }));
         let mut visits = Vec::new();
-        let entry =
-            class.map(|class| Visit { cost: class.cost, ..visit(class.entry, vec![site], None) });
-        if let (Some(class), Some(entry)) = (class, entry.filter(|v| !v.stations.is_empty())) {
-            visits.push(Visit { timeout, ..entry });
-            for index in plan.calls_of(class.entry, operation) {
-                let call = &plan.calls[index as usize];
-                let (least, most) = call.retry.wait_range_ns(1).unwrap_or_default();
-                let again_s = u64::midpoint(least, most) as f64 / 1e9;
-                let store = plan.services[call.service.index()].store;
-                let reach = match store {
-                    Some(_) => (0..world.sites as u32).map(SiteId).collect(),
-                    None => world.services.serving_site(call.service, site).into_iter().collect(),
-                };
-                let visit = Visit {
-                    probability: call.probability,
-                    again_s: call.retry.allows_after(1).then_some(again_s),
-                    cache: call.cache,
-                    call: Some(index),
-                    required: call.required,
-                    timeout: plan.timeout_lengths[call.timeout_queue as usize],
-                    ..visit(call.service, reach, store)
-                };
-                visits.extend(std::iter::repeat_n(visit, call.times as usize));
+        if let Some(class) = class {
+            let route = Route { plan, world, parts, part, operation };
+            let entry = route.visit(class.entry, site, vec![site]);
+            if !entry.stations.is_empty() {
+                visits.push(Visit { timeout, cost: class.cost, ..entry });
+                route.add_calls(0, site, &mut visits);
             }
         }
-        let holds = class.is_some_and(|class| plan.services[class.entry.index()].holds_slot);
         let seen: Vec<Seen> = visits.iter().map(Seen::plain).collect();
         let (total, spread) = self.total(operation, site, &visits, &seen);
         let good_within = class.map_or(u64::MAX, |class| class.good_within.0);
         let feeds = class.and_then(|class| class.feeds);
-        Program { operation, site, visits, holds, timeout, good_within, feeds, total, spread, seen }
+        Program { operation, site, visits, timeout, good_within, feeds, total, spread, seen }
     }
 
     /// Law of a whole request whose visits see this, and the same in parts.
@@ -189,24 +148,36 @@ impl Programs {
         if let Some(same) = parts.iter().find(like) {
             return (same.total.clone(), same.spread.clone());
         }
-        let laws: Vec<Law> =
-            visits.iter().zip(seen).map(|(visit, seen)| self.law_of(visit, seen)).collect();
-        let part = |(law, seen): (_, &Seen)| (law, 1.0, seen.made);
-        let parts: Vec<(&Law, f64, f64)> = laws.iter().zip(seen).map(part).collect();
-        let total = Law::sum(&parts);
+        let total =
+            if visits.is_empty() { Law::sum(&[]) } else { self.law_with_calls(0, visits, seen) };
         let spread = total.spread();
         (total, spread)
     }
 
-    /// Law of a visit's time, the network's included.
-    fn law_of(&self, visit: &Visit, seen: &Seen) -> Law {
-        let timeout_s = match visit.call {
-            Some(_) => visit.timeout as f64 / 1e9,
-            None => f64::INFINITY,
+    /// Law of a visit's work and of all the calls that it makes.
+    fn law_with_calls(&self, index: usize, visits: &[Visit], seen: &[Seen]) -> Law {
+        let work = &self.laws[visits[index].law as usize];
+        let work = work.of_calls(visits[index].cost * seen[index].slow, f64::INFINITY, None);
+        let mut laws = vec![(work, 1.0)];
+        let mut next = index + 1;
+        while next < visits[index].end as usize {
+            laws.push((self.law_of_call(next, visits, seen), seen[next].made));
+            next = visits[next].end as usize;
+        }
+        let parts = laws.iter().map(|(law, made)| (law, 1.0, *made));
+        Law::sum(&parts.collect::<Vec<_>>())
+    }
+
+    /// Law of a call's time, the network's included.
+    fn law_of_call(&self, index: usize, visits: &[Visit], seen: &[Seen]) -> Law {
+        let visit = &visits[index];
+        let (whole, factor) = match visit.calls(index) {
+            true => (&self.law_with_calls(index, visits, seen), 1.0),
+            false => (&self.laws[visit.law as usize], visit.cost * seen[index].slow),
         };
-        let law = &self.laws[visit.law as usize];
-        let of_calls =
-            |trip_s: f64| law.of_calls(visit.cost * seen.slow, timeout_s - trip_s, visit.again_s);
+        let seen = &seen[index];
+        let timeout_s = visit.timeout as f64 / 1e9;
+        let of_calls = |trip_s: f64| whole.of_calls(factor, timeout_s - trip_s, visit.again_s);
         let answered = seen.trips.iter().filter(|trip| trip.0 > 0.0);
         let kinds = answered.flat_map(|&(share, trip_s, loss)| {
             // What is lost is made again, where it may be.
@@ -219,9 +190,15 @@ impl Programs {
         if kinds.is_empty() { of_calls(0.0) } else { Law::mixture(&kinds) }
     }
 
+    /// The visit that a token is at.
+    #[inline]
+    pub(super) fn visit_of(&self, token: &Token) -> &Visit {
+        &self.all[token.program as usize].visits[token.visit as usize]
+    }
+
     /// How long a token's call is waited for [ns].
     pub(super) fn timeout_of(&self, token: &Token) -> u64 {
-        self.all[token.program as usize].visits[token.visit as usize].timeout
+        self.visit_of(token).timeout
     }
 
     /// Deals calls of stores whose copies are ever activated elsewhere to where they are at `at`.
@@ -270,7 +247,7 @@ impl Programs {
             }
             let (operation, site) = (program.operation, program.site);
             let visits = program.visits.iter().zip(&program.seen);
-            let seen: Vec<Seen> = visits.map(|pair| program.sees(pair, world, caches)).collect();
+            let seen: Vec<Seen> = visits.map(|pair| sees(pair, world, caches)).collect();
             let (total, spread) = self.total(operation, site, &program.visits, &seen);
             let program = &mut self.all[index];
             (program.total, program.spread, program.seen) = (total, spread, seen);
@@ -309,13 +286,18 @@ impl Programs {
         let least = visits.map(|visit| visit.timeout).min().unwrap_or(u64::MAX);
         let of = |program: &Program| {
             let calls = program.visits.iter().skip(1).filter(at);
-            calls.map(|visit| (visit.timeout, program.site)).collect::<Vec<_>>()
+            calls.map(|visit| (visit.timeout, visit.from)).collect::<Vec<_>>()
         };
         let lengths = self.all.iter().flat_map(of);
         let mut lengths: Vec<_> = lengths.filter(|length| length.0 != u64::MAX).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        Patience { least, lengths }
+        let goes_on = |program: &Program| {
+            let mut visits = program.visits.iter().enumerate().skip(1);
+            visits.any(|(index, visit)| visit.calls(index) && at(&visit))
+        };
+        let goes_on = self.all.iter().any(goes_on);
+        Patience { least, lengths, goes_on }
     }
 
     fn find_holds(&mut self, stations: usize) {
@@ -325,22 +307,97 @@ impl Programs {
                 self.laws[visit.law as usize].mean() * visit.cost * seen.slow
             };
             for (index, (visit, seen)) in program.visits.iter().zip(&program.seen).enumerate() {
-                let held = if index == 0 && program.holds {
-                    let all = program.visits.iter().zip(&program.seen);
-                    let of = |(visit, seen): (&Visit, &Seen)| {
-                        let trip_s = seen.trip_s(visit.timeout as f64 / 1e9);
-                        seen.made * (work_s(visit, seen) + trip_s)
-                    };
-                    all.map(of).sum()
-                } else {
-                    work_s(visit, seen)
-                };
+                let mut held = work_s(visit, seen);
+                // How often each of the calls is made, and those on its behalf.
+                let mut made = vec![1.0; program.visits.len()];
+                let calls = if visit.holds { index + 1..visit.end as usize } else { 0..0 };
+                for call in calls {
+                    let (visit, seen) = (&program.visits[call], &program.seen[call]);
+                    made[call] = made[visit.caller as usize] * seen.made;
+                    let trip_s = seen.trip_s(visit.timeout as f64 / 1e9);
+                    held += made[call] * (work_s(visit, seen) + trip_s);
+                }
                 for station in visit.reached() {
                     longest[station as usize] = longest[station as usize].max(held);
                 }
             }
         }
         self.holds_s = longest;
+    }
+}
+
+/// Of what a program is made.
+struct Route<'w> {
+    plan: &'w Plan,
+    world: &'w World,
+    parts: &'w Parts,
+    part: usize,
+    operation: OperationId,
+}
+
+impl Route<'_> {
+    /// A visit made from a site to one of these.
+    fn visit(&self, service: ServiceId, from: SiteId, reach: Vec<SiteId>) -> Visit {
+        let at = |site| (site, self.parts.stations(self.part, (service, site), self.world));
+        let reach = reach.into_iter().map(at).filter(|(_, stations)| !stations.is_empty());
+        let ServicePlan { store, drops_abandoned, holds_slot, .. } =
+            self.plan.services[service.index()];
+        let mut visit = Visit {
+            service,
+            caller: 0,
+            end: 1,
+            from,
+            reach: reach.collect(),
+            stations: Vec::new(),
+            dealt: Vec::new(),
+            nowhere: 0.0,
+            store,
+            moves: store.is_some_and(|store| self.parts.databases.moves[store as usize]),
+            drops: drops_abandoned,
+            law: service.0,
+            cost: 1.0,
+            probability: 1.0,
+            cache: None,
+            call: None,
+            required: true,
+            holds: holds_slot,
+            again_s: None,
+            timeout: u64::MAX,
+        };
+        visit.deal(|_| 1.0);
+        visit
+    }
+
+    /// Adds what the visit `caller`, which is made at a site, calls.
+    fn add_calls(&self, caller: usize, site: SiteId, visits: &mut Vec<Visit>) {
+        for index in self.plan.calls_of(visits[caller].service, self.operation) {
+            let call = &self.plan.calls[index as usize];
+            let (least, most) = call.retry.wait_range_ns(1).unwrap_or_default();
+            let again_s = u64::midpoint(least, most) as f64 / 1e9;
+            let there = self.world.services.serving_site(call.service, site);
+            let reach = match self.plan.services[call.service.index()].store {
+                Some(_) => (0..self.world.sites as u32).map(SiteId).collect(),
+                None => there.into_iter().collect(),
+            };
+            let visit = Visit {
+                caller: caller as u8,
+                probability: call.probability,
+                again_s: call.retry.allows_after(1).then_some(again_s),
+                cache: call.cache,
+                call: Some(index),
+                required: call.required,
+                timeout: self.plan.timeout_lengths[call.timeout_queue as usize],
+                ..self.visit(call.service, site, reach)
+            };
+            for _ in 0..call.times {
+                let at = visits.len();
+                visits.push(Visit { end: at as u8 + 1, ..visit.clone() });
+                if let Some(there) = there {
+                    self.add_calls(at, there, visits);
+                }
+            }
+        }
+        visits[caller].end = visits.len() as u8;
     }
 }
 

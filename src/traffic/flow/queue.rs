@@ -55,32 +55,52 @@ impl Flow {
         self.lines[index].given_up.resize(lengths, 0);
         for number in 0..lengths {
             let length = self.programs.patience[index].lengths[number];
-            loop {
-                let line = &mut self.lines[index];
-                let end = line.passed + line.queue.len() as u64;
-                line.given_up[number] = line.given_up[number].clamp(line.passed, end);
-                let place = (line.given_up[number] - line.passed) as usize;
-                let Some(token) = line.queue.get(place) else { break };
-                let program = &self.programs.all[token.program as usize];
-                let timeout = program.visits[token.visit as usize].timeout;
+            let line = &mut self.lines[index];
+            let end = line.passed + line.queue.len() as u64;
+            line.given_up[number] = line.given_up[number].clamp(line.passed, end);
+            let mut place = (line.given_up[number] - line.passed) as usize;
+            let mut all_have = true;
+            while let Some(token) = self.lines[index].queue.get(place) {
+                let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
                 let waits = token.slack != u64::MAX && token.count > 0 && !token.orphan;
-                if token.visit > 0 && waits && (timeout, program.site) == length {
-                    if !token.given_up_by(step.to) {
+                if token.visit > 0 && waits && (visit.timeout, visit.from) == length {
+                    if token.start.saturating_add(token.slack) > step.to {
                         break;
                     }
-                    self.give_up(index, place, moved);
+                    all_have &= self.give_up((index, place), step.to, moved);
                 }
-                self.lines[index].given_up[number] += 1;
+                place += 1;
+                let line = &mut self.lines[index];
+                if all_have {
+                    line.given_up[number] = line.passed + place as u64;
+                }
             }
         }
     }
 
-    /// Callers have given up what is at a place in a queue: it goes on for nobody.
-    fn give_up(&mut self, index: usize, place: usize, moved: &mut Moved) {
-        let token = &mut self.lines[index].queue[place];
+    /// Callers of what is at a place in a queue give up: those who do by `to` are from here on in
+    /// the place, and go on for nobody, with the others behind them. Whether anybody has.
+    fn give_up(&mut self, (index, place): (usize, usize), to: u64, moved: &mut Moved) -> bool {
+        let line = &mut self.lines[index];
+        let token = &mut line.queue[place];
+        let Some(part) = token.given_up_part(to) else { return false };
+        if part < token.width {
+            let share = part as f64 / token.width as f64;
+            let count = binomial(&mut self.draws, token.count, share);
+            let first = Token { count, width: part, ..*token };
+            (token.start, token.width) = (token.start + part, token.width - part);
+            token.count -= count;
+            line.queue.insert(place, first);
+            let beyond = line.passed + place as u64;
+            line.given_up.iter_mut().filter(|place| **place > beyond).for_each(|place| *place += 1);
+        }
+        let token = &mut line.queue[place];
         let waited = token.waited + token.slack;
-        moved.push((Token { waited, ..*token }, token.given_up()));
+        if token.count > 0 {
+            moved.push((Token { waited, ..*token }, token.given_up()));
+        }
         *token = token.for_nobody();
+        true
     }
 
     /// Drops, of what is at a place in a queue, those whose callers have given up by `to`.
@@ -115,43 +135,58 @@ impl Flow {
             return;
         }
         let entry_drops = program.visits[0].drops;
-        let (mut ended, mut failing) = (Vec::new(), Vec::new());
-        for (index, line) in self.lines.iter_mut().enumerate() {
-            let service = scene.world.services.stations[index].service;
-            let drops = self.plan.services[service.index()].drops_abandoned;
-            for token in line.queue.iter_mut().filter(|t| t.cohort == Some(key) && t.count > 0) {
-                if token.visit > 0 && entry_drops && !token.orphan {
-                    ended.push(*token);
-                    *token = token.for_nobody();
-                }
-                if drops {
-                    line.waiting -= token.count;
-                    line.window.refused += token.count as u32;
-                    scene.recorder.stations[index].dropped += token.count;
-                    if token.visit > 0 && !token.orphan {
-                        failing.push(*token);
-                    }
-                    token.count = 0;
-                }
-            }
-            let calls = line.serving.iter_mut().filter(|t| t.cohort == Some(key) && t.visit > 0);
-            for token in calls.filter(|token| entry_drops && !token.orphan) {
-                ended.push(*token);
-                *token = token.for_nobody();
-            }
-        }
-        for token in failing {
+        let ends = |token: &Token| {
+            let of_entry = token.visit > 0 && token.caller.is_none() && !token.orphan;
+            entry_drops && of_entry && token.cohort == Some(key)
+        };
+        let dropped = self.drop_waiting(|token| token.cohort == Some(key), scene);
+        let (mut ended, failing): (Vec<Token>, Vec<Token>) = dropped.into_iter().partition(ends);
+        for token in failing.into_iter().filter(|token| token.visit > 0 && !token.orphan) {
             self.fails_at(now, token, scene);
         }
-        for UnderWay { token, .. } in &mut self.under_way {
-            if entry_drops && token.cohort == Some(key) {
-                ended.push(*token);
-                token.count = 0;
-            }
+        let in_lines = self.lines.iter_mut();
+        let in_lines = in_lines.flat_map(|line| line.queue.iter_mut().chain(&mut line.serving));
+        for token in in_lines.filter(|token| token.count > 0 && ends(token)) {
+            ended.push(*token);
+            *token = token.for_nobody();
+        }
+        for UnderWay { token, .. } in self.under_way.iter_mut().filter(|one| ends(&one.token)) {
+            ended.push(*token);
+            token.count = 0;
+        }
+        let calling = self.callers.all.iter().filter(|(_, caller)| ends(caller));
+        let calling: Vec<(Key, Token)> = calling.map(|(key, caller)| (key, *caller)).collect();
+        for (key, caller) in calling {
+            ended.push(caller);
+            self.forsake(key, now, scene);
         }
         for token in ended {
             self.finish(token.of_nobody(), false, scene);
         }
+    }
+
+    /// Takes such as `which` tells of out of the queues of all stations that drop what nobody waits
+    /// for.
+    pub(super) fn drop_waiting(
+        &mut self,
+        which: impl Fn(&Token) -> bool,
+        scene: &mut Scene,
+    ) -> Vec<Token> {
+        let mut dropped = Vec::new();
+        for index in 0..self.lines.len() {
+            if !self.drops(index, scene) {
+                continue;
+            }
+            let line = &mut self.lines[index];
+            for token in line.queue.iter_mut().filter(|token| token.count > 0 && which(token)) {
+                line.waiting -= token.count;
+                line.window.refused += token.count as u32;
+                scene.recorder.stations[index].dropped += token.count;
+                dropped.push(*token);
+                token.count = 0;
+            }
+        }
+        dropped
     }
 
     /// Requests have taken slots so late that their callers give up within this step: the share

@@ -16,7 +16,6 @@ use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::measure::recorder::StationCell;
 use crate::world::service::Station;
-use crate::world::state::Isolation;
 use std::collections::VecDeque;
 
 /// Time over which busy slots are averaged [s].
@@ -131,10 +130,12 @@ impl Flow {
     pub(super) fn serve(&mut self, step: Step, scene: &mut Scene) {
         self.separate_alike(scene);
         let mut moved = std::mem::take(&mut self.moved);
-        for index in 0..self.lines.len() {
-            let line = &mut self.lines[index];
+        for line in &mut self.lines {
             (line.before, line.arrived) = ((line.busy, line.waiting), 0);
             line.filled = step.from;
+        }
+        self.give_up_calling(step, scene, &mut moved);
+        for index in 0..self.lines.len() {
             if !self.drops(index, scene) {
                 self.give_up_waiting(index, step, scene, &mut moved);
             }
@@ -193,7 +194,7 @@ impl Flow {
         // Most tokens are of the time of the one before them.
         let mut last = ((u32::MAX, 0.0, 0, 0), 0.0);
         for token in &mut serving {
-            let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+            let visit = self.programs.visit_of(token);
             let law = &self.programs.laws[visit.law as usize];
             let factor = visit.cost * token.slow;
             let end = token.start + token.width;
@@ -304,7 +305,8 @@ impl Flow {
         (token.start, token.width) = (step.from, step.length());
         if token.visit > 0 {
             // Only an entry that drops abandoned work ends its calls with it.
-            let until = if visits[0].drops { token.until } else { u64::MAX };
+            let by_client = visits[0].drops && token.caller.is_none();
+            let until = if by_client { token.until } else { u64::MAX };
             let left = match until {
                 u64::MAX => u64::MAX,
                 until => until.saturating_sub(step.middle().0),
@@ -319,23 +321,23 @@ impl Flow {
         }
         token.there = -1.0;
         token = self.now_of_nobody(token);
-        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let visit = self.visit_of(&token);
         let nowhere = match token.unanswered {
             0.0 => visit.nowhere,
             // Where nobody answered before, nobody does unless a copy is ready since.
             before => (visit.nowhere / f64::from(before)).min(1.0),
         };
         let (unanswered, mut share_left) = (visit.nowhere as f32, 1.0 - visit.nowhere);
+        let places = visit.dealt.len();
         let mut left = token.count - binomial(&mut self.draws, token.count, nowhere);
         if left < token.count {
             let count = token.count - left;
             moved.push((Token { count, unanswered, ..token }, Left::CallFailed));
         }
         token.unanswered = 0.0;
-        for place in 0..visit.dealt.len() {
-            let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
-            let (station, share) = visit.dealt[place];
-            let last = place + 1 == visit.dealt.len();
+        for place in 0..places {
+            let (station, share) = self.visit_of(&token).dealt[place];
+            let last = place + 1 == places;
             let count =
                 if last { left } else { binomial(&mut self.draws, left, share / share_left) };
             (left, share_left) = (left - count, share_left - share);
@@ -346,17 +348,6 @@ impl Flow {
             }
         }
         debug_assert!(left == 0, "requests of no station");
-    }
-
-    /// Whether a call is cut off from the station that it would go to.
-    pub(super) fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
-        if scene.world.isolations.is_empty() || token.visit == 0 {
-            return false;
-        }
-        let station = &scene.world.services.stations[token.station as usize];
-        let from = self.programs.all[token.program as usize].visits[0].service;
-        let cuts = |cut: &Isolation| cut.cuts(from, station.service, station.partition);
-        scene.world.isolations.iter().any(cuts)
     }
 
     /// Requests that reach their station.
@@ -450,7 +441,7 @@ impl Flow {
         line.refusals.opened += token.count;
         let waits = &mut scene.recorder.waits[index];
         waits.1 += token.count;
-        let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+        let visit = self.programs.visit_of(&token);
         let law = &self.programs.laws[visit.law as usize];
         let free = planted("flow-stale-work-free") && token.cohort.is_none();
         let factor = if free { 1e-9 } else { visit.cost * station.slow };

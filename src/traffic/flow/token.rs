@@ -24,7 +24,9 @@ pub(super) struct Token {
     pub tries: u8,
     /// Of calls that no site answered: which share of their visit's that was then; else 0.
     pub unanswered: f32,
-    /// Its caller has given this call up: it ends with its visit.
+    /// Who waits for this call, if that was called himself (see `callers.rs`).
+    pub caller: Option<Key>,
+    /// Its caller has given this call up: it ends with its visit, or when what it calls has ended.
     pub orphan: bool,
     /// Starts (arrivals, while they wait) are even over `start..start + width` [ns].
     pub start: u64,
@@ -64,6 +66,7 @@ impl Token {
             visit: 0,
             tries: 0,
             unanswered: 0.0,
+            caller: None,
             orphan: false,
             start: 0,
             width: 0,
@@ -80,8 +83,8 @@ impl Token {
 
     /// The same requests once their callers have given them up.
     pub(super) fn for_nobody(self) -> Token {
-        let unawaited = Token { orphan: true, slack: u64::MAX, ..self.of_nobody() };
-        Token { until: u64::MAX, by_client: false, ..unawaited }
+        let unawaited = Token { orphan: true, caller: None, ..self.of_nobody() };
+        Token { slack: u64::MAX, until: u64::MAX, by_client: false, ..unawaited }
     }
 
     /// The same requests once their clients have given them up: such are alike, whoever sent them.
@@ -139,7 +142,7 @@ impl Token {
     /// Whether its requests are the same clients', and at the same.
     fn is_of_the_same(&self, other: &Token) -> bool {
         let whose = |of: &Token| (of.cohort, of.way, of.program, of.entry);
-        let what = |of: &Token| (of.visit, of.tries, of.orphan, of.by_client);
+        let what = |of: &Token| (of.visit, of.tries, of.caller, of.orphan, of.by_client);
         whose(self) == whose(other)
             && what(self) == what(other)
             && self.unanswered.total_cmp(&other.unanswered).is_eq()

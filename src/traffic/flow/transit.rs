@@ -19,6 +19,7 @@ use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::scenario::model::SiteId;
 use crate::world::network::PathView;
+use crate::world::state::Isolation;
 
 /// What requests are under way to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +57,21 @@ fn take_due(token: &mut Token, to: u64, draws: &mut Stream) -> u64 {
 impl Flow {
     /// What the caller of a token's call is at, and where it was sent.
     fn ends(&self, token: &Token, scene: &Scene) -> (SiteId, SiteId) {
-        let caller = self.programs.all[token.program as usize].site;
+        let caller = self.visit_of(token).from;
         (caller, scene.world.services.stations[token.station as usize].site)
+    }
+
+    /// Whether a call is cut off from the station that it would go to.
+    pub(super) fn is_isolated(&self, token: &Token, scene: &Scene) -> bool {
+        if scene.world.isolations.is_empty() || token.visit == 0 {
+            return false;
+        }
+        let station = &scene.world.services.stations[token.station as usize];
+        let program = &self.programs.all[token.program as usize];
+        let caller = program.visits[token.visit as usize].caller;
+        let from = program.visits[caller as usize].service;
+        let cuts = |cut: &Isolation| cut.cuts(from, station.service, station.partition);
+        scene.world.isolations.iter().any(cuts)
     }
 
     /// The way from a station back to the caller; `None` within one site.
@@ -181,8 +195,7 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let program = &self.programs.all[token.program as usize];
-        if program.visits[token.visit as usize].is_within(program.site) {
+        if self.visit_of(&token).is_within_site() {
             let token = Token { start: step.middle().0 + wait, width: 0, ..token };
             self.under_way.push(UnderWay { leg: Leg::Again, token });
             return;

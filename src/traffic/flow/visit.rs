@@ -17,6 +17,12 @@ const CLOSED: f64 = 1.0;
 #[derive(Clone, Debug)]
 pub(super) struct Visit {
     pub service: ServiceId,
+    /// The visit that makes it, and the first that is not made on its behalf: indices into the
+    /// program's, in which every visit comes before all that it makes.
+    pub caller: u8,
+    pub end: u8,
+    /// The site of whoever makes it.
+    pub from: SiteId,
     /// The sites that it can be made at, and the stations there, with the share of each.
     pub reach: Vec<(SiteId, Vec<(u32, f64)>)>,
     /// The stations that it is made at now, with the share of each.
@@ -40,8 +46,10 @@ pub(super) struct Visit {
     pub cache: Option<u16>,
     /// The call that makes it: index into the plan's; `None`: the entry.
     pub call: Option<u16>,
-    /// Its failure fails the request.
+    /// Its failure fails the request that makes it.
     pub required: bool,
+    /// Its slot is held while it calls.
+    pub holds: bool,
     /// Mean wait before a call that was given up is made again [s]; `None`: it is not.
     pub again_s: Option<f64>,
     /// Timeout of the call, or at an entry the client's [ns].
@@ -53,7 +61,7 @@ pub(super) struct Visit {
 pub(super) struct Seen {
     /// Mean slowness of its stations.
     pub slow: f64,
-    /// Probability that it is made, and where its request goes on without it, that it is answered.
+    /// Probability that its caller makes it, and where that goes on without it, that it is answered.
     pub made: f64,
     /// (share of the visits, time in the network both ways [s], loss) of each site; none where all
     /// are made at the caller's own.
@@ -66,9 +74,14 @@ impl Visit {
         self.reach.iter().flat_map(|(_, stations)| stations).map(|&(station, _)| station)
     }
 
-    /// Whether it is always made at this site.
-    pub(super) fn is_within(&self, site: SiteId) -> bool {
-        self.reach.iter().all(|&(at, _)| at == site)
+    /// Whether it makes calls itself, as the visit of this index.
+    pub(super) fn calls(&self, index: usize) -> bool {
+        self.end as usize > index + 1
+    }
+
+    /// Whether it is always made at its caller's site.
+    pub(super) fn is_within_site(&self) -> bool {
+        self.reach.iter().all(|&(at, _)| at == self.from)
     }
 
     /// From here on it is made at the sites of [`Visit::reach`] with these shares.
@@ -85,8 +98,9 @@ impl Visit {
         self.nowhere = if answered > 1.0 - 1e-9 { 0.0 } else { 1.0 - answered };
     }
 
-    /// What its time depends on now, of requests at `from`.
-    pub(super) fn seen(&self, from: SiteId, world: &World, caches: &Caches) -> Seen {
+    /// What its time depends on now.
+    pub(super) fn seen(&self, world: &World, caches: &Caches) -> Seen {
+        let from = self.from;
         let station = |at: u32| &world.services.stations[at as usize];
         let answered = 1.0 - self.nowhere;
         let slow = |&(at, share): &(u32, f64)| share * station(at).slow;
@@ -96,7 +110,7 @@ impl Visit {
             made *= answered;
         }
         let mut trips = Vec::new();
-        if !self.is_within(from) {
+        if !self.is_within_site() {
             trips.extend(self.reach.iter().map(|&(to, _)| {
                 let at_site = self.stations.iter().filter(|&&(at, _)| station(at).site == to);
                 let share = at_site.map(|at| at.1).sum::<f64>() / answered.max(1e-12);
