@@ -24,6 +24,8 @@ mod cliff;
 mod closed;
 #[path = "flow_crude/clumps.rs"]
 mod clumps;
+#[path = "flow_crude/cold.rs"]
+mod cold;
 #[path = "flow_crude/latency.rs"]
 mod latency;
 #[path = "flow_crude/sessions.rs"]

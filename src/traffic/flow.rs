@@ -242,7 +242,7 @@ impl Flow {
             homes,
             tracers_of: tracers::firsts(&tracers),
             lines: vec![Line::default(); world.services.stations.len()],
-            alike: alike(&programs, &world.services.stations),
+            alike: alike(&plan, &programs, &world.services.stations),
             cohorts: Slab::new(),
             fresh: vec![None; programs.all.len()],
             expiring: vec![VecDeque::new(); programs.all.len()],

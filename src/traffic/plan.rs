@@ -185,6 +185,19 @@ pub struct ServicePlan {
     pub store: Option<u32>,
 }
 
+impl ServicePlan {
+    /// Factor on the work that capacity begins so long after it has come [1]: it falls evenly to 1
+    /// over the time that the scenario says (`warm_up`).
+    pub fn cold_factor(&self, age: SimDuration) -> f64 {
+        match self.warm_up {
+            Some((slowdown, over_ns)) if !crate::kernel::defect::planted("always-warm") => {
+                slowdown + (1.0 - slowdown) * (age.0 as f64 / over_ns as f64).min(1.0)
+            }
+            _ => 1.0,
+        }
+    }
+}
+
 /// Who is served next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisciplinePlan {

@@ -234,8 +234,8 @@ impl Exact {
                 work *= self.plan.classes[job.class as usize].cost;
             }
             work *= station.slow;
-            if station.cold_since.is_some() {
-                work *= warm_factor(service.warm_up, station.cold_since, now);
+            if let Some(since) = station.cold_since {
+                work *= service.cold_factor(now - since);
             }
             job.left = SimDuration::from_secs_f64(work);
         }
@@ -406,16 +406,5 @@ impl Exact {
             }
         }
         count
-    }
-}
-
-/// Factor on service times of capacity that is cold since `since`.
-fn warm_factor(warm_up: Option<(f64, u64)>, since: Option<SimTime>, now: SimTime) -> f64 {
-    match (warm_up, since) {
-        (Some((slowdown, over_ns)), Some(since)) if !planted("always-warm") => {
-            let part = ((now - since).0 as f64 / over_ns as f64).min(1.0);
-            slowdown + (1.0 - slowdown) * part
-        }
-        _ => 1.0,
     }
 }

@@ -16,6 +16,8 @@ use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::stream::Stream;
 use crate::measure::recorder::{StationCell, StationTotals};
+use crate::scenario::model::SiteId;
+use crate::traffic::plan::Plan;
 use crate::world::service::Station;
 use std::collections::BTreeMap;
 
@@ -28,6 +30,8 @@ const CALM_ROOTS: (f64, f64) = (8.0, 6.0);
 pub(super) struct Alike {
     /// While they are one, the first stands for all.
     stations: Vec<u32>,
+    /// New capacity of theirs is cold at first.
+    warms_up: bool,
     pub joined: bool,
     /// Requests at each when what they have had was dealt last.
     held: Vec<u64>,
@@ -56,7 +60,9 @@ impl Alike {
         let of = &stations[self.first()];
         let mean = present as f64 / self.stations.len() as f64;
         let most = mean + roots * (math::sqrt(mean) + 1.0);
-        let same = |&one: &u32| is_like(of, &stations[one as usize]);
+        let as_warm = |other: &Station| !self.warms_up || other.cold_since == of.cold_since;
+        let same = |other: &Station| is_like(of, other) && as_warm(other);
+        let same = |&one: &u32| same(&stations[one as usize]);
         !of.hung && most <= f64::from(of.slots) && self.stations.iter().all(same)
     }
 }
@@ -74,7 +80,7 @@ const SAME_SHARE: f64 = 1e-9;
 
 /// The stations alike of these programs: those of one site that calls find with the same share in
 /// each visit, whatever is activated, that nobody enters at and that call nobody.
-pub(super) fn alike(programs: &Programs, stations: &[Station]) -> Vec<Alike> {
+pub(super) fn alike(plan: &Plan, programs: &Programs, stations: &[Station]) -> Vec<Alike> {
     let mut visited: Vec<Vec<(usize, usize, u64)>> = vec![Vec::new(); stations.len()];
     let mut apart = vec![false; stations.len()];
     for (program, of) in programs.all.iter().enumerate() {
@@ -89,21 +95,22 @@ pub(super) fn alike(programs: &Programs, stations: &[Station]) -> Vec<Alike> {
             }
         }
     }
-    let mut found: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+    let mut found: BTreeMap<(usize, SiteId, Vec<_>), Vec<u32>> = BTreeMap::new();
     for (index, visited) in visited.into_iter().enumerate() {
         if !visited.is_empty() && !apart[index] {
             let of = &stations[index];
             found.entry((of.service.index(), of.site, visited)).or_default().push(index as u32);
         }
     }
-    let alike = |stations: Vec<u32>| Alike {
+    let alike = |((service, ..), stations): ((usize, SiteId, _), Vec<u32>)| Alike {
         joined: false,
+        warms_up: plan.services[service].warm_up.is_some(),
         held: vec![0; stations.len()],
         totals: StationTotals::default(),
         waits: (0.0, 0),
         stations,
     };
-    found.into_values().filter(|stations| stations.len() > 1).map(alike).collect()
+    found.into_iter().filter(|(_, stations)| stations.len() > 1).map(alike).collect()
 }
 
 impl Flow {

@@ -16,7 +16,6 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
         let is_store = scenario.stores.iter().any(|store| store.service.index() == index);
         let found = [
             (service.queue.discipline != Discipline::Fifo, of("queue.discipline: not fifo")),
-            (service.warm_up.is_some(), of("warm_up")),
             (is_store && !service.calls.is_empty(), of("calls: of a store")),
             (visits[index] > MOST_VISITS, of("calls: over 250 for a request")),
             (service.calls.iter().any(|call| is_decorrelated(&call.retry)), of("calls.retry")),

@@ -9,6 +9,7 @@ use super::cohort::{Kind, LaneKey, NOBODY, Row, SIGN_INS};
 use super::crowds::{Cell, Crowd, Out, Owner, Sent, WOKEN, take};
 use super::program::Programs;
 use super::tracers::At;
+use super::visit::Now;
 use super::{Flow, Scene};
 use crate::kernel::sample::{binomial, hypergeometric, poisson};
 use crate::kernel::stream::Stream;
@@ -56,10 +57,12 @@ impl Flow {
         if self.clock.is_multiple_of(CELL) {
             self.second(self.clock, scene);
         }
-        if !self.programs.are_of(scene.world, &self.caches) {
+        let (plan, caches, at) = (&self.plan, &self.caches, SimTime(self.clock));
+        let now = Now { plan, world: scene.world, caches, at };
+        if !self.programs.are_of(&now) {
             // What was answered so far was answered by the laws as they were.
             self.latencies.spread(&self.programs, &mut self.draws, scene.recorder);
-            self.programs.follow(scene.world, &self.caches);
+            self.programs.follow(&now);
         }
         self.follow_names(self.clock, scene);
         self.join_alike(scene);

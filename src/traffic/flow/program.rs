@@ -4,7 +4,7 @@ use super::caches::Caches;
 use super::law::Law;
 use super::parts::Parts;
 use super::token::Token;
-use super::visit::{Seen, Visit};
+use super::visit::{Now, Seen, Visit};
 use crate::kernel::defect::planted;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::{OperationId, PipelineId, ServiceId, SiteId};
@@ -34,14 +34,14 @@ pub(super) struct Program {
 }
 
 impl Program {
-    fn is_of(&self, world: &World, caches: &Caches) -> bool {
+    fn is_of(&self, now: &Now) -> bool {
         let mut visits = self.visits.iter().zip(&self.seen);
-        visits.all(|pair| sees(pair, world, caches).is_like(pair.1))
+        visits.all(|pair| sees(pair, now).is_like(pair.1))
     }
 }
 
-fn sees((visit, was): (&Visit, &Seen), world: &World, caches: &Caches) -> Seen {
-    visit.seen(world, caches).with_closed_ways_of(was)
+fn sees((visit, was): (&Visit, &Seen), now: &Now) -> Seen {
+    visit.seen(now).with_closed_ways_of(was)
 }
 
 /// For how long requests at a station are waited for.
@@ -92,7 +92,7 @@ impl Programs {
             }
         }
         programs.deal_all(SimTime::ZERO, world, parts, |_| true);
-        programs.follow(world, &Caches::new(plan, sites));
+        programs.follow(&Now { plan, world, caches: &Caches::new(plan, sites), at: SimTime::ZERO });
         let stations = world.services.stations.len();
         programs.patience = (0..stations).map(|station| programs.patience_at(station)).collect();
         programs
@@ -239,25 +239,25 @@ impl Programs {
 
     /// Makes the laws of whole requests anew where what they depend on has changed: slowness,
     /// shares of sites, ways between them, caches.
-    pub(super) fn follow(&mut self, world: &World, caches: &Caches) {
+    pub(super) fn follow(&mut self, now: &Now) {
         for index in 0..self.all.len() {
             let program = &self.all[index];
-            if program.is_of(world, caches) {
+            if program.is_of(now) {
                 continue;
             }
             let (operation, site) = (program.operation, program.site);
             let visits = program.visits.iter().zip(&program.seen);
-            let seen: Vec<Seen> = visits.map(|pair| sees(pair, world, caches)).collect();
+            let seen: Vec<Seen> = visits.map(|pair| sees(pair, now)).collect();
             let (total, spread) = self.total(operation, site, &program.visits, &seen);
             let program = &mut self.all[index];
             (program.total, program.spread, program.seen) = (total, spread, seen);
         }
-        self.find_holds(world.services.stations.len());
+        self.find_holds(now.world.services.stations.len());
     }
 
     /// Whether the laws are those of what they depend on now.
-    pub(super) fn are_of(&self, world: &World, caches: &Caches) -> bool {
-        self.all.iter().all(|program| program.is_of(world, caches))
+    pub(super) fn are_of(&self, now: &Now) -> bool {
+        self.all.iter().all(|program| program.is_of(now))
     }
 
     /// From here on requests find the first of these stations for any of them.

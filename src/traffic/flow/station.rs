@@ -10,6 +10,7 @@ use super::clumps::Refusals;
 use super::law::Law;
 use super::program::Step;
 use super::token::{LOOK_BACK, Token, put_together};
+use super::visit::slowness;
 use super::{Flow, Scene};
 use crate::kernel::defect::planted;
 use crate::kernel::math;
@@ -435,7 +436,7 @@ impl Flow {
         moved: &mut Moved,
     ) {
         let station = &scene.world.services.stations[index];
-        token.slow = station.slow;
+        token.slow = slowness(&self.plan, station, step.middle());
         let line = &mut self.lines[index];
         line.busy += token.count;
         line.refusals.opened += token.count;
@@ -444,7 +445,7 @@ impl Flow {
         let visit = self.programs.visit_of(&token);
         let law = &self.programs.laws[visit.law as usize];
         let free = planted("flow-stale-work-free") && token.cohort.is_none();
-        let factor = if free { 1e-9 } else { visit.cost * station.slow };
+        let factor = if free { 1e-9 } else { visit.cost * token.slow };
         let mut stays = if station.hung { 1.0 } else { line.stays(law, factor, step) };
         if token.slack < step.length() && !token.orphan && !station.hung {
             // Of these starts the last are not given up with the step.

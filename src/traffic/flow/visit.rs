@@ -1,8 +1,11 @@
 //! One visit of a request at a station: where it can be made, and what its time depends on.
 
 use super::caches::Caches;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::scenario::model::{ServiceId, SiteId};
+use crate::traffic::plan::Plan;
 use crate::world::World;
+use crate::world::service::Station;
 
 /// Changes that are too small to make the law of a whole request anew: of shares, and of times and
 /// their loss, as a part and [s].
@@ -56,6 +59,29 @@ pub(super) struct Visit {
     pub timeout: u64,
 }
 
+/// What there is at a time.
+pub(super) struct Now<'w> {
+    pub plan: &'w Plan,
+    pub world: &'w World,
+    pub caches: &'w Caches,
+    pub at: SimTime,
+}
+
+/// Parts of a warm-up in each of which work takes as long as in its middle.
+const SLICES: u64 = 20;
+
+/// How many times as long as the law says work takes that a station begins at a time.
+#[inline]
+pub(super) fn slowness(plan: &Plan, station: &Station, at: SimTime) -> f64 {
+    let service = &plan.services[station.service.index()];
+    let (Some(since), Some((_, over_ns))) = (station.cold_since, service.warm_up) else {
+        return station.slow;
+    };
+    let slice = (over_ns / SLICES).max(1);
+    let age = (at - since).0 / slice * slice + slice / 2;
+    station.slow * service.cold_factor(SimDuration(age))
+}
+
 /// What the time of a visit depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Seen {
@@ -99,13 +125,13 @@ impl Visit {
     }
 
     /// What its time depends on now.
-    pub(super) fn seen(&self, world: &World, caches: &Caches) -> Seen {
+    pub(super) fn seen(&self, now: &Now) -> Seen {
         let from = self.from;
-        let station = |at: u32| &world.services.stations[at as usize];
+        let station = |at: u32| &now.world.services.stations[at as usize];
         let answered = 1.0 - self.nowhere;
-        let slow = |&(at, share): &(u32, f64)| share * station(at).slow;
+        let slow = |&(at, share): &(u32, f64)| share * slowness(now.plan, station(at), now.at);
         let slow: f64 = self.stations.iter().map(slow).sum();
-        let mut made = self.probability * caches.misses(self.cache, from);
+        let mut made = self.probability * now.caches.misses(self.cache, from);
         if !self.required {
             made *= answered;
         }
@@ -117,8 +143,8 @@ impl Visit {
                 if to == from {
                     return (share, 0.0, 0.0);
                 }
-                let there = world.network.between_sites(from, to);
-                let back = world.network.between_sites(to, from);
+                let there = now.world.network.between_sites(from, to);
+                let back = now.world.network.between_sites(to, from);
                 let trip_s = there.delay.as_secs_f64() + back.delay.as_secs_f64();
                 (share, trip_s, if there.arrives && back.arrives { there.loss } else { CLOSED })
             }));
