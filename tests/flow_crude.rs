@@ -26,6 +26,8 @@ mod closed;
 mod clumps;
 #[path = "flow_crude/cold.rs"]
 mod cold;
+#[path = "flow_crude/discipline.rs"]
+mod discipline;
 #[path = "flow_crude/latency.rs"]
 mod latency;
 #[path = "flow_crude/sessions.rs"]

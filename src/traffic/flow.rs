@@ -47,6 +47,7 @@ mod queue;
 mod retry;
 mod served;
 mod signing;
+mod slots;
 mod station;
 mod sweeps;
 mod think;

@@ -2,7 +2,7 @@
 //! waits; and a step: a beat, or less where a station is near its limit.
 
 use super::{Flow, Scene};
-use crate::traffic::plan::Plan;
+use crate::traffic::plan::{DisciplinePlan, Plan};
 
 /// Rates are constant over a second [ns].
 pub(super) const CELL: u64 = 1_000_000_000;
@@ -28,6 +28,8 @@ const OF_HOLD: f64 = 0.5;
 const NEAR_ROOTS: f64 = 3.0;
 /// A step where callers give up is at most this part of their timeout.
 const OF_PATIENCE: u64 = 10;
+/// A CoDel's target is so many steps long.
+const OF_TARGET: u64 = 4;
 
 /// The longest beat that is no longer than this [ns]: a whole part of a second.
 fn fitting(longest: u64) -> u64 {
@@ -103,7 +105,16 @@ impl Flow {
             } else if line.waiting > 0 {
                 let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
                 let full = ((hold_s * 1e9) as u64).clamp(NEAR.1, QUIET);
-                length = length.min(if wait_s > 1.0 { full } else { near });
+                let discipline = self.plan.services[station.service.index()].discipline;
+                length = length.min(match discipline {
+                    // Who has just come waits for the next slot, however many wait behind him.
+                    DisciplinePlan::Lifo => near,
+                    DisciplinePlan::Codel { target_ns, .. } => {
+                        near.min((target_ns / OF_TARGET).max(NEAR.0))
+                    }
+                    DisciplinePlan::Fifo if wait_s > 1.0 => full,
+                    DisciplinePlan::Fifo => near,
+                });
                 let patience = self.programs.patience[index].least;
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
                     let drops = self.drops(index, scene);

@@ -15,10 +15,16 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
         let of = |what: &str| format!("services.{}.{what}", service.name);
         let is_store = scenario.stores.iter().any(|store| store.service.index() == index);
         let found = [
-            (service.queue.discipline != Discipline::Fifo, of("queue.discipline: not fifo")),
+            (
+                matches!(service.queue.discipline, Discipline::Priority { .. }),
+                of("queue.discipline: priority"),
+            ),
             (is_store && !service.calls.is_empty(), of("calls: of a store")),
             (visits[index] > MOST_VISITS, of("calls: over 250 for a request")),
-            (service.calls.iter().any(|call| is_decorrelated(&call.retry)), of("calls.retry")),
+            (
+                service.calls.iter().any(|call| is_decorrelated(&call.retry)),
+                of("calls.retry.jitter: decorrelated"),
+            ),
         ];
         missing.extend(found.into_iter().filter(|(is, _)| *is).map(|(_, what)| what));
     }

@@ -1,14 +1,12 @@
-//! The queue of a station, in counts: who comes to a slot, gives up waiting, or is turned away.
+//! The queue of a station, in counts: who gives up waiting, or is turned away.
 //!
-//! Within a step nothing is known but what there was at its ends; where it matters what was in
-//! between, it is drawn: who is still waited for when a slot becomes free
-//! ([`Flow::next_of_queue`]), and how high a limited queue has stood ([`Flow::turned_away`]).
-//! Elsewhere requests come to slots in the order in which they came.
+//! Within a step nothing is known but what there was at its ends; how high a limited queue has
+//! stood in between is drawn ([`Flow::turned_away`]). Who comes to a slot: see `slots.rs`.
 
 use super::clumps::drawn;
 use super::program::Step;
-use super::station::{Left, Line, Moved};
-use super::token::{LOOK_BACK, Token};
+use super::station::{Left, Moved};
+use super::token::Token;
 use super::transit::UnderWay;
 use super::{Flow, Scene};
 use crate::kernel::math;
@@ -16,12 +14,6 @@ use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Stream;
 
-/// Turns in which a step's free slots are taken where it matters when.
-const TURNS: u64 = 64;
-/// Those where requests have come with others.
-const TURNS_OF_MANY: u64 = 8;
-/// A patience is long if it is so many times as long as work.
-const HOLDS: f64 = 8.0;
 /// Natural logarithm of odds that never come up.
 const UNHEARD_OF: f64 = 30.0;
 
@@ -42,6 +34,7 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
+        self.put_stale_together(index, scene);
         if self.drops(index, scene) {
             self.cost.cells_updated += self.lines[index].queue.len() as u64;
             for place in 0..self.lines[index].queue.len() {
@@ -104,7 +97,7 @@ impl Flow {
     }
 
     /// Drops, of what is at a place in a queue, those whose callers have given up by `to`.
-    fn drop_given_up(
+    pub(super) fn drop_given_up(
         &mut self,
         (index, place): (usize, usize),
         to: u64,
@@ -205,149 +198,6 @@ impl Flow {
         Token { count: late, ..token }.for_nobody()
     }
 
-    /// Fills free slots from the head of the queue.
-    pub(super) fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
-        let (slots, _) = self.lines[index].limits(&scene.world.services.stations[index]);
-        // Of those who take slots now, a share leaves again within the step.
-        let line = &self.lines[index];
-        let again = slots.saturating_sub(line.busy) as f64 * (1.0 / line.stays.1 - 1.0);
-        loop {
-            let line = &mut self.lines[index];
-            let free = slots.saturating_sub(line.busy);
-            let Some(head) = line.queue.front() else { return };
-            if head.count == 0 {
-                line.queue.pop_front();
-                line.passed += 1;
-                continue;
-            }
-            if free == 0 {
-                return;
-            }
-            let waited = head.start < step.from;
-            let next = if waited && self.is_urgent(index, step) {
-                self.next_of_queue(index, (free, again), step, scene, moved)
-            } else {
-                let line = &mut self.lines[index];
-                let head = &mut line.queue[0];
-                let count = head.count.min(free);
-                head.count -= count;
-                let part = count as f64 / (free as f64 + again);
-                line.filled += ((step.to - line.filled) as f64 * part) as u64;
-                Some((Token { count, ..*head }, step.middle().0))
-            };
-            let Some((mut token, at)) = next else { continue };
-            self.lines[index].waiting -= token.count;
-            if token.cohort.is_some_and(|key| self.cohorts.get(key).is_none()) {
-                token = token.of_nobody();
-            }
-            if waited {
-                let wait = at.saturating_sub(token.start + token.width / 2);
-                scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
-                token.waited += wait;
-                if token.slack != u64::MAX {
-                    token.slack = token.slack.saturating_sub(wait);
-                }
-            }
-            (token.start, token.width, token.there) = (step.from, step.length(), -1.0);
-            self.start(index, token, step, scene, moved);
-        }
-    }
-
-    /// Whether it matters when those at the head of a queue come to their slots: callers' patience
-    /// ends then, or before their work may.
-    fn is_urgent(&self, index: usize, step: Step) -> bool {
-        let line = &self.lines[index];
-        let work = (self.programs.holds_s[index] * HOLDS * 1e9) as u64;
-        let ends = |token: &Token| {
-            let first = token.start.saturating_add(token.slack);
-            first < step.to.saturating_add(work) && first.saturating_add(token.width) > step.from
-        };
-        let waited_for = |token: &&Token| token.slack != u64::MAX && !token.orphan;
-        line.queue.iter().take(line.together(step)).filter(waited_for).any(ends)
-    }
-
-    /// Who comes next to the `free` slots of a station, and when [ns], if about `again` more become
-    /// free within the step; `None`: it drops all who wait, as they have given up by then.
-    ///
-    /// What is left of callers' patience at a slot is a small difference of long waits: slots
-    /// become free one after another at any time of a step, and requests have come at any time of
-    /// their interval. Some slots are taken together: where callers at the head give up within the
-    /// step and are dropped, in [`TURNS`] turns, each by the first who are still waited for; where
-    /// requests have come with others, in [`TURNS_OF_MANY`], as who has come with others is served
-    /// among them; else all at once.
-    ///
-    /// # Source
-    /// With one patience for all it is exponential with rate lambda - c mu in the long run (the
-    /// virtual wait's density below the patience; Baccelli and Hebuterne, Performance '81), which
-    /// the tests hold.
-    fn next_of_queue(
-        &mut self,
-        index: usize,
-        (free, again): (u64, f64),
-        step: Step,
-        scene: &mut Scene,
-        moved: &mut Moved,
-    ) -> Option<(Token, u64)> {
-        let drops = self.drops(index, scene);
-        let line = &mut self.lines[index];
-        let together = line.together(step);
-        let mut front = line.queue.iter().take(together).filter(|token| token.count > 0);
-        let soon = drops && front.any(|token| token.given_up_part(step.to).is_some());
-        let turn = match (soon, together) {
-            (true, _) => free.div_ceil(TURNS),
-            (false, 1) => free.min(line.queue[0].count),
-            (false, _) => free.div_ceil(TURNS_OF_MANY),
-        };
-        let (from, left) = (line.filled, (step.to - line.filled) as f64);
-        line.filled += (left * up_to(turn, free as f64 + again, &mut self.draws)) as u64;
-        let to = line.filled;
-        if !soon {
-            // Where some are served in the step in which they come, they are taken not to wait;
-            // the mean wait is right if all others are served at its middle (Little's law).
-            let newer = line.queue.iter().rev().take_while(|token| token.start >= step.from);
-            let older = line.waiting - newer.map(|token| token.count).sum::<u64>();
-            let all_have_waited = older as f64 >= free as f64 + again;
-            let at = if all_have_waited { u64::midpoint(from, to) } else { step.middle().0 };
-            return Some((self.take_first(index, together, turn), at));
-        }
-        loop {
-            let together = self.lines[index].together(step);
-            if together == 0 {
-                return None;
-            }
-            for place in 0..together {
-                self.drop_given_up((index, place), to, scene, moved);
-            }
-            if self.lines[index].queue.iter().take(together).any(|token| token.count > 0) {
-                return Some((self.take_first(index, together, turn), to));
-            }
-            self.lines[index].queue.drain(..together);
-            self.lines[index].passed += together as u64;
-        }
-    }
-
-    /// Takes up to `turn` of those who came first out of the first `together` of a queue: of one of
-    /// them, as each may have come at any time of its interval.
-    fn take_first(&mut self, index: usize, together: usize, turn: u64) -> Token {
-        let queue = &mut self.lines[index].queue;
-        let mut first = (u64::MAX, 0, 0);
-        for (place, token) in queue.iter().take(together).enumerate() {
-            let count = token.count.min(turn);
-            if count > 0 {
-                let part = up_to(count, token.count as f64, &mut self.draws);
-                first = first.min((token.start + (token.width as f64 * part) as u64, place, count));
-            }
-        }
-        let (up_to, place, count) = first;
-        let token = queue[place];
-        let start = if count > 1 { token.start } else { up_to };
-        queue[place].count -= count;
-        for token in queue.iter_mut().take(together).filter(|token| token.start < up_to) {
-            (token.start, token.width) = (up_to, (token.start + token.width).saturating_sub(up_to));
-        }
-        Token { count, start, width: up_to - start, ..token }
-    }
-
     /// How many a station with a limited queue has turned away within a step, none of which has
     /// left it yet.
     ///
@@ -420,28 +270,6 @@ impl Flow {
             self.turn_away(index, token, scene, moved);
         }
     }
-}
-
-impl Line {
-    /// Parcels at the queue's head whose intervals of arrival, before this step, overlap.
-    fn together(&self, step: Step) -> usize {
-        let Some(head) = self.queue.iter().find(|token| token.count > 0) else { return 0 };
-        let end = step.from.min(head.start + head.width.max(1));
-        let overlap = |token: &&Token| token.count == 0 || token.start < end;
-        self.queue.iter().take(LOOK_BACK).take_while(overlap).count()
-    }
-}
-
-/// Of an interval at any instants of which `n` things happen, the part up to the `k`th: of the
-/// first by its law, else of its mean and variance.
-fn up_to(k: u64, n: f64, draws: &mut Stream) -> f64 {
-    let luck = draws.uniform();
-    if k == 1 {
-        return 1.0 - math::pow(luck, 1.0 / n);
-    }
-    let k = k as f64;
-    let spread = math::sqrt(3.0 * k * (1.0 - k / n).max(0.0));
-    ((k + spread * (2.0 * luck - 1.0)) / (n + 1.0)).clamp(0.0, 1.0)
 }
 
 /// Takes `n` requests, or as many as there are, out of tokens with such odds; how many.

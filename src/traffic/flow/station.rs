@@ -48,6 +48,10 @@ pub(super) struct Line {
     pub busy_mean: f64,
     /// Up to when the slots that become free in this step have been filled [ns].
     pub filled: u64,
+    /// Length of the queue's list at which it is looked through for what can be put together.
+    pub put_together_at: usize,
+    /// From when on CoDel rejects, if waits are over its target [ns].
+    pub rejects_after: Option<u64>,
     /// Counts of the open window.
     pub window: StationCell,
     /// What [`Line::stays`] found last, and for which factor and length [ns].
@@ -70,6 +74,8 @@ impl Default for Line {
             slots: 0.0,
             busy_mean: 0.0,
             filled: 0,
+            put_together_at: 0,
+            rejects_after: None,
             window: StationCell::default(),
             stays: ((0.0, 0), 1.0),
         }
@@ -379,6 +385,8 @@ impl Flow {
         let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
         let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
         if at_once > 0 {
+            // Who does not wait ends it (RFC 8289).
+            self.lines[index].rejects_after = None;
             self.start(index, Token { count: at_once, ..token }, step, scene, moved);
             token.count -= at_once;
         }

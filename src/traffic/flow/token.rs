@@ -140,7 +140,7 @@ impl Token {
     }
 
     /// Whether its requests are the same clients', and at the same.
-    fn is_of_the_same(&self, other: &Token) -> bool {
+    pub(super) fn is_of_the_same(&self, other: &Token) -> bool {
         let whose = |of: &Token| (of.cohort, of.way, of.program, of.entry);
         let what = |of: &Token| (of.visit, of.tries, of.caller, of.orphan, of.by_client);
         whose(self) == whose(other)

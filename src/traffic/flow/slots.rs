@@ -1,0 +1,303 @@
+//! Who comes to a slot, in counts: the order of service.
+//!
+//! Within a step nothing is known but what there was at its ends. First come, first served:
+//! requests come to slots in the order of their parcels, and where it matters what was in between,
+//! as callers' patience ends then, it is drawn ([`Flow::next_of_queue`]). Last come, first served:
+//! of those who came last any is as likely. CoDel: parcels that have waited too long are rejected
+//! as wholes, by the mean of their waits.
+
+use super::program::Step;
+use super::station::{Left, Line, Moved};
+use super::token::{LOOK_BACK, Token};
+use super::{Flow, Scene};
+use crate::kernel::math;
+use crate::kernel::sample::hypergeometric;
+use crate::kernel::stream::Stream;
+use crate::traffic::plan::DisciplinePlan;
+
+/// Turns in which a step's free slots are taken where it matters when.
+const TURNS: u64 = 64;
+/// Those where requests have come with others.
+const TURNS_OF_MANY: u64 = 8;
+/// A patience is long if it is so many times as long as work.
+const HOLDS: f64 = 8.0;
+/// Parcels that a list may have grown by before it is looked through for what can be put together.
+const LONG: usize = 256;
+
+impl Flow {
+    /// Fills free slots from the queue.
+    pub(super) fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let station = &scene.world.services.stations[index];
+        let (slots, _) = self.lines[index].limits(station);
+        let discipline = self.plan.services[station.service.index()].discipline;
+        // Of those who take slots now, a share leaves again within the step.
+        let line = &self.lines[index];
+        let again = slots.saturating_sub(line.busy) as f64 * (1.0 / line.stays.1 - 1.0);
+        loop {
+            let line = &mut self.lines[index];
+            line.forget_empty();
+            let free = slots.saturating_sub(line.busy);
+            let (Some(&head), true) = (line.queue.front(), free > 0) else { return };
+            match discipline {
+                DisciplinePlan::Lifo => {
+                    for token in line.newest(free, &mut self.draws) {
+                        self.take_slots(index, token, step.middle().0, step, scene, moved);
+                    }
+                    continue;
+                }
+                DisciplinePlan::Codel { target_ns, interval_ns } => {
+                    let now = step.middle().0;
+                    if line.codel_rejects(target_ns, interval_ns, now) {
+                        self.reject_head(index, scene, moved);
+                        continue;
+                    }
+                }
+                DisciplinePlan::Fifo => {}
+            }
+            let waited = head.start < step.from;
+            let next = if waited && self.is_urgent(index, step) {
+                self.next_of_queue(index, (free, again), step, scene, moved)
+            } else {
+                let line = &mut self.lines[index];
+                let head = &mut line.queue[0];
+                let count = head.count.min(free);
+                head.count -= count;
+                let part = count as f64 / (free as f64 + again);
+                line.filled += ((step.to - line.filled) as f64 * part) as u64;
+                Some((Token { count, ..*head }, step.middle().0))
+            };
+            if let Some((token, at)) = next {
+                self.take_slots(index, token, at, step, scene, moved);
+            }
+        }
+    }
+
+    /// Requests come out of the queue to slots at a time [ns].
+    fn take_slots(
+        &mut self,
+        index: usize,
+        token: Token,
+        at: u64,
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) {
+        self.lines[index].waiting -= token.count;
+        let mut token = self.now_of_nobody(token);
+        if token.start < step.from {
+            let wait = at.saturating_sub(token.start + token.width / 2);
+            scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
+            token.waited += wait;
+            if token.slack != u64::MAX {
+                token.slack = token.slack.saturating_sub(wait);
+            }
+        }
+        (token.start, token.width, token.there) = (step.from, step.length(), -1.0);
+        self.start(index, token, step, scene, moved);
+    }
+
+    /// Where who came last is served first, puts together at the head what nobody waits for any
+    /// more, as long as that makes a list much shorter.
+    pub(super) fn put_stale_together(&mut self, index: usize, scene: &Scene) {
+        let service = scene.world.services.stations[index].service;
+        let discipline = self.plan.services[service.index()].discipline;
+        let (line, cohorts) = (&mut self.lines[index], &self.cohorts);
+        if discipline != DisciplinePlan::Lifo || line.queue.len() < line.put_together_at {
+            return;
+        }
+        let mut stale: Vec<Token> = Vec::new();
+        line.queue.retain(|token| {
+            let live = token.cohort.is_some_and(|key| cohorts.get(key).is_some());
+            if token.count == 0 || live {
+                return token.count > 0;
+            }
+            let token = token.of_nobody();
+            match stale.iter_mut().find(|other| other.is_of_the_same(&token)) {
+                Some(other) => {
+                    other.count += token.count;
+                    other.width = (token.start + token.width).saturating_sub(other.start);
+                }
+                None => stale.push(token),
+            }
+            false
+        });
+        stale.into_iter().rev().for_each(|token| line.queue.push_front(token));
+        line.put_together_at = 2 * line.queue.len() + LONG;
+        line.look_again();
+    }
+
+    /// What is at the head of a queue is rejected: whoever waits for it is told.
+    fn reject_head(&mut self, index: usize, scene: &mut Scene, moved: &mut Moved) {
+        let line = &mut self.lines[index];
+        let head = &mut line.queue[0];
+        let token = Token { ..*head };
+        head.count = 0;
+        line.waiting -= token.count;
+        line.window.refused += token.count as u32;
+        scene.recorder.stations[index].dropped += token.count;
+        if !token.orphan {
+            moved.push((token, if token.visit == 0 { Left::Rejected } else { Left::Refused }));
+        }
+    }
+
+    /// Whether it matters when those at the head of a queue come to their slots: callers' patience
+    /// ends then, or before their work may.
+    fn is_urgent(&self, index: usize, step: Step) -> bool {
+        let line = &self.lines[index];
+        let work = (self.programs.holds_s[index] * HOLDS * 1e9) as u64;
+        let ends = |token: &Token| {
+            let first = token.start.saturating_add(token.slack);
+            first < step.to.saturating_add(work) && first.saturating_add(token.width) > step.from
+        };
+        let waited_for = |token: &&Token| token.slack != u64::MAX && !token.orphan;
+        line.queue.iter().take(line.together(step)).filter(waited_for).any(ends)
+    }
+
+    /// Who comes next to the `free` slots of a station, and when [ns], if about `again` more become
+    /// free within the step; `None`: it drops all who wait, as they have given up by then.
+    ///
+    /// What is left of callers' patience at a slot is a small difference of long waits: slots
+    /// become free one after another at any time of a step, and requests have come at any time of
+    /// their interval. Some slots are taken together: where callers at the head give up within the
+    /// step and are dropped, in [`TURNS`] turns, each by the first who are still waited for; where
+    /// requests have come with others, in [`TURNS_OF_MANY`], as who has come with others is served
+    /// among them; else all at once.
+    ///
+    /// # Source
+    /// With one patience for all it is exponential with rate lambda - c mu in the long run (the
+    /// virtual wait's density below the patience; Baccelli and Hebuterne, Performance '81), which
+    /// the tests hold.
+    fn next_of_queue(
+        &mut self,
+        index: usize,
+        (free, again): (u64, f64),
+        step: Step,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) -> Option<(Token, u64)> {
+        let drops = self.drops(index, scene);
+        let line = &mut self.lines[index];
+        let together = line.together(step);
+        let mut front = line.queue.iter().take(together).filter(|token| token.count > 0);
+        let soon = drops && front.any(|token| token.given_up_part(step.to).is_some());
+        let turn = match (soon, together) {
+            (true, _) => free.div_ceil(TURNS),
+            (false, 1) => free.min(line.queue[0].count),
+            (false, _) => free.div_ceil(TURNS_OF_MANY),
+        };
+        let (from, left) = (line.filled, (step.to - line.filled) as f64);
+        line.filled += (left * up_to(turn, free as f64 + again, &mut self.draws)) as u64;
+        let to = line.filled;
+        if !soon {
+            // Where some are served in the step in which they come, they are taken not to wait;
+            // the mean wait is right if all others are served at its middle (Little's law).
+            let newer = line.queue.iter().rev().take_while(|token| token.start >= step.from);
+            let older = line.waiting - newer.map(|token| token.count).sum::<u64>();
+            let all_have_waited = older as f64 >= free as f64 + again;
+            let at = if all_have_waited { u64::midpoint(from, to) } else { step.middle().0 };
+            return Some((self.take_first(index, together, turn), at));
+        }
+        loop {
+            let together = self.lines[index].together(step);
+            if together == 0 {
+                return None;
+            }
+            for place in 0..together {
+                self.drop_given_up((index, place), to, scene, moved);
+            }
+            if self.lines[index].queue.iter().take(together).any(|token| token.count > 0) {
+                return Some((self.take_first(index, together, turn), to));
+            }
+            self.lines[index].queue.drain(..together);
+            self.lines[index].passed += together as u64;
+        }
+    }
+
+    /// Takes up to `turn` of those who came first out of the first `together` of a queue: of one of
+    /// them, as each may have come at any time of its interval.
+    fn take_first(&mut self, index: usize, together: usize, turn: u64) -> Token {
+        let queue = &mut self.lines[index].queue;
+        let mut first = (u64::MAX, 0, 0);
+        for (place, token) in queue.iter().take(together).enumerate() {
+            let count = token.count.min(turn);
+            if count > 0 {
+                let part = up_to(count, token.count as f64, &mut self.draws);
+                first = first.min((token.start + (token.width as f64 * part) as u64, place, count));
+            }
+        }
+        let (up_to, place, count) = first;
+        let token = queue[place];
+        let start = if count > 1 { token.start } else { up_to };
+        queue[place].count -= count;
+        for token in queue.iter_mut().take(together).filter(|token| token.start < up_to) {
+            (token.start, token.width) = (up_to, (token.start + token.width).saturating_sub(up_to));
+        }
+        Token { count, start, width: up_to - start, ..token }
+    }
+}
+
+impl Line {
+    /// Parcels at the queue's head whose intervals of arrival, before this step, overlap.
+    fn together(&self, step: Step) -> usize {
+        let Some(head) = self.queue.iter().find(|token| token.count > 0) else { return 0 };
+        let end = step.from.min(head.start + head.width.max(1));
+        let overlap = |token: &&Token| token.count == 0 || token.start < end;
+        self.queue.iter().take(LOOK_BACK).take_while(overlap).count()
+    }
+
+    /// Forgets empty parcels at the queue's ends.
+    fn forget_empty(&mut self) {
+        while self.queue.front().is_some_and(|token| token.count == 0) {
+            self.queue.pop_front();
+            self.passed += 1;
+        }
+        while self.queue.back().is_some_and(|token| token.count == 0) {
+            self.queue.pop_back();
+            let end = self.passed + self.queue.len() as u64;
+            self.given_up.iter_mut().for_each(|up_to| *up_to = (*up_to).min(end));
+        }
+    }
+
+    /// Up to `free` of those who came last: any of them who came at one time is as likely.
+    fn newest(&mut self, free: u64, draws: &mut Stream) -> Vec<Token> {
+        let Some(&last) = self.queue.back() else { return Vec::new() };
+        let of_time =
+            self.queue.iter_mut().rev().take_while(|token| token.is_of_the_time_of(&last));
+        let mut of_time: Vec<&mut Token> = of_time.collect();
+        let mut others: u64 = of_time.iter().map(|token| token.count).sum();
+        let mut left = free.min(others);
+        let mut taken = Vec::with_capacity(of_time.len());
+        for token in &mut of_time {
+            others -= token.count;
+            let count = hypergeometric(draws, token.count, others, left);
+            (left, token.count) = (left - count, token.count - count);
+            if count > 0 {
+                taken.push(Token { count, ..**token });
+            }
+        }
+        taken
+    }
+
+    /// CoDel's test at the head of the queue, as it comes to a slot: waits have been over the
+    /// target for an interval.
+    fn codel_rejects(&mut self, target_ns: u64, interval_ns: u64, now: u64) -> bool {
+        let Some(head) = self.queue.front() else { return false };
+        if now.saturating_sub(head.start + head.width / 2) <= target_ns {
+            self.rejects_after = None;
+            return false;
+        }
+        now >= *self.rejects_after.get_or_insert(now + interval_ns)
+    }
+}
+
+/// Of an interval at any instants of which `n` things happen, the part up to the `k`th: of the
+/// first by its law, else of its mean and variance.
+fn up_to(k: u64, n: f64, draws: &mut Stream) -> f64 {
+    let luck = draws.uniform();
+    if k == 1 {
+        return 1.0 - math::pow(luck, 1.0 / n);
+    }
+    let k = k as f64;
+    let spread = math::sqrt(3.0 * k * (1.0 - k / n).max(0.0));
+    ((k + spread * (2.0 * luck - 1.0)) / (n + 1.0)).clamp(0.0, 1.0)
+}
