@@ -78,7 +78,7 @@ const FIGURES: &[Figure] = &[
     ("requests to the second at once", |o| arrivals(o, 1, 20, 22), 0.02),
     ("requests to the second then", |o| arrivals(o, 1, 22, 26), 0.02),
     ("requests to the third then", |o| arrivals(o, 2, 22, 26), 0.02),
-    ("third useful meanwhile", |o| useful(o, 2, 20, 26), 0.02),
+    ("third useful meanwhile", |o| useful(o, 2, 20, 26), 0.05),
     ("first busy then", |o| busy(o, 0, 22, 26), 0.02),
     ("second busy then", |o| busy(o, 1, 22, 26), 0.02),
     ("requests to the second after", |o| arrivals(o, 1, 26, 40), 0.02),

@@ -41,7 +41,7 @@ fn latency(outcome: &Outcome, q: f64) -> f64 {
 /// By Little's law 400 times the work at a time are busy, the work falling from 0.15 s to 0.05 s.
 #[test]
 fn work_is_longer_by_how_cold_a_station_is() {
-    let outcomes = runs(&cold(300), Fidelity::Flow, 20);
+    let outcomes = runs(&cold(300), Fidelity::Flow, 40);
     // Windows of 5 s: it is back at the end of the 16th.
     for (from, to) in [(2, 12), (17, 20), (20, 26), (30, 36), (37, 60)] {
         let middle_s = f64::midpoint(from as f64, to as f64) * 5.0 - 80.0;

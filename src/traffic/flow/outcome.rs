@@ -85,12 +85,14 @@ impl Flow {
         cohort.touched = false;
         let ended = std::mem::take(&mut cohort.ended);
         let closes = cohort.closes;
-        for (way, Ended { ok, ok_waited_s, bad, home }) in ended.into_iter().enumerate() {
+        for (way, Ended { ok: waits, bad, home }) in ended.into_iter().enumerate() {
+            let ok = waits.count();
             if ok + bad == 0 {
                 continue;
             }
             let home = home as f64 / (ok + bad) as f64;
             let mut left = [ok, bad];
+            let mut kinds = waits.each();
             let mut open: u64 = lanes.iter().map(|lane| lane.ways[way].open).sum();
             for lane in &mut lanes {
                 let here = lane.ways[way].open;
@@ -99,10 +101,16 @@ impl Flow {
                 let rest = (here - good, open - (left[0] - good));
                 let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
                 left = [left[0] - good, left[1] - failed];
-                if good > 0 {
-                    let waited_s = ok_waited_s / ok as f64;
-                    let back = self.come_back((program, sent), (lane, way), (good, home), scene);
-                    self.answered(program, (lane, way), (back, waited_s), at, scene);
+                let (mut of_lane, mut others) = (good, left[0] + good);
+                for (all, waited_s) in &mut kinds {
+                    others -= *all;
+                    let count = hypergeometric(&mut self.draws, *all, others, of_lane);
+                    (of_lane, *all) = (of_lane - count, *all - count);
+                    if count > 0 {
+                        let counted = (count, home);
+                        let back = self.come_back((program, sent), (lane, way), counted, scene);
+                        self.answered(program, (lane, way), (back, *waited_s), at, scene);
+                    }
                 }
                 if failed > 0 {
                     lane.refused +=
@@ -182,7 +190,7 @@ impl Flow {
         for &key in &self.touched {
             let Some(cohort) = self.cohorts.get_mut(key) else { continue };
             for ended in &mut cohort.ended {
-                ended.home = ended.ok + ended.bad;
+                ended.home = ended.ok.count() + ended.bad;
             }
         }
     }
@@ -225,8 +233,7 @@ impl Flow {
         let by = &mut lane.ways[way];
         let network_s = by.network_s / by.sent.max(1) as f64;
         let attempt_s = network_s + waited_s;
-        by.answered += all;
-        by.answered_s += attempt_s * all as f64;
+        by.answered.add(all, attempt_s);
         if let Kind::Probe(pair) = lane.key.kind {
             // One attempt: its answer is good or not by its own latency.
             let good_s = class.good_within.as_secs_f64();

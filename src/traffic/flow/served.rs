@@ -3,7 +3,7 @@
 //! Which rows were answered is drawn once the lane has done with its answers: until then nothing
 //! depends on it but latencies. A row's intended starts are spread as its clients' are.
 
-use super::cohort::{Cohort, Kind, Lane, LaneKey, Row};
+use super::cohort::{Cohort, Kind, Lane, LaneKey, Row, Times};
 use super::law::part_of;
 use super::{Flow, Scene};
 use crate::kernel::math;
@@ -29,24 +29,21 @@ impl Flow {
         if n == 0 {
             return;
         }
-        let ways = lane.ways.map(|way| (way.answered, way.answered_s));
-        for way in &mut lane.ways {
-            (way.answered, way.answered_s) = (0, 0.0);
-        }
+        let times = lane.ways.each_mut().map(|way| std::mem::take(&mut way.answered));
+        let kinds = times.iter().flat_map(Times::each).filter(|kind| kind.0 > 0);
         let mut rows = std::mem::take(&mut self.resolved);
         lane.draw_rows(n, &mut self.draws, |row| rows.push(row));
         if lane.key.kind == Kind::Demanded {
             for row in &rows {
-                // Of all that were answered, this row has its part of each way.
+                // Of all that were answered, this row has its part of each way and time.
                 let (mut left, mut others) = (row.count, n);
-                for (answered, answered_s) in ways {
-                    if answered == 0 {
-                        continue;
-                    }
+                for (answered, attempt_s) in kinds.clone() {
                     others -= answered;
                     let here = hypergeometric(&mut self.draws, answered, others, left);
                     left -= here;
-                    let attempt_s = answered_s / answered as f64;
+                    if here == 0 {
+                        continue;
+                    }
                     let row = Row { count: here, ..*row };
                     self.row_served((program_index, sent), lane.key, row, attempt_s, scene);
                 }
