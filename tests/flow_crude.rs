@@ -67,6 +67,22 @@ fn each(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> Vec<f64> {
     outcomes.iter().map(figure).collect()
 }
 
+/// A quantile of all answers of a phase [s].
+fn latency(outcome: &Outcome, phase: &str, q: f64) -> f64 {
+    let row = outcome.latency.iter().find(|row| row.phase == phase).expect("answers");
+    row.quantiles.iter().find(|&&(of, _)| of == q).expect("the quantile").1
+}
+
+/// Mean over windows of a station's requests [1/s], and of its busy slots [share].
+fn arrivals(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
+    mean(&outcome.series.stations[station].arrivals_per_s[from..to])
+}
+
+fn utilisation(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
+    let found = outcome.series.stations[station].utilisation[from..to].iter();
+    mean(&found.copied().flatten().collect::<Vec<f64>>())
+}
+
 /// Runs of each fidelity.
 const SEEDS: u64 = 8;
 

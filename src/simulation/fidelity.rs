@@ -65,6 +65,9 @@ fn choose_for(asked: Fidelity, operations: f64, missing: Vec<String>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::time::SimDuration;
+    use crate::scenario::model::{Call, Discipline, ServiceId, SiteId, Store};
+    use crate::simulation::model::{Model, call, constant};
 
     #[test]
     fn auto_takes_counts_for_large_runs_that_they_can_do() {
@@ -72,30 +75,68 @@ mod tests {
             let missing = missing.iter().map(|&what| what.to_owned()).collect();
             choose_for(asked, operations, missing).map(|choice| (choice.engine, choice.reason))
         };
-        let (engine, reason) = choose(Fidelity::Auto, 2.5e6, &["services.db.warm_up"]).unwrap();
+        let (engine, reason) = choose(Fidelity::Auto, 2.5e6, &["services.db.calls"]).unwrap();
         assert_eq!(engine, Engine::Exact);
         assert!(reason.contains("2.5 million operations expected, every request"), "{reason}");
         let (engine, reason) = choose(Fidelity::Auto, 2.5e7, &[]).unwrap();
         assert_eq!(engine, Engine::Flow);
         assert!(reason.contains("in counts above 20 million"), "{reason}");
-        let (engine, reason) = choose(Fidelity::Auto, 2.5e7, &["services.db.warm_up"]).unwrap();
+        let (engine, reason) = choose(Fidelity::Auto, 2.5e7, &["services.db.calls"]).unwrap();
         assert_eq!(engine, Engine::Exact);
-        assert!(reason.contains("cannot do services.db.warm_up; a smaller --scale"), "{reason}");
+        assert!(reason.contains("cannot do services.db.calls; a smaller --scale"), "{reason}");
         assert_eq!(choose(Fidelity::Flow, 1.0, &[]).unwrap().0, Engine::Flow);
         let unfit = choose(Fidelity::Flow, 1.0, &["a", "b"]).unwrap_err();
         assert!(unfit.to_string().contains("which uses a, b; take"), "{unfit}");
     }
 
+    /// What counts say that they cannot do of a model.
+    fn missing(model: Model) -> Option<String> {
+        let scenario = Scenario { fidelity: Fidelity::Flow, ..model.build() };
+        choose(&scenario).err().map(|Unfit(missing)| missing.join(", "))
+    }
+
     #[test]
     fn counts_do_closed_loads_but_for_the_shortest_thoughts() {
-        use crate::simulation::model::{Model, constant};
-        let missing = |think_s: f64| {
-            let mut scenario = Model::new().closed(100, constant(think_s)).build();
-            scenario.fidelity = Fidelity::Flow;
-            choose(&scenario).err().map(|Unfit(missing)| missing.join(", "))
-        };
-        assert_eq!(missing(0.2), None);
+        let thinking = |think_s: f64| missing(Model::new().closed(100, constant(think_s)));
+        assert_eq!(thinking(0.2), None);
         let named = "operations.request.think: a mean under 0.2 s";
-        assert_eq!(missing(0.19).as_deref(), Some(named));
+        assert_eq!(thinking(0.19).as_deref(), Some(named));
+    }
+
+    #[test]
+    fn counts_do_calls_of_calls_but_for_those_of_a_store() {
+        let times =
+            |times: u32, model: &Model, name: &str| Call { times, ..call(model.service_id(name)) };
+        let tiers = |of_each: u32| {
+            let model = Model::new().service("logic").service("data");
+            let (first, second) = (times(of_each, &model, "logic"), times(8, &model, "data"));
+            model.calls("station", first).calls("logic", second)
+        };
+        assert_eq!(missing(tiers(10)), None);
+        // Each of 31 calls is one of 9 visits, and there is the entry.
+        let named = "services.station.calls: over 250 for a request";
+        assert_eq!(missing(tiers(31)).as_deref(), Some(named));
+        let mut stored = tiers(1);
+        stored.scenario.stores.push(Store {
+            name: "boxes".into(),
+            service: ServiceId(1),
+            databases: 1,
+            copies: vec![(SiteId(0), 1.0)],
+            activation: constant(1.0),
+            replication_lag: SimDuration::ZERO,
+            writes: Vec::new(),
+        });
+        let named = "services.logic.calls: of a store";
+        assert_eq!(missing(stored).as_deref(), Some(named));
+    }
+
+    #[test]
+    fn counts_do_queues_but_for_those_with_priority() {
+        let with = |discipline| missing(Model::new().discipline(discipline));
+        let second = SimDuration::from_secs_f64(1.0);
+        assert_eq!(with(Discipline::Lifo), None);
+        assert_eq!(with(Discipline::Codel { target: second, interval: second }), None);
+        let named = "services.station.queue.discipline: priority";
+        assert_eq!(with(Discipline::Priority { first: Vec::new() }).as_deref(), Some(named));
     }
 }

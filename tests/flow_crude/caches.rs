@@ -1,7 +1,7 @@
 //! Caches in counts: how fast one that was lost fills again, and a backend near its limit
 //! meanwhile.
 
-use super::{Figure, agree_in_pairs, runs};
+use super::{Figure, agree_in_pairs, latency, runs};
 use crate::check::mean;
 use crate::model::{Model, call, exponential, retry, seconds};
 use blackstart::measure::outcome::Outcome;
@@ -70,11 +70,6 @@ const FIGURES: &[Figure] = &[
     ("p50 before", |o| latency(o, "before", 0.5), 0.03),
     ("p99 before", |o| latency(o, "before", 0.99), 0.03),
 ];
-
-fn latency(outcome: &Outcome, phase: &str, q: f64) -> f64 {
-    let row = outcome.latency.iter().find(|row| row.phase == phase).expect("answers");
-    row.quantiles.iter().find(|&&(of, _)| of == q).expect("the quantile").1
-}
 
 /// The backend can do 800 a second of the thousand that come once the cache is lost, then more than
 /// come; and 1,100, which is near its limit.

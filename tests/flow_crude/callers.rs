@@ -2,7 +2,7 @@
 //! gives up and what is done for nobody, at every level with a timeout and retries of its own.
 
 use super::stores::{at, with_two_more_sites};
-use super::{Figure, agree, each, runs};
+use super::{Figure, agree, arrivals, each, latency, runs, utilisation};
 use crate::check::{Comparisons, mean};
 use crate::model::{Model, call, exponential, retry, seconds};
 use blackstart::kernel::math;
@@ -49,38 +49,23 @@ fn with_loss(model: Model, service: u32, share: f64, jobs: LostJobs) -> Scenario
     model.fault(100.0, Some(30.0), kind).build()
 }
 
-fn arrivals(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
-    mean(&outcome.series.stations[station].arrivals_per_s[from..to])
-}
-
 fn useful(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
     mean(&outcome.series.stations[station].useful_per_s[from..to])
-}
-
-fn busy(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
-    let found: Vec<f64> =
-        outcome.series.stations[station].utilisation[from..to].iter().copied().flatten().collect();
-    mean(&found)
-}
-
-fn latency(outcome: &Outcome, phase: &str, q: f64) -> f64 {
-    let row = outcome.latency.iter().find(|row| row.phase == phase).expect("answers");
-    row.quantiles.iter().find(|&&(of, _)| of == q).expect("the quantile").1
 }
 
 /// Windows of 5 s: the fault lasts from the 20th to the 26th.
 const FIGURES: &[Figure] = &[
     ("attempts", |o| o.cost.attempts as f64, 0.01),
     ("visits", |o| o.cost.station_visits as f64, 0.01),
-    ("first busy before", |o| busy(o, 0, 2, 20), 0.01),
-    ("second busy before", |o| busy(o, 1, 2, 20), 0.01),
-    ("third busy before", |o| busy(o, 2, 2, 20), 0.01),
+    ("first busy before", |o| utilisation(o, 0, 2, 20), 0.01),
+    ("second busy before", |o| utilisation(o, 1, 2, 20), 0.01),
+    ("third busy before", |o| utilisation(o, 2, 2, 20), 0.01),
     ("requests to the second at once", |o| arrivals(o, 1, 20, 22), 0.02),
     ("requests to the second then", |o| arrivals(o, 1, 22, 26), 0.02),
     ("requests to the third then", |o| arrivals(o, 2, 22, 26), 0.02),
     ("third useful meanwhile", |o| useful(o, 2, 20, 26), 0.05),
-    ("first busy then", |o| busy(o, 0, 22, 26), 0.02),
-    ("second busy then", |o| busy(o, 1, 22, 26), 0.02),
+    ("first busy then", |o| utilisation(o, 0, 22, 26), 0.02),
+    ("second busy then", |o| utilisation(o, 1, 22, 26), 0.02),
     ("requests to the second after", |o| arrivals(o, 1, 26, 40), 0.02),
     ("requests to the third after", |o| arrivals(o, 2, 26, 40), 0.02),
     ("lost mailbox-minutes", |o| o.impact.mailbox_minutes_lost, 0.02),
@@ -99,8 +84,8 @@ fn slots_are_held_for_all_that_is_called() {
     let mut comparisons = Comparisons::new();
     for (tier, servers) in [2_000.0, 80.0, 40.0].into_iter().enumerate() {
         let expected = 400.0 * WORKS_S[tier..].iter().sum::<f64>() / servers;
-        let found = each(&outcomes, |outcome| busy(outcome, tier, 0, 60));
-        comparisons.add(&format!("busy {tier}"), found, expected);
+        let found = each(&outcomes, |outcome| utilisation(outcome, tier, 0, 60));
+        comparisons.add(format!("busy {tier}"), found, expected);
     }
     comparisons.check();
     let rates = WORKS_S.map(|work_s| 1.0 / work_s);

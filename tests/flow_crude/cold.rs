@@ -1,7 +1,7 @@
 //! New capacity that is cold: work takes longer at first, and a station that was large enough is
 //! not.
 
-use super::{Figure, agree, each, runs};
+use super::{Figure, agree, each, latency, runs};
 use crate::check::mean;
 use crate::model::{Model, call, exponential, retry, seconds};
 use blackstart::measure::outcome::Outcome;
@@ -33,11 +33,6 @@ fn busy(outcome: &Outcome, from: usize, to: usize) -> f64 {
     busy.sum::<f64>() / (to - from) as f64
 }
 
-fn latency(outcome: &Outcome, q: f64) -> f64 {
-    let row = outcome.latency.iter().find(|row| row.phase == "all").expect("answers");
-    row.quantiles.iter().find(|&&(of, _)| of == q).expect("the quantile").1
-}
-
 /// By Little's law 400 times the work at a time are busy, the work falling from 0.15 s to 0.05 s.
 #[test]
 fn work_is_longer_by_how_cold_a_station_is() {
@@ -61,8 +56,8 @@ const FIGURES: &[Figure] = &[
     ("queue", |o| mean(&o.series.stations[1].queue[16..40]), 0.03),
     ("lost mailbox-minutes", |o| o.impact.mailbox_minutes_lost, 0.02),
     ("affected", |o| o.impact.mailboxes_affected, 0.02),
-    ("p50", |o| latency(o, 0.5), 0.03),
-    ("p99", |o| latency(o, 0.99), 0.03),
+    ("p50", |o| latency(o, "all", 0.5), 0.03),
+    ("p99", |o| latency(o, "all", 0.99), 0.03),
 ];
 
 /// Sixty slots are enough to begin with, 48 are too few for 40 s.

@@ -57,8 +57,8 @@ fn of(outcome: &Outcome, from: usize, to: usize) -> [f64; 4] {
     columns.map(|column| mean(&column[from..to]))
 }
 
-fn latency(outcome: &Outcome, operation: usize, q: f64) -> f64 {
-    let rows = outcome.latency.iter().filter(|row| row.phase == "all" && row.count > 0);
+fn latency(outcome: &Outcome, (phase, operation): (&str, usize), q: f64) -> f64 {
+    let rows = outcome.latency.iter().filter(|row| row.phase == phase && row.count > 0);
     let row = rows.clone().nth(operation).expect("answers");
     row.quantiles.iter().find(|&&(of, _)| of == q).expect("the quantile").1
 }
@@ -75,8 +75,10 @@ const FIGURES: &[Figure] = &[
     ("stale after", |o| of(o, 24, 40)[1], 0.05),
     ("lost mailbox-minutes", |o| o.impact.mailbox_minutes_lost, 0.02),
     ("affected", |o| o.impact.mailboxes_affected, 0.02),
-    ("p50", |o| latency(o, 0, 0.5), 0.03),
-    ("p99", |o| latency(o, 0, 0.99), 0.05),
+    ("p50", |o| latency(o, ("all", 0), 0.5), 0.03),
+    ("p99", |o| latency(o, ("all", 0), 0.99), 0.05),
+    ("p50 during", |o| latency(o, ("during", 0), 0.5), 0.05),
+    ("p90 during", |o| latency(o, ("during", 0), 0.9), 0.1),
 ];
 
 fn codel() -> Discipline {

@@ -2,7 +2,7 @@
 //! and who fails again and again while a copy is not ready. `exact` is the reference, and Little's
 //! law for slots that are held meanwhile.
 
-use super::{Figure, agree_in_pairs, each, runs};
+use super::{Figure, agree_in_pairs, arrivals, each, latency, runs, utilisation};
 use crate::check::{Comparisons, mean};
 use crate::model::{Model, call, constant, exponential, retry, seconds, wide_link};
 use blackstart::kernel::math;
@@ -40,23 +40,8 @@ fn calling(delay_s: f64, loss: f64, timeout_s: f64, attempts: u32) -> Model {
     model.calls("station", called)
 }
 
-fn utilisation(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
-    let found: Vec<f64> =
-        outcome.series.stations[station].utilisation[from..to].iter().copied().flatten().collect();
-    mean(&found)
-}
-
-fn arrivals(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
-    mean(&outcome.series.stations[station].arrivals_per_s[from..to])
-}
-
 fn failed(outcome: &Outcome, from: usize, to: usize) -> f64 {
     mean(&outcome.series.operations[0].failed_per_s[from..to])
-}
-
-fn latency(outcome: &Outcome, phase: &str, q: f64) -> f64 {
-    let row = outcome.latency.iter().find(|row| row.phase == phase).expect("answers");
-    row.quantiles.iter().find(|&&(of, _)| of == q).expect("the quantile").1
 }
 
 /// What both must agree on where nothing breaks.

@@ -65,7 +65,7 @@ impl Flow {
         if good.count == 0 {
             return;
         }
-        if calls && !(drops && !self.is_waited_for(&good)) {
+        if calls && (!drops || self.is_waited_for(&good)) {
             if !holds {
                 self.lines[index].busy -= good.count;
             }

@@ -48,7 +48,7 @@ impl Flow {
                 DisciplinePlan::Codel { target_ns, interval_ns } => {
                     let now = step.middle().0;
                     if line.codel_rejects(target_ns, interval_ns, now) {
-                        self.reject_head(index, scene, moved);
+                        self.reject_head(index, now, scene, moved);
                         continue;
                     }
                 }
@@ -126,11 +126,12 @@ impl Flow {
         line.look_again();
     }
 
-    /// What is at the head of a queue is rejected: whoever waits for it is told.
-    fn reject_head(&mut self, index: usize, scene: &mut Scene, moved: &mut Moved) {
+    /// What is at the head of a queue is rejected at a time [ns]: whoever waits for it is told.
+    fn reject_head(&mut self, index: usize, at: u64, scene: &mut Scene, moved: &mut Moved) {
         let line = &mut self.lines[index];
         let head = &mut line.queue[0];
-        let token = Token { ..*head };
+        let waited = head.waited + at.saturating_sub(head.start + head.width / 2);
+        let token = Token { waited, ..*head };
         head.count = 0;
         line.waiting -= token.count;
         line.window.refused += token.count as u32;

@@ -87,7 +87,8 @@ pub(super) fn slowness(plan: &Plan, station: &Station, at: SimTime) -> f64 {
 pub(super) struct Seen {
     /// Mean slowness of its stations.
     pub slow: f64,
-    /// Probability that its caller makes it, and where that goes on without it, that it is answered.
+    /// Probability that its caller makes it, and where that goes on without it, that it is
+    /// answered.
     pub made: f64,
     /// (share of the visits, time in the network both ways [s], loss) of each site; none where all
     /// are made at the caller's own.
