@@ -15,7 +15,8 @@
 //! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
 //! apart: a demand that is tried again may find another one. What a sign-in has held up is sent one
 //! by one, not all of a mailbox at once, and not in the instant in which its answer frees a slot
-//! (see `tests/oracles/README.md`). [`missing`] lists what it cannot do.
+//! (see `tests/oracles/README.md`). Of the answers to what one beat has sent, waits are kept in
+//! three kinds. [`missing`] lists what it cannot do.
 //! **Cost.** A step walks the lanes of what is sent and the tokens in service and under way, a beat
 //! the rows of retries and those who think; neither grows with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
