@@ -42,9 +42,10 @@ mod stores;
 mod tipping;
 
 use blackstart::measure::outcome::Outcome;
-use blackstart::scenario::model::{Fidelity, Scenario};
+use blackstart::scenario::model::{Fidelity, Jitter, Retry, Scenario};
 use blackstart::simulation::run;
 use check::mean;
+use model::retry;
 use rayon::prelude::*;
 
 /// What the helpers of the theory tests run; these tests name the fidelity of every run.
@@ -65,6 +66,11 @@ fn runs(scenario: &Scenario, fidelity: Fidelity, seeds: u64) -> Vec<Outcome> {
 /// A figure of some runs.
 fn each(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> Vec<f64> {
     outcomes.iter().map(figure).collect()
+}
+
+/// Attempts in all, with waits of up to so long.
+fn jittered(attempts: u32, wait_s: f64) -> Retry {
+    Retry { jitter: Jitter::Full, ..retry(attempts, wait_s) }
 }
 
 /// A quantile of all answers of a phase [s].

@@ -2,23 +2,18 @@
 //! gives up and what is done for nobody, at every level with a timeout and retries of its own.
 
 use super::stores::{at, with_two_more_sites};
-use super::{Figure, agree, arrivals, each, latency, runs, utilisation};
+use super::{Figure, agree, arrivals, each, jittered, latency, runs, utilisation};
 use crate::check::{Comparisons, mean};
-use crate::model::{Model, call, exponential, retry, seconds};
+use crate::model::{Model, call, exponential, seconds};
 use blackstart::kernel::math;
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
-    AbandonedWork, Call, FaultKind, Fidelity, Jitter, LinkId, LostJobs, Retry, Scenario, ServiceId,
-    SiteId, WhileCalling,
+    AbandonedWork, Call, FaultKind, Fidelity, LinkId, LostJobs, Retry, Scenario, ServiceId, SiteId,
+    WhileCalling,
 };
 
 /// Mean works of the three tiers [s].
 const WORKS_S: [f64; 3] = [0.01, 0.02, 0.05];
-
-/// Attempts in all, with waits of up to so long.
-fn jittered(attempts: u32, wait_s: f64) -> Retry {
-    Retry { jitter: Jitter::Full, ..retry(attempts, wait_s) }
-}
 
 /// A call of a service with a timeout and retries.
 fn calling(model: &Model, name: &str, timeout_s: f64, retry: Retry) -> Call {
@@ -139,6 +134,34 @@ fn a_tier_drops_what_nobody_waits_for() {
         println!("tier {tier}");
         agree(&with_loss(model, 2, 0.7, LostJobs::Reset), FIGURES);
     }
+}
+
+/// Clients, or the calls of the entry, give up before the calls further down would: a tier in
+/// between that drops what nobody waits for gives its slot and its caller's back at once; of
+/// clients it hears at the end of their beat.
+#[test]
+fn who_gives_up_is_heard_further_down() {
+    let hung = FaultKind::Hung { service: ServiceId(2), site: None, partition: None };
+    let patient = |mut model: Model| {
+        model.scenario.services[1].calls[0].timeout = seconds(5.0);
+        model.scenario.services[1].abandoned_work = AbandonedWork::Dropped;
+        model.fault(100.0, Some(30.0), hung.clone())
+    };
+    let mut by_client = tiers(1).timeout(1.0);
+    by_client.scenario.services[0].calls[0].timeout = seconds(5.0);
+    let kept = FIGURES.iter().filter(|figure| !figure.0.ends_with("busy then"));
+    let mut figures: Vec<Figure> = kept.copied().collect();
+    figures.push(("first busy then", |o| utilisation(o, 0, 22, 26), 0.06));
+    figures.push(("second busy then", |o| utilisation(o, 1, 22, 26), 0.12));
+    agree(&patient(by_client).build(), &figures);
+    // A gate in front: its call of the first tier, which goes on, is given up after a second.
+    let mut by_gate = patient(tiers(1)).service("gate").servers(2_000);
+    by_gate = by_gate.service_time(exponential(0.01));
+    let call = calling(&by_gate, "station", 1.0, jittered(1, 0.0));
+    by_gate = by_gate.calls("gate", call);
+    by_gate.scenario.operations[0].enters = by_gate.service_id("gate");
+    by_gate.scenario.services[0].calls[0].timeout = seconds(5.0);
+    agree(&by_gate.build(), FIGURES);
 }
 
 /// Four tiers, of which the second makes two calls: one that not all need, twice, and without which

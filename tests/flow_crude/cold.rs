@@ -60,7 +60,7 @@ const FIGURES: &[Figure] = &[
     ("p99", |o| latency(o, "all", 0.99), 0.03),
 ];
 
-/// Sixty slots are enough to begin with, 48 are too few for 40 s.
+/// Sixty slots are just enough at first, 48 are too few for 30 s.
 #[test]
 fn a_cold_station_may_be_too_small() {
     for servers in [300, 60, 48] {

@@ -1,18 +1,13 @@
 //! Orders of service other than first come, first served, where more comes than a station can do:
 //! who is served then, for whom, and how the rest is got rid of.
 
-use super::{Figure, agree};
+use super::{Figure, agree, jittered};
 use crate::check::mean;
-use crate::model::{Model, call, exponential, retry, seconds};
+use crate::model::{Model, call, exponential, seconds};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
-    AbandonedWork, Discipline, FaultKind, Jitter, LostJobs, Retry, Scenario, ServiceId, SiteId,
+    AbandonedWork, Discipline, FaultKind, LostJobs, Scenario, ServiceId, SiteId,
 };
-
-/// Attempts in all, with waits of up to so long.
-fn jittered(attempts: u32, wait_s: f64) -> Retry {
-    Retry { jitter: Jitter::Full, ..retry(attempts, wait_s) }
-}
 
 /// Four hundred requests a second of two operations, one more patient than the other; for a minute
 /// three in five of the station's slots are lost.

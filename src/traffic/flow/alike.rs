@@ -30,8 +30,8 @@ const CALM_ROOTS: (f64, f64) = (8.0, 6.0);
 pub(super) struct Alike {
     /// While they are one, the first stands for all.
     stations: Vec<u32>,
-    /// New capacity of theirs is cold at first.
-    warms_up: bool,
+    /// For how long new capacity of theirs is cold [ns].
+    cold_for: u64,
     pub joined: bool,
     /// Requests at each when what they have had was dealt last.
     held: Vec<u64>,
@@ -56,11 +56,14 @@ impl Alike {
 
     /// Whether `present` requests leave every station far from its slots, and nothing tells them
     /// apart.
-    fn is_calm(&self, present: u64, roots: f64, stations: &[Station]) -> bool {
+    fn is_calm(&self, present: u64, roots: f64, stations: &[Station], now: u64) -> bool {
         let of = &stations[self.first()];
         let mean = present as f64 / self.stations.len() as f64;
         let most = mean + roots * (math::sqrt(mean) + 1.0);
-        let as_warm = |other: &Station| !self.warms_up || other.cold_since == of.cold_since;
+        let cold_since = |of: &Station| {
+            of.cold_since.filter(|since| now < since.0.saturating_add(self.cold_for))
+        };
+        let as_warm = |other: &Station| cold_since(other) == cold_since(of);
         let same = |other: &Station| is_like(of, other) && as_warm(other);
         let same = |&one: &u32| same(&stations[one as usize]);
         !of.hung && most <= f64::from(of.slots) && self.stations.iter().all(same)
@@ -104,7 +107,7 @@ pub(super) fn alike(plan: &Plan, programs: &Programs, stations: &[Station]) -> V
     }
     let alike = |((service, ..), stations): ((usize, SiteId, _), Vec<u32>)| Alike {
         joined: false,
-        warms_up: plan.services[service].warm_up.is_some(),
+        cold_for: plan.services[service].warm_up.map_or(0, |(_, over_ns)| over_ns),
         held: vec![0; stations.len()],
         totals: StationTotals::default(),
         waits: (0.0, 0),
@@ -126,7 +129,7 @@ impl Flow {
             if group.joined || !fresh || waits {
                 continue;
             }
-            if !group.is_calm(present, CALM_ROOTS.0, stations) {
+            if !group.is_calm(present, CALM_ROOTS.0, stations, self.clock) {
                 continue;
             }
             let first = group.first();
@@ -137,6 +140,7 @@ impl Flow {
             for &other in &group.stations[1..] {
                 let other = &mut self.lines[other as usize];
                 (other.busy, other.busy_mean, other.stands_for) = (0, 0.0, 0);
+                other.rejects_after = None;
                 let theirs = std::mem::take(&mut other.serving);
                 let serving = &mut self.lines[first].serving;
                 for token in theirs {
@@ -160,7 +164,8 @@ impl Flow {
             let group = &self.alike[number];
             let line = &self.lines[group.first()];
             let stations = &scene.world.services.stations;
-            let calm = || line.waiting == 0 && group.is_calm(line.busy, CALM_ROOTS.1, stations);
+            let is_calm = || group.is_calm(line.busy, CALM_ROOTS.1, stations, self.clock);
+            let calm = || line.waiting == 0 && is_calm();
             if group.joined && !calm() {
                 self.separate(number, scene);
             }

@@ -115,8 +115,7 @@ impl Flow {
         moved: &mut Moved,
     ) {
         let drops = self.programs.all[token.program as usize].visits[0].drops;
-        let live = || token.cohort.is_some_and(|key| self.cohorts.get(key).is_some());
-        if by == 0 && drops && !live() {
+        if by == 0 && drops && !self.is_waited_for(&token) {
             self.finish_past_entry(token, step, scene);
         } else {
             self.next_call(token, (by, next), step, scene, moved);
@@ -326,7 +325,7 @@ impl Flow {
         scene: &mut Scene,
     ) -> u64 {
         let is_struck = |caller: &(Key, &Token)| !here && caller.1.station as usize == index;
-        let caller = self.callers.of(token).find(is_struck).map(|caller| caller.0);
+        let caller = self.callers.above(token).find(is_struck).map(|caller| caller.0);
         let called = token.entry as usize == index && self.is_called_by_entry(token);
         if !here && !called && caller.is_none() {
             return 0;

@@ -3,14 +3,16 @@
 //! A request at its entry needs no place of its own while it calls: its calls' tokens say where it
 //! entered. Who was called himself waits in a *caller*: the token that he was, with the number of
 //! requests that are below it. When these end, so many of its requests go on; when its own call is
-//! given up, or its caller lost, it becomes nobody's, and what is below it goes on as before. So a
-//! token knows of nothing but its own call, and every level has its own timeout. **Leaves out.**
-//! All requests of a caller give up at one time, the mean of theirs, which are begun within a step.
+//! given up, or its caller lost, it becomes nobody's, and goes on with what is below it, or ends
+//! where its service drops abandoned work. So a token knows of nothing but its own call, and every
+//! level has its own timeout. **Leaves out.** All requests of a caller give up at one time, the
+//! mean of theirs, which are begun within a step. That a client has given up is heard of at the end
+//! of its beat. What those had called who are lost with instances goes on even where it waits at a
+//! service that drops abandoned work.
 
 use super::program::Step;
-use super::station::Moved;
+use super::station::{Left, Moved};
 use super::token::{LOOK_BACK, Token};
-use super::transit::{Leg, UnderWay};
 use super::visit::Visit;
 use super::{Flow, Scene};
 use crate::kernel::slab::{Key, Slab};
@@ -25,12 +27,11 @@ pub(super) struct Callers {
 
 impl Callers {
     fn put(&mut self, token: Token) -> Key {
-        let newest = self.newest.iter().rev();
         let like = |key: &&Key| {
             let other = self.all.get(**key);
             other.is_some_and(|other| other.station == token.station && other.is_like(&token))
         };
-        if let Some(&key) = newest.clone().take(LOOK_BACK).find(like) {
+        if let Some(&key) = self.newest.iter().rev().take(LOOK_BACK).find(like) {
             self.all[key.index].absorb(&token);
             return key;
         }
@@ -44,7 +45,7 @@ impl Callers {
 
     /// Takes so many requests out of a caller.
     pub(super) fn take(&mut self, key: Key, count: u64) -> Token {
-        let of = &mut self.all[key.index];
+        let of = self.all.get_mut(key).expect("a request's caller waits for it");
         of.count -= count;
         let taken = Token { count, ..*of };
         if of.count == 0 {
@@ -68,13 +69,13 @@ impl Callers {
 
     /// The callers of a token, from its own to the one that its entry has called. One of no
     /// requests may know one that has gone.
-    pub(super) fn of(&self, token: &Token) -> impl Iterator<Item = (Key, &Token)> + '_ {
+    pub(super) fn above(&self, token: &Token) -> impl Iterator<Item = (Key, &Token)> + '_ {
         let at = |key: Option<Key>| key.and_then(|key| Some((key, self.all.get(key)?)));
         std::iter::successors(at(token.caller), move |(_, above)| at(above.caller))
     }
 
-    /// The request that a token's entry has made, if it still waits for that and all that is
-    /// called on its behalf.
+    /// The call that a token's entry has made, at the top of its callers; `None` if anybody on the
+    /// way up has given up.
     fn waited_for<'t>(&'t self, token: &'t Token) -> Option<&'t Token> {
         let mut first = token;
         loop {
@@ -161,38 +162,52 @@ impl Flow {
             }
             let waited = caller.waited + caller.slack;
             moved.push((Token { waited, ..caller }, caller.given_up()));
-            self.forsake(key, step.middle().0, scene);
+            self.forsake(key, false, step.middle().0, scene);
         }
     }
 
-    /// Nobody waits for a caller in between any more: it goes on by itself, or ends where its
-    /// service drops such work; so does what waits for it in a queue.
-    pub(super) fn forsake(&mut self, key: Key, now: u64, scene: &mut Scene) {
-        let caller = self.callers.all[key.index].for_nobody();
-        self.callers.all[key.index] = caller;
+    /// Somebody above a caller in between has given up: it ends where its service drops what no
+    /// client waits for, and so does what waits for it in a queue; else it goes on, for who has
+    /// called it if that still waits, and those below it hear of it.
+    pub(super) fn forsake(&mut self, key: Key, waits: bool, now: u64, scene: &mut Scene) {
+        let caller = self.callers.all.get_mut(key).expect("it is among the callers");
+        if !waits {
+            *caller = caller.for_nobody();
+        }
+        let caller = *caller;
         let called = |token: &Token| token.caller == Some(key);
         let dropped = self.drop_waiting(called, scene);
-        if !self.visit_of(&caller).drops {
+        let ends = self.visit_of(&caller).drops;
+        if ends {
+            self.end_caller(key, caller, scene);
+        } else {
             dropped.into_iter().for_each(|token| self.fails_at(now, token, scene));
-            return;
         }
+        if ends && waits {
+            self.hears_at(now, Left::Answered, caller, scene);
+        }
+        let below = self.callers.all.iter().filter(|(_, below)| called(below));
+        let below: Vec<Key> = below.map(|(key, _)| key).collect();
+        below.into_iter().for_each(|key| self.forsake(key, !ends, now, scene));
+    }
+
+    /// A caller in between ends, and what it has called is nobody's; what is on its way for it is
+    /// given up.
+    fn end_caller(&mut self, key: Key, caller: Token, scene: &mut Scene) {
         self.callers.all.remove(key);
         let index = caller.station as usize;
         self.served(index, &caller, scene);
         if self.visit_of(&caller).holds {
             self.lines[index].busy -= caller.count;
         }
+        let called = |token: &Token| token.caller == Some(key);
         let in_lines = self.lines.iter_mut();
         let in_lines = in_lines.flat_map(|line| line.queue.iter_mut().chain(&mut line.serving));
         for token in in_lines.filter(|token| called(token)) {
             *token = token.for_nobody();
         }
-        for UnderWay { leg, token } in self.under_way.iter_mut().filter(|one| called(&one.token)) {
-            token.count *= u64::from(*leg == Leg::There);
-            *token = token.for_nobody();
+        for one in self.under_way.iter_mut().filter(|one| called(&one.token)) {
+            one.token.count = 0;
         }
-        let below = self.callers.all.iter().filter(|(_, below)| called(below));
-        let below: Vec<Key> = below.map(|(key, _)| key).collect();
-        below.into_iter().for_each(|key| self.forsake(key, now, scene));
     }
 }

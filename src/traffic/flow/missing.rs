@@ -2,7 +2,8 @@
 
 use super::thinkers::LEAST_S;
 use crate::scenario::model::{
-    Call, Discipline, Fault, FaultKind, Jitter, Load, Retry, Scenario, Service, Timeout,
+    Call, Discipline, Fault, FaultKind, Jitter, Load, OperationId, Retry, Scenario, Service,
+    Timeout,
 };
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
@@ -10,7 +11,8 @@ use crate::scenario::model::{
 /// Each entry names the key of the scenario file and what it is set to.
 pub fn missing(scenario: &Scenario) -> Vec<String> {
     let mut missing = Vec::new();
-    let visits = visits(scenario);
+    let operations = (0..scenario.operations.len()).map(|index| OperationId(index as u32));
+    let visits: Vec<Vec<u64>> = operations.map(|of| visits(scenario, of)).collect();
     for (index, service) in scenario.services.iter().enumerate() {
         let of = |what: &str| format!("services.{}.{what}", service.name);
         let is_store = scenario.stores.iter().any(|store| store.service.index() == index);
@@ -20,7 +22,10 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
                 of("queue.discipline: priority"),
             ),
             (is_store && !service.calls.is_empty(), of("calls: of a store")),
-            (visits[index] > MOST_VISITS, of("calls: over 250 for a request")),
+            (
+                visits.iter().any(|visits| visits[index] > MOST_VISITS),
+                of("calls: over 250 for a request"),
+            ),
             (
                 service.calls.iter().any(|call| is_decorrelated(&call.retry)),
                 of("calls.retry.jitter: decorrelated"),
@@ -46,19 +51,22 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
     missing
 }
 
-/// Requests to services that one request may bring with it at the most.
-const MOST_VISITS: u64 = 250;
+/// Requests to services that one request may bring with it at the most, itself included.
+const MOST_VISITS: u64 = 251;
 
-/// Of each service, requests to services that one request there brings with it, itself included.
-fn visits(scenario: &Scenario) -> Vec<u64> {
+/// Of each service, requests to services that one request of an operation there brings with it,
+/// itself included.
+fn visits(scenario: &Scenario, operation: OperationId) -> Vec<u64> {
     let mut visits = vec![1_u64; scenario.services.len()];
     // Calls have no cycle, so the longest way has been gone after as many rounds as there are
     // services.
     for _ in 0..visits.len() {
         let of = |service: &Service| {
             let made =
+                |call: &&Call| call.operations.is_empty() || call.operations.contains(&operation);
+            let all =
                 |call: &Call| u64::from(call.times).saturating_mul(visits[call.service.index()]);
-            service.calls.iter().map(made).fold(1, u64::saturating_add)
+            service.calls.iter().filter(made).map(all).fold(1, u64::saturating_add)
         };
         visits = scenario.services.iter().map(of).collect();
     }

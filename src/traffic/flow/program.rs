@@ -51,7 +51,7 @@ pub(super) struct Patience {
     pub least: u64,
     /// All of calls [ns], of callers at each site.
     pub lengths: Vec<(u64, SiteId)>,
-    /// What is left of it when their own work ends is for calls of theirs.
+    /// Whether some who are called here make calls themselves, with what is left of it.
     pub goes_on: bool,
 }
 

@@ -13,6 +13,7 @@ use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Stream;
+use crate::traffic::plan::DisciplinePlan;
 
 /// Natural logarithm of odds that never come up.
 const UNHEARD_OF: f64 = 30.0;
@@ -43,7 +44,10 @@ impl Flow {
             return;
         }
         // Of those with calls of one timeout from one site nobody gives up before those who came
-        // earlier.
+        // earlier, who are ahead unless what was lost with its slot goes back to the head of those
+        // who came last.
+        let service = scene.world.services.stations[index].service;
+        let in_order = self.plan.services[service.index()].discipline != DisciplinePlan::Lifo;
         let lengths = self.programs.patience[index].lengths.len();
         self.lines[index].given_up.resize(lengths, 0);
         for number in 0..lengths {
@@ -54,10 +58,10 @@ impl Flow {
             let mut place = (line.given_up[number] - line.passed) as usize;
             let mut all_have = true;
             while let Some(token) = self.lines[index].queue.get(place) {
-                let visit = &self.programs.all[token.program as usize].visits[token.visit as usize];
+                let visit = self.programs.visit_of(token);
                 let waits = token.slack != u64::MAX && token.count > 0 && !token.orphan;
                 if token.visit > 0 && waits && (visit.timeout, visit.from) == length {
-                    if token.start.saturating_add(token.slack) > step.to {
+                    if in_order && token.start.saturating_add(token.slack) > step.to {
                         break;
                     }
                     all_have &= self.give_up((index, place), step.to, moved);
@@ -71,8 +75,8 @@ impl Flow {
         }
     }
 
-    /// Callers of what is at a place in a queue give up: those who do by `to` are from here on in
-    /// the place, and go on for nobody, with the others behind them. Whether anybody has.
+    /// Callers of what is at a place in a queue give up: those who do by `to` are split off in
+    /// front of the others, and go on for nobody. Whether anybody does.
     fn give_up(&mut self, (index, place): (usize, usize), to: u64, moved: &mut Moved) -> bool {
         let line = &mut self.lines[index];
         let token = &mut line.queue[place];
@@ -147,11 +151,15 @@ impl Flow {
             ended.push(*token);
             token.count = 0;
         }
-        let calling = self.callers.all.iter().filter(|(_, caller)| ends(caller));
+        let of_entry = |caller: &Token| caller.caller.is_none() && !caller.orphan;
+        let called = |caller: &Token| of_entry(caller) && caller.cohort == Some(key);
+        let calling = self.callers.all.iter().filter(|(_, caller)| called(caller));
         let calling: Vec<(Key, Token)> = calling.map(|(key, caller)| (key, *caller)).collect();
         for (key, caller) in calling {
-            ended.push(caller);
-            self.forsake(key, now, scene);
+            if entry_drops {
+                ended.push(caller);
+            }
+            self.forsake(key, !entry_drops, now, scene);
         }
         for token in ended {
             self.finish(token.of_nobody(), false, scene);

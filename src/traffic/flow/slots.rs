@@ -21,7 +21,7 @@ const TURNS: u64 = 64;
 const TURNS_OF_MANY: u64 = 8;
 /// A patience is long if it is so many times as long as work.
 const HOLDS: f64 = 8.0;
-/// Parcels that a list may have grown by before it is looked through for what can be put together.
+/// Parcels by which a list may have more than doubled before it is looked through again.
 const LONG: usize = 256;
 
 impl Flow {
@@ -97,7 +97,7 @@ impl Flow {
     }
 
     /// Where who came last is served first, puts together at the head what nobody waits for any
-    /// more, as long as that makes a list much shorter.
+    /// more, whenever the list has grown long.
     pub(super) fn put_stale_together(&mut self, index: usize, scene: &Scene) {
         let service = scene.world.services.stations[index].service;
         let discipline = self.plan.services[service.index()].discipline;
@@ -107,7 +107,9 @@ impl Flow {
         }
         let mut stale: Vec<Token> = Vec::new();
         line.queue.retain(|token| {
-            let live = token.cohort.is_some_and(|key| cohorts.get(key).is_some());
+            // A call is somebody's until its caller gives it up.
+            let of_client = || token.cohort.is_some_and(|key| cohorts.get(key).is_some());
+            let live = !token.orphan && (token.visit > 0 || of_client());
             if token.count == 0 || live {
                 return token.count > 0;
             }
@@ -115,7 +117,8 @@ impl Flow {
             match stale.iter_mut().find(|other| other.is_of_the_same(&token)) {
                 Some(other) => {
                     other.count += token.count;
-                    other.width = (token.start + token.width).saturating_sub(other.start);
+                    let end = (token.start + token.width).max(other.start + other.width);
+                    other.width = end - other.start;
                 }
                 None => stale.push(token),
             }

@@ -178,11 +178,16 @@ impl Flow {
         }
     }
 
-    /// A caller will know at `due` that its call has failed; from another site a little later.
+    /// A caller will know at `due` that its call has failed.
     pub(super) fn fails_at(&mut self, due: u64, token: Token, scene: &Scene) {
+        self.hears_at(due, Left::CallFailed, token, scene);
+    }
+
+    /// A caller will know at `due` how its call has ended; from another site a little later.
+    pub(super) fn hears_at(&mut self, due: u64, left: Left, token: Token, scene: &Scene) {
         let delay = self.way_back(&token, scene).map_or(0, |back| back.delay.0);
         let token = Token { start: due.saturating_add(delay), width: 0, ..token };
-        self.under_way.push(UnderWay { leg: Leg::Back(Left::CallFailed), token });
+        self.under_way.push(UnderWay { leg: Leg::Back(left), token });
     }
 
     /// A call is made again after so long [ns]. What fails within a site does so where a station is
