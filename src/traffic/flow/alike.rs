@@ -63,9 +63,10 @@ impl Alike {
         let cold_since = |of: &Station| {
             of.cold_since.filter(|since| now < since.0.saturating_add(self.cold_for))
         };
-        let as_warm = |other: &Station| cold_since(other) == cold_since(of);
-        let same = |other: &Station| is_like(of, other) && as_warm(other);
-        let same = |&one: &u32| same(&stations[one as usize]);
+        let same = |&one: &u32| {
+            let other = &stations[one as usize];
+            is_like(of, other) && cold_since(of) == cold_since(other)
+        };
         !of.hung && most <= f64::from(of.slots) && self.stations.iter().all(same)
     }
 }

@@ -119,6 +119,7 @@ impl Flow {
                 if patience != u64::MAX && wait_s * 4e9 > patience as f64 {
                     let drops = self.drops(index, scene);
                     let soon = match (drops, self.programs.patience[index].goes_on) {
+                        // What is left of it then decides who is answered further down.
                         (_, true) => NEAR.0,
                         (true, false) => near,
                         (false, false) => (patience / OF_PATIENCE).max(NEAR.0),

@@ -173,7 +173,8 @@ impl Flow {
         for (_, caller) in self.callers.all.iter() {
             let station = caller.station as usize;
             standing.holding[station] += caller.count;
-            in_slots[station] += if self.visit_of(caller).holds { caller.count } else { 0 };
+            in_slots[station] +=
+                if self.programs.visit_of(caller).holds { caller.count } else { 0 };
             callers += caller.count;
             below += if caller.caller.is_some() { caller.count } else { 0 };
         }

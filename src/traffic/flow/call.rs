@@ -38,7 +38,7 @@ impl Flow {
         if token.slack != u64::MAX && (at_entry || token.by_client) {
             token.until = step.middle().0 + token.left_when_done(step, &mut self.draws);
         }
-        let visit = self.visit_of(&token);
+        let visit = self.programs.visit_of(&token);
         let calls = visit.calls(token.visit as usize);
         let (holds, drops) = (visit.holds, visit.drops);
         let index = token.station as usize;
@@ -98,7 +98,7 @@ impl Flow {
 
     /// Callers have the answers to their calls.
     fn call_answered(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
-        let visit = self.visit_of(&token);
+        let visit = self.programs.visit_of(&token);
         let (call, from, next) = (visit.call, visit.from, (visit.caller, visit.end as usize));
         let cache = call.and_then(|call| self.plan.calls[call as usize].cache);
         self.caches.answered(cache, from, token.count);
@@ -201,7 +201,7 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let visit = self.visit_of(&token);
+        let visit = self.programs.visit_of(&token);
         let (by, next) = (visit.caller, visit.end as usize);
         let Some(call) = visit.call else { return };
         let call = &self.plan.calls[call as usize];
@@ -342,7 +342,7 @@ impl Flow {
             let goes_on = self.callers.forsaken(lost, caller);
             self.orphans.push(goes_on);
             let lost = self.callers.take(key, n);
-            if self.visit_of(&lost).holds {
+            if self.programs.visit_of(&lost).holds {
                 self.lines[index].busy -= n;
             }
             self.call_lost(lost, how, now, scene);

@@ -13,7 +13,6 @@
 use super::program::Step;
 use super::station::{Left, Moved};
 use super::token::{LOOK_BACK, Token};
-use super::visit::Visit;
 use super::{Flow, Scene};
 use crate::kernel::slab::{Key, Slab};
 
@@ -89,12 +88,6 @@ impl Callers {
 }
 
 impl Flow {
-    /// The visit that a token is at.
-    #[inline]
-    pub(super) fn visit_of(&self, token: &Token) -> &Visit {
-        self.programs.visit_of(token)
-    }
-
     /// Whether a token's requests are waited for, by all up to the client.
     pub(super) fn is_waited_for(&self, token: &Token) -> bool {
         let first = self.callers.waited_for(token);
@@ -144,7 +137,7 @@ impl Flow {
         let Some(key) = token.caller else { return };
         let caller = self.callers.take(key, token.count);
         let caller = Token { waited: token.waited, ..caller };
-        let holds = self.visit_of(&caller).holds;
+        let holds = self.programs.visit_of(&caller).holds;
         self.end_visit(caller, (ok, holds), step, scene, moved);
     }
 
@@ -177,7 +170,7 @@ impl Flow {
         let caller = *caller;
         let called = |token: &Token| token.caller == Some(key);
         let dropped = self.drop_waiting(called, scene);
-        let ends = self.visit_of(&caller).drops;
+        let ends = self.programs.visit_of(&caller).drops;
         if ends {
             self.end_caller(key, caller, scene);
         } else {
@@ -197,7 +190,7 @@ impl Flow {
         self.callers.all.remove(key);
         let index = caller.station as usize;
         self.served(index, &caller, scene);
-        if self.visit_of(&caller).holds {
+        if self.programs.visit_of(&caller).holds {
             self.lines[index].busy -= caller.count;
         }
         let called = |token: &Token| token.caller == Some(key);

@@ -132,10 +132,11 @@ impl Flow {
             return;
         }
         let entry_drops = program.visits[0].drops;
-        let ends = |token: &Token| {
-            let of_entry = token.visit > 0 && token.caller.is_none() && !token.orphan;
-            entry_drops && of_entry && token.cohort == Some(key)
+        let called_by_entry = |token: &Token| {
+            let waited_for = token.visit > 0 && token.caller.is_none() && !token.orphan;
+            waited_for && token.cohort == Some(key)
         };
+        let ends = |token: &Token| entry_drops && called_by_entry(token);
         let dropped = self.drop_waiting(|token| token.cohort == Some(key), scene);
         let (mut ended, failing): (Vec<Token>, Vec<Token>) = dropped.into_iter().partition(ends);
         for token in failing.into_iter().filter(|token| token.visit > 0 && !token.orphan) {
@@ -151,9 +152,7 @@ impl Flow {
             ended.push(*token);
             token.count = 0;
         }
-        let of_entry = |caller: &Token| caller.caller.is_none() && !caller.orphan;
-        let called = |caller: &Token| of_entry(caller) && caller.cohort == Some(key);
-        let calling = self.callers.all.iter().filter(|(_, caller)| called(caller));
+        let calling = self.callers.all.iter().filter(|(_, caller)| called_by_entry(caller));
         let calling: Vec<(Key, Token)> = calling.map(|(key, caller)| (key, *caller)).collect();
         for (key, caller) in calling {
             if entry_drops {

@@ -37,7 +37,8 @@ impl Flow {
             let line = &mut self.lines[index];
             line.forget_empty();
             let free = slots.saturating_sub(line.busy);
-            let (Some(&head), true) = (line.queue.front(), free > 0) else { return };
+            let Some(head) = line.queue.front().filter(|_| free > 0) else { return };
+            let waited = head.start < step.from;
             match discipline {
                 DisciplinePlan::Lifo => {
                     for token in line.newest(free, &mut self.draws) {
@@ -54,7 +55,6 @@ impl Flow {
                 }
                 DisciplinePlan::Fifo => {}
             }
-            let waited = head.start < step.from;
             let next = if waited && self.is_urgent(index, step) {
                 self.next_of_queue(index, (free, again), step, scene, moved)
             } else {

@@ -328,7 +328,7 @@ impl Flow {
         }
         token.there = -1.0;
         token = self.now_of_nobody(token);
-        let visit = self.visit_of(&token);
+        let visit = self.programs.visit_of(&token);
         let nowhere = match token.unanswered {
             0.0 => visit.nowhere,
             // Where nobody answered before, nobody does unless a copy is ready since.
@@ -343,7 +343,7 @@ impl Flow {
         }
         token.unanswered = 0.0;
         for place in 0..places {
-            let (station, share) = self.visit_of(&token).dealt[place];
+            let (station, share) = self.programs.visit_of(&token).dealt[place];
             let last = place + 1 == places;
             let count =
                 if last { left } else { binomial(&mut self.draws, left, share / share_left) };

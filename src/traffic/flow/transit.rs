@@ -57,7 +57,7 @@ fn take_due(token: &mut Token, to: u64, draws: &mut Stream) -> u64 {
 impl Flow {
     /// What the caller of a token's call is at, and where it was sent.
     fn ends(&self, token: &Token, scene: &Scene) -> (SiteId, SiteId) {
-        let caller = self.visit_of(token).from;
+        let caller = self.programs.visit_of(token).from;
         (caller, scene.world.services.stations[token.station as usize].site)
     }
 
@@ -200,7 +200,7 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        if self.visit_of(&token).is_within_site() {
+        if self.programs.visit_of(&token).is_within_site() {
             let token = Token { start: step.middle().0 + wait, width: 0, ..token };
             self.under_way.push(UnderWay { leg: Leg::Again, token });
             return;
