@@ -11,17 +11,16 @@ use std::path::Path;
 
 type Figure = fn(&Outcome) -> f64;
 
-fn run(name: &str, fidelity: Fidelity, options: Options) -> Results {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("scenarios").join(format!("{name}.yaml"));
+fn run(file: &str, fidelity: Fidelity, options: Options) -> Results {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let options = Options { fidelity: Some(fidelity), ..options };
     let loaded = load(&path, &options).unwrap_or_else(|problems| panic!("{problems}"));
     let trials = study::trials(&loaded.scenario, &|_, _| {}).expect("the ledgers balance");
     study::results(&loaded.scenario, trials)
 }
 
-fn seeded(name: &str, fidelity: Fidelity, seed: u64) -> Results {
-    run(name, fidelity, Options { seed: Some(seed), ..Options::default() })
+fn seeded(file: &str, fidelity: Fidelity, seed: u64) -> Results {
+    run(file, fidelity, Options { seed: Some(seed), ..Options::default() })
 }
 
 /// Mean, and variance of the mean, over seeds.
@@ -37,34 +36,62 @@ fn assert_near(what: &str, exact: f64, flow: f64, share: f64) {
     assert!(off <= share, "{what}: exact {exact}, flow {flow}, off by {off:.4}, over {share}");
 }
 
-#[test]
-fn first_steps_agree_over_seeds() {
-    const SEEDS: u64 = 12;
-    let outcomes = |fidelity: Fidelity| -> Vec<Outcome> {
-        (0..SEEDS).map(|seed| seeded("first-steps", fidelity, seed).trials.remove(0)).collect()
-    };
-    let (exact, flow) = (outcomes(Fidelity::Exact), outcomes(Fidelity::Flow));
-    // Figure, name, by how much the means may differ beside three standard errors.
-    let figures: [(Figure, &str, f64); 5] = [
-        (|o| o.impact.mailbox_minutes_lost, "lost mailbox-minutes", 0.02),
-        (|o| o.impact.mailboxes_affected, "affected", 0.02),
-        (|o| o.impact.felt_downtime_mean_s, "felt downtime", 0.02),
-        (|o| o.incident.recovered_s.expect("it recovers"), "recovery", 0.02),
-        (|o| o.cost.attempts as f64, "attempts", 0.01),
-    ];
-    for (figure, name, bias) in figures {
+/// Figures agree over some seeds each, but for a part and three standard errors: (figure, name,
+/// part).
+fn assert_agree(outcomes: impl Fn(Fidelity) -> Vec<Outcome>, figures: &[(Figure, &str, f64)]) {
+    let [exact, flow] = [Fidelity::Exact, Fidelity::Flow].map(outcomes);
+    for (figure, name, part) in figures {
         let values = |of: &[Outcome]| of.iter().map(figure).collect::<Vec<f64>>();
         let ((a, a2), (b, b2)) = (mean(&values(&exact)), mean(&values(&flow)));
-        let room = 3.0 * (a2 + b2).sqrt() + bias * a;
+        let room = 3.0 * (a2 + b2).sqrt() + part * a;
         assert!((a - b).abs() <= room, "{name}: exact {a}, flow {b}, room {room}");
     }
 }
 
 #[test]
+fn first_steps_agree_over_seeds() {
+    let of =
+        |fidelity| (0..12).map(move |seed| seeded("scenarios/first-steps.yaml", fidelity, seed));
+    assert_agree(
+        |fidelity| of(fidelity).map(|mut results| results.trials.remove(0)).collect(),
+        &[
+            (|o| o.impact.mailbox_minutes_lost, "lost mailbox-minutes", 0.02),
+            (|o| o.impact.mailboxes_affected, "affected", 0.02),
+            (|o| o.impact.felt_downtime_mean_s, "felt downtime", 0.02),
+            (|o| o.incident.recovered_s.expect("it recovers"), "recovery", 0.02),
+            (|o| o.cost.attempts as f64, "attempts", 0.01),
+        ],
+    );
+}
+
+/// Three tiers under load, in 1/800 of their size; all of it in counts takes seconds.
+#[test]
+fn three_tiers_agree_over_seeds() {
+    const FILE: &str = "tests/scenario/three-tiers.yaml";
+    let of = |fidelity, seed| {
+        let (seed, scale) = (Some(seed), Some(800));
+        run(FILE, fidelity, Options { seed, scale, ..Options::default() }).trials.remove(0)
+    };
+    assert_agree(
+        |fidelity| (0..4).map(|seed| of(fidelity, seed)).collect(),
+        &[
+            (|o| o.impact.mailbox_minutes_lost, "lost mailbox-minutes", 0.02),
+            (|o| o.impact.mailboxes_affected, "affected", 0.02),
+            (|o| o.incident.recovered_s.expect("it recovers"), "recovery", 0.02),
+            (|o| o.cost.attempts as f64, "attempts", 0.01),
+            (|o| o.cost.station_visits as f64, "visits", 0.01),
+        ],
+    );
+    let whole = run(FILE, Fidelity::Auto, Options::default()).trials.remove(0);
+    assert_eq!(whole.cost.events, 0, "above 20 million operations it is in counts");
+    assert!(whole.cost.attempts > 3_000_000_000, "{:?}", whole.cost);
+}
+
+#[test]
 fn lync_agrees() {
     let at_1_500 = || Options { scale: Some(500), ..Options::default() };
-    let exact = run("lync-2014-06-23", Fidelity::Exact, at_1_500()).trials.remove(0);
-    let flow = run("lync-2014-06-23", Fidelity::Flow, at_1_500()).trials.remove(0);
+    let exact = run("scenarios/lync-2014-06-23.yaml", Fidelity::Exact, at_1_500()).trials.remove(0);
+    let flow = run("scenarios/lync-2014-06-23.yaml", Fidelity::Flow, at_1_500()).trials.remove(0);
     let window_s = flow.series.window_s;
     let crossing = |o: &Outcome| {
         let low = |value: &Option<f64>| value.is_some_and(|value| value < 0.9);
@@ -129,17 +156,17 @@ fn lync_agrees() {
 
 #[test]
 fn a_run_in_counts_repeats_and_follows_its_seed() {
-    let digest = |seed: u64| seeded("first-steps", Fidelity::Flow, seed).digest;
+    let digest = |seed: u64| seeded("scenarios/first-steps.yaml", Fidelity::Flow, seed).digest;
     assert_eq!(digest(1), digest(1));
     assert_ne!(digest(1), digest(2));
 }
 
 #[test]
 fn the_sample_is_shown_with_its_band() {
-    let outcome = seeded("first-steps", Fidelity::Flow, 1).trials.remove(0);
+    let outcome = seeded("scenarios/first-steps.yaml", Fidelity::Flow, 1).trials.remove(0);
     let tracers = outcome.impact.tracers.expect("flow follows a sample");
     assert_eq!(tracers.count, 10_000);
     assert!(tracers.affected_within > 0.0 && tracers.mean_within_s > 0.0);
-    let exact = seeded("first-steps", Fidelity::Exact, 1).trials.remove(0);
+    let exact = seeded("scenarios/first-steps.yaml", Fidelity::Exact, 1).trials.remove(0);
     assert!(exact.impact.tracers.is_none(), "exact follows everybody");
 }

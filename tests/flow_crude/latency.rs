@@ -165,9 +165,8 @@ fn windows_after_an_overload_have_their_own_demands() {
             let served = outcome.series.availability[22..38].iter().flatten().copied();
             served.fold(1.0, f64::min)
         };
-        // In the first of these windows, of a thousand demands, a few are another's by luck.
         let least = each(&runs(&scenario, fidelity, 8), least);
+        assert!(least.iter().all(|&least| least > 0.99), "{fidelity:?}: {least:.4?}");
         assert!(mean(&least) > 0.996, "{fidelity:?}: {least:.4?}");
-        assert!(least.iter().all(|&least| least > 0.98), "{fidelity:?}: {least:.4?}");
     }
 }
