@@ -68,12 +68,14 @@ fn bent(z: f64, variance: f64, third: f64, fourth: f64) -> f64 {
     // Rounding adds a twelfth to the variance, and takes a 120th from the fourth cumulant.
     let variance = variance - 1.0 / 12.0;
     let spread = math::sqrt(variance);
-    let skewness = third / (variance * spread);
-    let excess = (fourth + 1.0 / 120.0) / (variance * variance);
+    // Reciprocals: a product is a fifth of a quotient.
+    let inverse = 1.0 / variance;
+    let skewness = third * inverse * inverse * spread;
+    let excess = (fourth + 1.0 / 120.0) * inverse * inverse;
     let squared = z * z;
-    let bend = skewness * (squared - 1.0) / 6.0
-        + z * (excess * (squared - 3.0) / 24.0
-            - skewness * skewness * (2.0 * squared - 5.0) / 36.0);
+    let bend = skewness * (squared - 1.0) * (1.0 / 6.0)
+        + z * (excess * (squared - 3.0) * (1.0 / 24.0)
+            - skewness * skewness * (2.0 * squared - 5.0) * (1.0 / 36.0));
     spread * (z + bend)
 }
 
@@ -168,9 +170,8 @@ fn hypergeometric_by_inversion(
         return 0;
     }
     let k = mode as f64;
-    let ln_mode_pmf = ln_binomial_pmf(k, g, share) + ln_binomial_pmf(m - k, b, share)
-        - ln_binomial_pmf(m, g + b, share);
-    let at_mode = math::exp(ln_mode_pmf);
+    let (of_good, of_bad) = (binomial_pmf(k, g, share), binomial_pmf(m - k, b, share));
+    let at_mode = of_good.times(of_bad).over(binomial_pmf(m, g + b, share)).value();
     left -= at_mode;
     let (mut below, mut above) = (mode, mode);
     let (mut p_below, mut p_above) = (at_mode, at_mode);
@@ -256,25 +257,49 @@ fn binomial_by_inversion(stream: &mut Stream, n: u64, p: f64) -> u64 {
     count
 }
 
-/// Logarithm of the probability that `k` of `n` events of probability `p` happen, 0 < p < 1.
+/// A probability as a root times an exponential: products and quotients of some of them take one of
+/// each in the end.
+#[derive(Clone, Copy)]
+struct Probability {
+    square: f64,
+    exponent: f64,
+}
+
+impl Probability {
+    fn times(self, other: Probability) -> Probability {
+        let square = self.square * other.square;
+        Probability { square, exponent: self.exponent + other.exponent }
+    }
+
+    fn over(self, other: Probability) -> Probability {
+        let square = self.square / other.square;
+        Probability { square, exponent: self.exponent - other.exponent }
+    }
+
+    fn value(self) -> f64 {
+        math::sqrt(self.square) * math::exp(self.exponent)
+    }
+}
+
+/// Probability that `k` of `n` events of probability `p` happen, 0 < p < 1.
 ///
 /// # Source
 /// C. Loader, "Fast and accurate computation of binomial probabilities" (2000): saddle-point form,
 /// which loses no digits where numbers are large and near each other.
-fn ln_binomial_pmf(k: f64, n: f64, p: f64) -> f64 {
+fn binomial_pmf(k: f64, n: f64, p: f64) -> Probability {
     if k == 0.0 {
-        return n * math::ln_1p(-p);
+        return Probability { square: 1.0, exponent: n * math::ln_1p(-p) };
     }
     if k == n {
-        return n * math::ln(p);
+        return Probability { square: 1.0, exponent: n * math::ln(p) };
     }
     let rest = n - k;
-    stirling_error(n)
+    let exponent = stirling_error(n)
         - stirling_error(k)
         - stirling_error(rest)
         - deviance(k, n * p)
-        - deviance(rest, n * (1.0 - p))
-        + 0.5 * math::ln(n / (2.0 * PI * k * rest))
+        - deviance(rest, n * (1.0 - p));
+    Probability { square: n / (2.0 * PI * k * rest), exponent }
 }
 
 /// ln(k!) less Stirling's approximation of it, for whole k of at least 1.
@@ -282,9 +307,10 @@ fn stirling_error(k: f64) -> f64 {
     if let Some(&error) = STIRLING_ERRORS.get(k as usize - 1) {
         return error;
     }
-    let square = k * k;
-    let inner = 1.0 / 1260.0 - (1.0 / 1680.0 - 1.0 / (1188.0 * square)) / square;
-    (1.0 / 12.0 - (1.0 / 360.0 - inner / square) / square) / k
+    let inverse = 1.0 / k;
+    let square = inverse * inverse;
+    let inner = 1.0 / 1260.0 - (1.0 / 1680.0 - square / 1188.0) * square;
+    (1.0 / 12.0 - (1.0 / 360.0 - inner * square) * square) * inverse
 }
 
 /// [`stirling_error`] of 1 to 15, where its series is not good enough.

@@ -183,9 +183,9 @@ impl Pool {
         Knowledge { intended_s, spread_s, earliest_s, alive: of.alive / of.n, crush }
     }
 
-    fn change(&mut self, slot: u64, by: &Sums, times: f64) {
-        let place = (slot % self.changes.len() as u64) as usize;
-        self.changes[place].add(by, times);
+    /// Place of a slot in the ring.
+    fn place(&self, slot: u64) -> usize {
+        (slot % self.changes.len() as u64) as usize
     }
 
     /// Takes `n` clients in that have failed evenly over `over` around `at`, and wait evenly
@@ -217,19 +217,25 @@ impl Pool {
         let (alive, crush) = (n * know.alive, n * know.crush);
         let all = Sums { n, intended: n * intended, squares, alive, crush };
         self.mass.add(&all, 1.0);
+        let place = self.place(first);
+        let mut change = |after: u64, times: f64| {
+            let beyond = place + after as usize;
+            let place = beyond.checked_sub(self.changes.len()).unwrap_or(beyond);
+            self.changes[place].add(&all, times);
+        };
         if first == last {
-            self.change(first, &all, 1.0);
-            self.change(first + 1, &all, -1.0);
+            change(0, 1.0);
+            change(1, -1.0);
             return;
         }
         let span = (b - a) as f64;
         let whole = self.slot as f64 / span;
         let head = ((first + 1) * self.slot - a) as f64 / span;
         let tail = (b - last * self.slot) as f64 / span;
-        self.change(first, &all, head);
-        self.change(first + 1, &all, whole - head);
-        self.change(last, &all, tail - whole);
-        self.change(last + 1, &all, -tail);
+        change(0, head);
+        change(1, whole - head);
+        change(last - first, tail - whole);
+        change(last - first + 1, -tail);
     }
 
     /// Takes `n` members out, drawn without regard to when they are due.
@@ -275,7 +281,7 @@ impl Pool {
         let mut released = 0;
         while self.next * self.slot < to {
             released += std::mem::take(&mut self.sending);
-            let place = (self.next % self.changes.len() as u64) as usize;
+            let place = self.place(self.next);
             let change = std::mem::take(&mut self.changes[place]);
             self.due.add(&change, 1.0);
             self.next += 1;

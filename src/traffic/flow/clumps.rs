@@ -31,8 +31,9 @@ use crate::world::network::AttachmentId;
 /// Iterations in which the share of the idle times is found, at most, and to which accuracy.
 const ROUNDS: usize = 50;
 const ACCURACY: f64 = 1e-4;
-/// Halvings in which a root is found.
-const HALVINGS: usize = 40;
+/// Steps in which a root is found, at most, and to which accuracy.
+const STEPS: usize = 60;
+const EXACT: f64 = 1e-13;
 /// Orders of retries that are told apart, at most: those of attempts that are no longer counted.
 const MANY: u16 = 16;
 /// Beats over which arrivals and openings are averaged.
@@ -90,7 +91,7 @@ impl Crush {
                 let (p, q) = (u * z - outside, u * z - inside);
                 (1.0 - z) * p * q + z * (ends * p + begins * q)
             };
-            let z = threshold(|z| determinant(z) <= 0.0);
+            let z = root(|z| -determinant(z));
             let refused_outside = ends * (1.0 - u) / ((1.0 - z) * (inside / z - u));
             let (p, q) = (refused_outside / outside, (1.0 - u - refused_outside) / inside);
             let apart = (p + q - idle).abs() + (q / bursts - within).abs();
@@ -116,14 +117,36 @@ impl Crush {
     }
 }
 
-/// From where in 0..1 on a condition holds.
-fn threshold(holds: impl Fn(f64) -> bool) -> f64 {
+/// Where in 0..1 a function that is negative first turns positive; 1 if it does not.
+///
+/// # Source
+/// Regula falsi in the Illinois form: M. Dowell and P. Jarratt, "A modified regula falsi method for
+/// computing the root of an equation", BIT 11 (1971), 168-174.
+fn root(of: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..HALVINGS {
-        let middle = 0.5 * (low + high);
-        if holds(middle) { high = middle } else { low = middle }
+    let (mut below, mut above) = (of(low), of(high));
+    if above <= 0.0 {
+        return high;
     }
-    0.5 * (low + high)
+    let (mut last, mut was_above) = (low, None);
+    for _ in 0..STEPS {
+        let next = low + (high - low) * below / (below - above);
+        let value = of(next);
+        if value > 0.0 {
+            (high, above) = (next, value);
+        } else {
+            (low, below) = (next, value);
+        }
+        // The value at an end that stays twice running counts half.
+        if was_above.replace(value > 0.0) == Some(value > 0.0) {
+            *(if value > 0.0 { &mut below } else { &mut above }) *= 0.5;
+        }
+        if (next - last).abs() < EXACT {
+            return next;
+        }
+        last = next;
+    }
+    last
 }
 
 /// Retries of one beat that come in the same bursts.
@@ -339,7 +362,7 @@ pub(super) fn drawn(of: &[(u64, f64)], n: u64, draws: &mut Stream) -> Vec<u64> {
     let sizes: Vec<u64> = match even || n == 0 {
         true => of.iter().map(|of| of.0).collect(),
         false => {
-            let part = threshold(|part| expected(part).sum::<f64>() >= n as f64);
+            let part = root(|part| expected(part).sum::<f64>() - n as f64);
             let size = |expected: f64| (expected * all as f64 / n as f64).round() as u64;
             expected(part).map(size).collect()
         }
@@ -413,7 +436,7 @@ mod tests {
                 Crush { came: all, let_in, clumped: clumped / all, orders, nested: 1, bursts };
             let (odds, _) = crush.odds();
             let retries = |part: f64| clumped * odds * part / (1.0 - part + odds * part);
-            let part = threshold(|part| (all - clumped) * part + retries(part) >= turned);
+            let part = root(|part| (all - clumped) * part + retries(part) - turned);
             found += count(&|came| came.1 > 1 && came.2) as f64;
             expected += retries(part);
             alike += turned * clumped / all;

@@ -12,7 +12,6 @@ use super::program::Program;
 use super::tracers::At;
 use super::{Flow, ProbeResult, Scene};
 use crate::kernel::defect::planted;
-use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
@@ -28,13 +27,15 @@ pub(super) enum Failure {
     Reset,
 }
 
-/// Natural logarithm of 1.5.
-const LN_OF_HALF_MORE: f64 = 0.405_465_108_108_164_4;
-
 /// How often an age has grown by half since it was `good_s`, and once more; 0 below it.
 fn age_bin(age_s: f64, good_s: f64) -> u32 {
-    let times = math::ln((age_s / good_s).max(1e-9)) / LN_OF_HALF_MORE;
-    (times + 1.0).max(0.0) as u32
+    const TIMES_MAX: u32 = 64;
+    let (mut times, mut grown_s) = (0, good_s);
+    while grown_s <= age_s && times < TIMES_MAX {
+        grown_s *= 1.5;
+        times += 1;
+    }
+    times
 }
 
 /// Widths of the pieces of time of which messages stay together, each twice the one before.
@@ -119,10 +120,11 @@ impl Flow {
             }
         }
         for lane in &mut lanes {
-            let refused = std::mem::take(&mut lane.refused);
-            self.refused(program, lane, (refused, Failure::Refused), at, scene);
-            let reset = std::mem::take(&mut lane.reset);
-            self.refused(program, lane, (reset, Failure::Reset), at, scene);
+            let refused = (std::mem::take(&mut lane.refused), Failure::Refused);
+            let reset = (std::mem::take(&mut lane.reset), Failure::Reset);
+            for why in [refused, reset].into_iter().filter(|why| why.0 > 0) {
+                self.refused(program, lane, why, at, scene);
+            }
         }
         let done = self.clock >= closes && lanes.iter().all(|lane| lane.standing() == 0);
         for lane in &mut lanes {
@@ -146,9 +148,6 @@ impl Flow {
         at: SimTime,
         scene: &mut Scene,
     ) {
-        if n == 0 {
-            return;
-        }
         let mut rows = std::mem::take(&mut self.drawn);
         match failure {
             Failure::Refused => self.draw_refused(program, lane, n, &mut rows),
