@@ -59,7 +59,7 @@ impl<E: Copy> ChunkPool<E> {
         ChunkPool { contents: Vec::new(), links: Vec::new(), first_free: NO_CHUNK }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn append(&mut self, list: &mut ChunkList, waiting: Waiting<E>) {
         let offset = list.count as usize % CHUNK_LENGTH;
         if offset == 0 {

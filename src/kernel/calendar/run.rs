@@ -48,17 +48,33 @@ impl<E: Copy> Run<E> {
         self.order.len()
     }
 
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Whether a time is less than `span` after the beginning.
+    #[inline]
+    pub(super) fn is_within(&self, span: u64, time: u64) -> bool {
+        time.wrapping_sub(self.base) < span
+    }
+
     /// Time of the earliest event [ns since t = 0].
     #[inline]
     pub(super) fn earliest(&self) -> Option<u64> {
         self.order.last().map(|key| self.base + (key >> PLACE_BITS))
     }
 
-    /// Takes the earliest event.
+    /// Takes the earliest event, with its time, unless that is after `limit`.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<E> {
-        let key = self.order.pop()?;
-        Some(self.events[key as u32 as usize])
+    pub(super) fn pop_until(&mut self, limit: u64) -> Option<(u64, E)> {
+        let key = *self.order.last()?;
+        let time = self.base + (key >> PLACE_BITS);
+        if time > limit {
+            return None;
+        }
+        self.order.pop();
+        Some((time, self.events[key as u32 as usize]))
     }
 
     /// All its events, in order of insertion, those taken since it began included.

@@ -192,5 +192,6 @@ fn what_has_become_due_is_told_once() {
         assert!(!calendar.has_newly_due() && calendar.newly_due().is_empty());
     }
     told.sort_unstable();
-    assert_eq!(told, (0..300).collect::<Vec<u64>>());
+    // The first were due at once.
+    assert_eq!(told, (DUE_COUNT_MIN as u64..300).collect::<Vec<u64>>());
 }
