@@ -196,7 +196,7 @@ impl Distribution {
 impl Distribution {
     /// A time that this luck draws [s], of the same law as [`Distribution::sample`] and in a
     /// fraction of its time for exponential and lognormal laws, which it draws by the ziggurat.
-    #[inline]
+    #[inline(always)]
     pub fn sample_quickly(&self, luck: Luck) -> f64 {
         match self {
             Distribution::Exponential { mean } => ziggurat::exponential(luck) * mean,

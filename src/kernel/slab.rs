@@ -166,8 +166,8 @@ impl<T> Slab<T> {
     /// Takes the record of `key` out, unless it was removed before.
     #[inline]
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        self.get(key)?;
-        Some(self.release(Held::of(key)))
+        let place = self.places.get(key.index as usize)?;
+        if place.generation == key.generation { self.vacate(key.index) } else { None }
     }
 
     /// Takes a record out that is held.
@@ -177,15 +177,24 @@ impl<T> Slab<T> {
     #[inline]
     pub fn release(&mut self, held: Held) -> T {
         let index = held.index();
+        self.vacate(index).unwrap_or_else(|| panic!("slab place {index} is vacant"))
+    }
+
+    #[inline]
+    fn vacate(&mut self, index: u32) -> Option<T> {
         let place = &mut self.places[index as usize];
+        if matches!(place.content, Content::Vacant { .. }) {
+            return None;
+        }
         let vacant = Content::Vacant { next_vacant: self.first_vacant };
-        let Content::Occupied(record) = std::mem::replace(&mut place.content, vacant) else {
-            panic!("slab place {index} is vacant")
-        };
+        let before = std::mem::replace(&mut place.content, vacant);
         place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.first_vacant = index;
         self.occupied_count -= 1;
-        record
+        match before {
+            Content::Occupied(record) => Some(record),
+            Content::Vacant { .. } => None,
+        }
     }
 
     /// The key of the record now at place `index`, if there is one.

@@ -227,7 +227,7 @@ impl Recorder {
     }
 
     /// A demand was answered correctly: its class, intended start, and when.
-    #[inline]
+    #[inline(always)]
     pub fn served(&mut self, class: usize, intended: SimTime, at: SimTime, good: bool) {
         let latency = at - intended;
         let bin = Bin::of(latency);

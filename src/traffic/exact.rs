@@ -10,6 +10,8 @@
 //! with the time of its arrival: state at the client is early by one network delay, no measured
 //! time is. **Cost.** Two calendar events an attempt and one a station visit; timeouts wait in one
 //! queue a length, with one calendar entry a queue. No allocation, hash, string or `dyn` an event.
+//! What every request passes is compiled into few functions (`inline(always)`): a call takes some
+//! dozen instructions for its registers, and there were fifteen a visit.
 //! **Validation.** `tests/theory*.rs` against closed forms; both ledgers in every window.
 
 mod call;
@@ -291,6 +293,7 @@ impl Exact {
         }
     }
 
+    #[inline(always)]
     fn handle(&mut self, now: SimTime, event: Event, scene: &mut Scene) {
         match event {
             Event::Second => self.second(now, scene),

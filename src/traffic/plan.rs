@@ -23,6 +23,8 @@ pub struct Plan {
     /// [service][operation] -> its calls, by `service * operations + operation`.
     calls_of: Vec<Range<u16>>,
     operations: usize,
+    /// [class][service], by `class * services + service`.
+    requests: Vec<RequestPlan>,
     /// Lengths of the timeout queues [ns].
     pub timeout_lengths: Vec<u64>,
     /// Number of caches: one a call of the scenario.
@@ -214,6 +216,15 @@ pub enum DisciplinePlan {
     },
 }
 
+/// What a request of a class is at a service.
+#[derive(Clone, Debug)]
+pub struct RequestPlan {
+    /// Its calls: indices into [`Plan::calls`].
+    pub calls: Range<u16>,
+    /// Whether it goes first, under priority.
+    pub first: bool,
+}
+
 /// One call that a request of an operation makes.
 #[derive(Clone, Debug)]
 pub struct CallPlan {
@@ -284,8 +295,15 @@ impl Plan {
         }
         let classes = population.classes.iter();
         let classes = classes.map(|class| class_plan(scenario, population, class, &mut lengths));
-        let classes = classes.collect();
-        let services = (0..scenario.services.len()).map(|s| service_plan(scenario, s)).collect();
+        let classes: Vec<ClassPlan> = classes.collect();
+        let services = (0..scenario.services.len()).map(|s| service_plan(scenario, s));
+        let services: Vec<ServicePlan> = services.collect();
+        let request = |class: &ClassPlan, service: usize| RequestPlan {
+            calls: calls_of[service * operations + class.operation.index()].clone(),
+            first: services[service].first[class.operation.index()],
+        };
+        let of_class = |class| (0..services.len()).map(move |service| request(class, service));
+        let requests = classes.iter().flat_map(of_class).collect();
         let limit = |pipeline: &Pipeline| pipeline.limit.map_or(u64::MAX, |n| scenario.scaled(n));
         let pipeline_limits = scenario.pipelines.iter().map(limit).collect();
         let timeout_lengths = lengths.0;
@@ -295,10 +313,17 @@ impl Plan {
             calls,
             calls_of,
             operations,
+            requests,
             timeout_lengths,
             caches,
             pipeline_limits,
         }
+    }
+
+    /// What a request of a class is at a service.
+    #[inline]
+    pub fn request(&self, class: u16, service: ServiceId) -> &RequestPlan {
+        &self.requests[class as usize * self.services.len() + service.index()]
     }
 
     /// The calls that a request of `operation` makes at `service`: indices into [`Plan::calls`].

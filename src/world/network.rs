@@ -40,7 +40,7 @@ pub use view::PathView;
 
 use crate::kernel::time::SimDuration;
 use crate::scenario::model::{
-    LinkId, MiddleboxId, PrefixId, RegionId, RouterId, Scenario, SiteId, Steering, WhenFull,
+    LinkId, MiddleboxId, PrefixId, RegionId, RouterId, Scenario, SiteId, Steering,
 };
 use crate::scenario::routes::AtRest;
 use bgp::Sessions;
@@ -52,7 +52,7 @@ use paths::Trace;
 use prefix::Prefixes;
 use settings::Settings;
 use std::sync::Arc;
-use table::{PathKind, PathTable};
+use table::PathTable;
 use topology::{Direction, Topology};
 
 /// Index of a (region, router) pair, in the order of the scenario's regions and their routers.
@@ -413,21 +413,6 @@ impl Network {
         let path = &self.table.paths[path.index()];
         let hops = self.table.hops(path).iter().chain(self.table.hops_back(path));
         path.start == router || hops.into_iter().any(|&hop| self.topology.far_end(hop) == router)
-    }
-
-    /// What an attempt meets on a path now.
-    #[inline]
-    pub fn view(&self, path: PathId) -> PathView {
-        let mut view = self.views[path.index()];
-        let path = &self.table.paths[path.index()];
-        if path.kind == PathKind::FromRegion
-            && let Some(table) = self.sites[path.to.index()].full_table()
-        {
-            let dropped = f64::from(u8::from(table.when_full == WhenFull::Drop));
-            view.connection_loss = dropped;
-            view.connection_refused = 1.0 - dropped;
-        }
-        view
     }
 
     /// A session was signed in at a site: an entry in every table before it.

@@ -4,7 +4,7 @@
 //! that was answered or given up no longer matches. A call across sites takes the network's delay
 //! and may be lost on its way there; its answer takes the delay back, and is lost with the path.
 
-use super::station::{Caller, Request, draw};
+use super::station::{Caller, Job, Request, draw};
 use super::{Event, Exact, Waiter};
 use crate::kernel::slab::Key;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -48,17 +48,19 @@ impl Exact {
     }
 
     /// Sends one attempt of the call that is due.
-    #[inline]
+    #[inline(always)]
     fn place_call(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
         job.call += 1;
         job.call_attempts = job.call_attempts.saturating_add(1);
         job.child = None;
-        let (call, from) = (job.call, job.station as usize);
+        let call = job.call;
         let queue = self.plan.calls[job.next_call as usize].timeout_queue;
+        let job = &self.jobs[key.index];
+        let from_site = self.lines[job.station as usize].station.site;
+        let to = self.callee_site(job, now, scene);
         self.await_timeout(queue, Waiter::Call(key, call), now);
-        let from_site = self.lines[from].station.site;
-        let Some(to) = self.callee_site(key, now, scene) else {
+        let Some(to) = to else {
             self.call_ended(key, call, false, now, scene);
             return;
         };
@@ -75,9 +77,8 @@ impl Exact {
 
     /// The site that the call under way goes to: the active copy of a store's database, else
     /// where the caller's site finds the service. `None`: nobody answers now.
-    #[inline]
-    fn callee_site(&self, key: Key, now: SimTime, scene: &Scene) -> Option<SiteId> {
-        let job = &self.jobs[key.index];
+    #[inline(always)]
+    fn callee_site(&self, job: &Job, now: SimTime, scene: &Scene) -> Option<SiteId> {
         let service = self.plan.calls[job.next_call as usize].service;
         let caller = &self.lines[job.station as usize].station;
         let from = caller.site;
@@ -104,14 +105,14 @@ impl Exact {
         if !self.call_waits(key, call) {
             return;
         }
-        match self.callee_site(key, now, scene) {
+        match self.callee_site(&self.jobs[key.index], now, scene) {
             Some(to) => self.call_reaches(key, to, now, scene),
             None => self.respond_to(Caller::Job(key, call), false, None, now, scene),
         }
     }
 
     /// The call under way, which its job waits for, is a request at this site now.
-    #[inline]
+    #[inline(always)]
     fn call_reaches(&mut self, key: Key, to: SiteId, now: SimTime, scene: &mut Scene) {
         let job = &self.jobs[key.index];
         let call = job.call;
@@ -150,6 +151,7 @@ impl Exact {
     }
 
     /// Ends the call under way, which its job waits for.
+    #[inline(always)]
     fn end_call(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
         let plan = &self.plan.calls[job.next_call as usize];
@@ -198,7 +200,7 @@ impl Exact {
     }
 
     /// Whether a caller still waits, and all who wait for it, up to the client.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_waited_for(&self, mut caller: Caller) -> bool {
         loop {
             match caller {
@@ -236,7 +238,7 @@ impl Exact {
 
     /// Tells a caller who waits how its request ended at a site (`None`: nowhere); across sites
     /// the word takes its time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn respond_to(
         &mut self,
         caller: Caller,

@@ -81,7 +81,7 @@ impl Exact {
     }
 
     /// Takes an operation into the books.
-    #[inline]
+    #[inline(always)]
     pub(super) fn open(&mut self, class: u16, op: Op) -> Key {
         self.operations[class as usize].begun += 1;
         let key = self.ops.insert(class, op);
@@ -91,7 +91,7 @@ impl Exact {
 
     /// Takes an operation out of the books: its class, and what it was; `None` if it is not in
     /// them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn close_operation(&mut self, key: Key) -> Option<(u16, Op)> {
         let (class, op) = self.ops.remove(key)?;
         self.operations[class as usize].ended += 1;
@@ -191,9 +191,8 @@ impl Exact {
         }
         let (path, opens) = (under_way.path, under_way.opens);
         let network = &mut scene.world.network;
-        let view = network.view(path);
         let (bits, packets) = if first_try { (class.bits, class.packets) } else { (0.0, 1.0) };
-        network.offer(path, u32::from(opens), bits, packets);
+        let view = network.offer(path, u32::from(opens), bits, packets);
         // Without a way back no connection opens; in an open one the request gets there.
         if !view.carries && (opens || !view.arrives) {
             self.ops.set_phase(key, Phase::Lost);
@@ -262,10 +261,10 @@ impl Exact {
     }
 
     /// An attempt that is waited for is at its site: admitted, or refused by a throttle.
-    #[inline]
+    #[inline(always)]
     fn reach_site(&mut self, key: Key, attempt: u32, now: SimTime, scene: &mut Scene) {
         let (op, under_way) = self.ops.under_way(key);
-        if under_way.path().is_some_and(|path| !scene.world.network.view(path).arrives) {
+        if under_way.path().is_some_and(|path| !scene.world.network.arrives(path)) {
             // The path broke under it: what is in transit is lost.
             self.ops.set_phase(key, Phase::Lost);
             return;
@@ -276,7 +275,8 @@ impl Exact {
         let work = op.luck.derive(draw::of(draw::WORK, attempt));
         let (site, entry, mailbox) = (op.site(), class.entry, op.mailbox);
         let has_room = class.feeds.is_none_or(|(pipeline, _)| self.has_room(pipeline));
-        if !has_room || !self.admit(class.operation, site, now, scene) {
+        let throttled = !scene.world.throttles.is_empty();
+        if !has_room || throttled && !self.admit(class.operation, site, now, scene) {
             self.answer(key, false, now, scene);
             return;
         }
@@ -295,7 +295,6 @@ impl Exact {
 
     /// Whether the throttles of a site admit one more attempt of an operation (token buckets that
     /// hold one second's worth).
-    #[inline]
     fn admit(
         &mut self,
         operation: crate::scenario::model::OperationId,
@@ -304,9 +303,6 @@ impl Exact {
         scene: &Scene,
     ) -> bool {
         let throttles = &scene.world.throttles;
-        if throttles.is_empty() {
-            return true;
-        }
         self.buckets.resize(throttles.len(), Bucket::default());
         let found = throttles.iter().position(|t| t.operation == operation && t.site == site);
         let Some(index) = found else { return true };
@@ -329,6 +325,7 @@ impl Exact {
     /// The site answers the attempt under way, which its client waits for, at `now`; the answer
     /// reaches the client one delay later, unless
     /// the path is gone or the client has stopped waiting by then.
+    #[inline(always)]
     pub(super) fn answer(&mut self, key: Key, ok: bool, now: SimTime, scene: &mut Scene) {
         let (op, under_way) = self.ops.under_way(key);
         let class = &self.plan.classes[self.ops.class(key) as usize];
@@ -343,12 +340,11 @@ impl Exact {
                 let flow = flow_of(op, class, under_way.opens, attempt, mailbox);
                 path = network.path(from, op.site(), flow);
             }
-            let view = network.view(path);
-            if !view.returns {
+            let Some(delay) = network.delay_back(path) else {
                 self.ops.set_phase(key, Phase::Lost);
                 return;
-            }
-            at = now + view.delay;
+            };
+            at = now + delay;
         }
         let due = match &class.timeout {
             TimeoutPlan::Queue(queue) => {

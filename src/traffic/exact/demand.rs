@@ -129,7 +129,7 @@ impl Exact {
     }
 
     /// A demand of a mailbox, wherever it came from: sent, or suppressed if it is signed out.
-    #[inline]
+    #[inline(always)]
     fn demand(&mut self, class: u16, mailbox: u32, luck: Luck, now: SimTime, scene: &mut Scene) {
         if let Some(cell) = scene.recorder.cell(class as usize, now) {
             cell.demand += 1;

@@ -19,15 +19,17 @@ impl Exact {
     /// [`Imbalance`] names the first ledger that does not balance; the run must not go on.
     pub fn check_ledgers(&self, recorder: &Recorder) -> Result<Standing, Imbalance> {
         let mut standing = Standing {
-            outstanding: vec![0; recorder.clients.len()],
+            outstanding: Vec::new(),
             waiting: vec![0; self.lines.len()],
             holding: vec![0; self.lines.len()],
         };
-        let mut in_progress = vec![0_u64; self.operations.len()];
+        // [class]: those that nobody waits for, and those that are.
+        let mut present = vec![[0_u64; 2]; self.operations.len()];
         for (class, phase) in self.ops.present() {
-            in_progress[class as usize] += 1;
-            standing.outstanding[class as usize] += u64::from(phase.is_waited_for());
+            present[class as usize][usize::from(phase.is_waited_for())] += 1;
         }
+        standing.outstanding = present.iter().map(|of_class| of_class[1]).collect();
+        let in_progress: Vec<u64> = present.iter().map(|of_class| of_class.iter().sum()).collect();
         let mut in_slots = vec![0_u64; self.lines.len()];
         let mut queued = vec![0_u64; self.lines.len()];
         for (station, stage) in self.jobs_present() {

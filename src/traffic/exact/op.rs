@@ -120,7 +120,7 @@ impl Op {
     /// The place of its attempt; one that there is not while no client waits.
     #[inline]
     pub(super) fn under_way(&self) -> usize {
-        self.linked.map_or(usize::MAX, |held| held.index() as usize)
+        self.linked.map_or(u32::MAX, Held::index) as usize
     }
 
     /// Whether it is a demand of a user, not load that the outage or the system brought about.

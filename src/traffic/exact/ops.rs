@@ -41,7 +41,7 @@ struct Attempts {
 }
 
 impl Attempts {
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, attempt: Attempt) -> Held {
         if let Some(held) = self.vacant.pop() {
             self.places[held.index() as usize] = attempt;
@@ -70,7 +70,7 @@ impl Ops {
     }
 
     /// Takes an operation out, unless it is gone already: its class, and what it was.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, key: Key) -> Option<(u16, Op)> {
         let state = self.states.remove(key)?;
         if state.phase.is_waited_for() {
@@ -99,13 +99,13 @@ impl Ops {
     }
 
     /// Number of its attempt, and its phase; `None` once it is gone.
-    #[inline]
+    #[inline(always)]
     pub(super) fn stands(&self, key: Key) -> Option<(u32, Phase)> {
         self.states.get(key).map(|state| (state.attempt, state.phase))
     }
 
     /// Whether a client still waits for this attempt.
-    #[inline]
+    #[inline(always)]
     pub(super) fn waits(&self, key: Key, attempt: u32) -> bool {
         self.stands(key).is_some_and(|(at, phase)| at == attempt && phase.is_waited_for())
     }
@@ -126,7 +126,7 @@ impl Ops {
     }
 
     /// Counts the next attempt, which is sent at `now`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_attempt(&mut self, key: Key, now: SimTime) -> u32 {
         let state = &mut self.states[key.index];
         state.attempt += 1;

@@ -80,6 +80,8 @@ pub struct Job {
     pub(super) times_done: u16,
     pub(super) call_attempts: u16,
     pub(super) class: u16,
+    /// Which of its station's lists it waits in ([`super::line::Line`]).
+    pub(super) list: u8,
     pub(super) stage: Stage,
     pub(super) failed: bool,
 }
@@ -130,7 +132,8 @@ impl Exact {
             self.respond(caller, false, Some(site), now, scene);
             return None;
         }
-        let calls = self.plan.calls_of(service, self.plan.classes[class as usize].operation);
+        let plan = self.plan.request(class, service);
+        let first = plan.first && !planted("priority-ignored");
         let key = self.jobs.insert(Job {
             caller,
             luck,
@@ -144,11 +147,12 @@ impl Exact {
             station: index as u32,
             run: 0,
             call: 0,
-            next_call: calls.start,
-            calls_end: calls.end,
+            next_call: plan.calls.start,
+            calls_end: plan.calls.end,
             times_done: 0,
             call_attempts: 0,
             class,
+            list: u8::from(!first),
             stage: Stage::Waiting,
             failed: false,
         });
@@ -165,14 +169,13 @@ impl Exact {
     }
 
     /// Puts a job at the end of its line, or at its head.
+    #[inline(always)]
     pub(super) fn enqueue(&mut self, key: Key, at_head: bool, now: SimTime) {
-        let index = self.jobs[key.index].station as usize;
-        let list = self.list_of(key);
-        let line = &mut self.lines[index];
-        line.queue_entered(now);
-        let ends = &mut line.lists[list];
-        let (head, tail) = (ends.head, ends.tail);
         let job = &mut self.jobs[key.index];
+        let line = &mut self.lines[job.station as usize];
+        line.queue_entered(now);
+        let ends = &mut line.lists[job.list as usize];
+        let (head, tail) = (ends.head, ends.tail);
         job.stage = Stage::Waiting;
         if at_head {
             (job.prev, job.next) = (None, head);
@@ -191,33 +194,26 @@ impl Exact {
         }
     }
 
-    fn list_of(&self, key: Key) -> usize {
-        let job = &self.jobs[key.index];
-        let service = self.lines[job.station as usize].station.service;
-        let operation = self.plan.classes[job.class as usize].operation;
-        let first = self.plan.services[service.index()].first[operation.index()];
-        usize::from(!first || planted("priority-ignored"))
-    }
-
     /// Takes a waiting job out of its line.
+    #[inline(always)]
     pub(super) fn unlink(&mut self, key: Key, now: SimTime) {
         let job = &self.jobs[key.index];
-        let (prev, next, index) = (job.prev, job.next, job.station as usize);
-        let list = self.list_of(key);
-        let line = &mut self.lines[index];
-        line.queue_left(now);
+        let (prev, next) = (job.prev, job.next);
+        let line = &mut self.lines[job.station as usize];
+        let list = &mut line.lists[job.list as usize];
         match prev {
             Some(prev) => self.jobs[prev.index].next = next,
-            None => line.lists[list].head = next,
+            None => list.head = next,
         }
         match next {
             Some(next) => self.jobs[next.index].prev = prev,
-            None => self.lines[index].lists[list].tail = prev,
+            None => list.tail = prev,
         }
+        line.queue_left(now);
     }
 
     /// Gives a job a slot.
-    #[inline]
+    #[inline(always)]
     fn start(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
         let job = &mut self.jobs[key.index];
         let line = &mut self.lines[job.station as usize];
@@ -305,6 +301,7 @@ impl Exact {
     }
 
     /// A job's own work is done.
+    #[inline(always)]
     pub(super) fn released(&mut self, key: Key, run: u32, now: SimTime, scene: &mut Scene) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.run != run || job.stage != Stage::Serving {
@@ -324,10 +321,8 @@ impl Exact {
         if share > 0.0 && job.luck.uniform(draw::ERROR) < share {
             job.failed = true;
             line.errors += 1;
-            self.finish(key, now, scene);
-            return;
         }
-        if job.next_call == job.calls_end {
+        if job.failed || job.next_call == job.calls_end {
             self.finish(key, now, scene);
             return;
         }
@@ -356,10 +351,9 @@ impl Exact {
 
     /// A job is done, well or not: its slot is free and its caller answered.
     pub(super) fn finish(&mut self, key: Key, now: SimTime, scene: &mut Scene) {
-        let job = &self.jobs[key.index];
+        let job = self.jobs.release(Held::of(key));
         let (caller, index, failed) = (job.caller, job.station as usize, job.failed);
         let holds_slot = job.stage.holds_slot();
-        self.jobs.release(Held::of(key));
         let live = self.is_waited_for(caller);
         let totals = &mut scene.recorder.stations[index];
         if live {

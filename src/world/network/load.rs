@@ -1,11 +1,12 @@
 //! The fluid data plane: what was offered since the last tick, and what it does to the queues.
 
+use super::element::SessionTable;
 use super::fluid::{Flow, Fluid, Step};
 use super::forwarding::{End, TIME_TO_LIVE};
 use super::table::PathKind;
 use super::tick::UNSETTLED;
 use super::topology::Direction;
-use super::{MiddleboxNow, Network, PathId, RouterState};
+use super::{MiddleboxNow, Network, PathId, PathView, RouterState};
 use crate::kernel::time::SimDuration;
 
 /// Payload of a full TCP segment [bit]: 1460 bytes, an Ethernet MTU of 1500 less 20 bytes each of
@@ -123,11 +124,12 @@ pub struct MiddleboxWindow {
 
 impl Network {
     /// Counts an attempt's load on its path: new connections, bits both ways together, and their
-    /// packets ([`packets_of`]).
+    /// packets ([`packets_of`]). Hands back what the attempt meets.
     #[inline]
-    pub fn offer(&mut self, path: PathId, connections: u32, bits: f64, packets: f64) {
-        self.add(path, f64::from(connections), bits, packets);
+    pub fn offer(&mut self, path: PathId, connections: u32, bits: f64, packets: f64) -> PathView {
+        let full = self.add(path, f64::from(connections), bits, packets);
         self.grain.squared_bits += bits * bits;
+        self.views[path.index()].behind(full)
     }
 
     /// Counts the load of so many attempts of one size [bit] that take the same path, with so many
@@ -140,20 +142,28 @@ impl Network {
         self.grain.squared_bits += attempts * bits * bits;
     }
 
-    #[inline]
-    fn add(&mut self, path: PathId, connections: f64, bits: f64, packets: f64) {
-        let to = self.table.paths[path.index()].to;
+    /// Adds to the tally of a path; the session table before its site, if it is full.
+    #[inline(always)]
+    fn add(
+        &mut self,
+        path: PathId,
+        connections: f64,
+        bits: f64,
+        packets: f64,
+    ) -> Option<SessionTable> {
+        let full = self.full_table(path);
         let tally = &mut self.tallies[path.index()];
         if tally.packets == 0.0 {
             self.offered.push(path);
         }
         tally.connections += connections;
-        if self.sites[to.index()].full_table().is_some() {
+        if full.is_some() {
             tally.turned_away += connections;
         }
         tally.bits += bits;
         tally.packets += packets;
         self.grain.bits += bits;
+        full
     }
 
     /// Advances every queue by `elapsed`, with the load offered since the last tick.

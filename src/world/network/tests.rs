@@ -5,6 +5,7 @@ mod load;
 use super::*;
 use crate::scenario::model::{
     self, Clock, Curve, Fidelity, Link, Middlebox, Observers, Region, Router, Routing, Site,
+    WhenFull,
 };
 
 const GIGABIT: f64 = 1e9;

@@ -1,10 +1,11 @@
 //! What one attempt meets on each path, worked out once a tick and after every change, so that the
 //! hot path only copies it.
 
+use super::element::SessionTable;
 use super::forwarding::End;
 use super::table::PathKind;
 use super::topology::Direction;
-use super::{Network, RouterState};
+use super::{Network, PathId, RouterState};
 use crate::kernel::math;
 use crate::kernel::time::SimDuration;
 use crate::scenario::model::{RouterId, WhenFull};
@@ -44,9 +45,47 @@ impl PathView {
         connection_loss: 0.0,
         connection_refused: 0.0,
     };
+
+    /// The same, with a session table on the way that takes no more.
+    #[inline]
+    pub(super) fn behind(mut self, full: Option<SessionTable>) -> PathView {
+        if let Some(table) = full {
+            let dropped = f64::from(u8::from(table.when_full == WhenFull::Drop));
+            self.connection_loss = dropped;
+            self.connection_refused = 1.0 - dropped;
+        }
+        self
+    }
 }
 
 impl Network {
+    /// What an attempt meets on a path now.
+    #[inline]
+    pub fn view(&self, path: PathId) -> PathView {
+        self.views[path.index()].behind(self.full_table(path))
+    }
+
+    /// The session table that a connection on this path meets, if it is full.
+    #[inline]
+    pub(super) fn full_table(&self, path: PathId) -> Option<SessionTable> {
+        let path = &self.table.paths[path.index()];
+        let full = self.sites[path.to.index()].full_table();
+        full.filter(|_| path.kind == PathKind::FromRegion)
+    }
+
+    /// Whether anything that is on its way on a path arrives at the site.
+    #[inline]
+    pub fn arrives(&self, path: PathId) -> bool {
+        self.views[path.index()].arrives
+    }
+
+    /// How long an answer takes on a path; `None` if it does not come back.
+    #[inline]
+    pub fn delay_back(&self, path: PathId) -> Option<SimDuration> {
+        let view = &self.views[path.index()];
+        view.returns.then_some(view.delay)
+    }
+
     /// Looks at every path anew: after a change of what is up.
     pub(super) fn refresh_views(&mut self) {
         for index in 0..self.views.len() {
