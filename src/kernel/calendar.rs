@@ -146,7 +146,7 @@ impl<E: Copy> Calendar<E> {
             return false;
         }
         if self.due.is_empty() {
-            // What stood at the cursor was taken, so nothing before it is to come.
+            // What stood at the cursor was taken; what comes before it yet goes to `late`.
             self.due.begin(self.cursor);
         }
         let near = self.due.is_within(JOINED_SPAN, time);

@@ -117,7 +117,7 @@ impl Crush {
     }
 }
 
-/// Where in 0..1 a function that is negative first turns positive; 1 if it does not.
+/// The one root in 0..1 of a function that is negative at 0; 1 if there is none.
 ///
 /// # Source
 /// Regula falsi in the Illinois form: M. Dowell and P. Jarratt, "A modified regula falsi method for
@@ -125,7 +125,7 @@ impl Crush {
 fn root(of: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     let (mut below, mut above) = (of(low), of(high));
-    if above <= 0.0 {
+    if above.is_nan() || above <= 0.0 {
         return high;
     }
     let (mut last, mut was_above) = (low, None);
