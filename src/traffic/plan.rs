@@ -20,11 +20,9 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// All calls of all services, for one operation each.
     pub calls: Vec<CallPlan>,
-    /// [service][operation] -> its calls, by `service * operations + operation`.
-    calls_of: Vec<Range<u16>>,
-    operations: usize,
-    /// [class][service], by `class * services + service`.
+    /// [service][operation], by `service * operations + operation`.
     requests: Vec<RequestPlan>,
+    operations: usize,
     /// Lengths of the timeout queues [ns].
     pub timeout_lengths: Vec<u64>,
     /// Number of caches: one a call of the scenario.
@@ -181,8 +179,6 @@ pub struct ServicePlan {
     pub discipline: DisciplinePlan,
     /// (slowdown, over [ns]) of cold capacity.
     pub warm_up: Option<(f64, u64)>,
-    /// Operations that go first, under priority.
-    pub first: Vec<bool>,
     /// Store in front of which it stands.
     pub store: Option<u32>,
 }
@@ -216,7 +212,7 @@ pub enum DisciplinePlan {
     },
 }
 
-/// What a request of a class is at a service.
+/// What a request of an operation is at a service.
 #[derive(Clone, Debug)]
 pub struct RequestPlan {
     /// Its calls: indices into [`Plan::calls`].
@@ -270,7 +266,7 @@ impl Plan {
         let mut caches = Vec::new();
         let operations = scenario.operations.len();
         let mut calls = Vec::new();
-        let mut calls_of = Vec::with_capacity(scenario.services.len() * operations);
+        let mut requests = Vec::with_capacity(scenario.services.len() * operations);
         for (s, service) in scenario.services.iter().enumerate() {
             let cache_of = service.calls.iter().map(|call| {
                 call.cache.as_ref().map(|cache| {
@@ -283,27 +279,21 @@ impl Plan {
                 })
             });
             let cache_of: Vec<Option<u16>> = cache_of.collect();
-            for operation in 0..operations {
+            for operation in (0..operations as u32).map(OperationId) {
                 let from = calls.len() as u16;
                 for (call, &cache) in service.calls.iter().zip(&cache_of) {
-                    if applies(call, OperationId(operation as u32)) {
+                    if applies(call, operation) {
                         calls.push(call_plan(call, cache, &mut lengths));
                     }
                 }
-                calls_of.push(from..calls.len() as u16);
+                let first = goes_first(&service.queue.discipline, operation);
+                requests.push(RequestPlan { calls: from..calls.len() as u16, first });
             }
         }
         let classes = population.classes.iter();
         let classes = classes.map(|class| class_plan(scenario, population, class, &mut lengths));
-        let classes: Vec<ClassPlan> = classes.collect();
-        let services = (0..scenario.services.len()).map(|s| service_plan(scenario, s));
-        let services: Vec<ServicePlan> = services.collect();
-        let request = |class: &ClassPlan, service: usize| RequestPlan {
-            calls: calls_of[service * operations + class.operation.index()].clone(),
-            first: services[service].first[class.operation.index()],
-        };
-        let of_class = |class| (0..services.len()).map(move |service| request(class, service));
-        let requests = classes.iter().flat_map(of_class).collect();
+        let classes = classes.collect();
+        let services = (0..scenario.services.len()).map(|s| service_plan(scenario, s)).collect();
         let limit = |pipeline: &Pipeline| pipeline.limit.map_or(u64::MAX, |n| scenario.scaled(n));
         let pipeline_limits = scenario.pipelines.iter().map(limit).collect();
         let timeout_lengths = lengths.0;
@@ -311,25 +301,18 @@ impl Plan {
             classes,
             services,
             calls,
-            calls_of,
-            operations,
             requests,
+            operations,
             timeout_lengths,
             caches,
             pipeline_limits,
         }
     }
 
-    /// What a request of a class is at a service.
+    /// What a request of an operation is at a service.
     #[inline]
-    pub fn request(&self, class: u16, service: ServiceId) -> &RequestPlan {
-        &self.requests[class as usize * self.services.len() + service.index()]
-    }
-
-    /// The calls that a request of `operation` makes at `service`: indices into [`Plan::calls`].
-    #[inline]
-    pub fn calls_of(&self, service: ServiceId, operation: OperationId) -> Range<u16> {
-        self.calls_of[service.index() * self.operations + operation.index()].clone()
+    pub fn request(&self, service: ServiceId, operation: OperationId) -> &RequestPlan {
+        &self.requests[service.index() * self.operations + operation.index()]
     }
 }
 
@@ -345,6 +328,10 @@ impl Lengths {
         });
         index as u16
     }
+}
+
+fn goes_first(discipline: &Discipline, operation: OperationId) -> bool {
+    matches!(discipline, Discipline::Priority { first } if first.contains(&operation))
 }
 
 fn applies(call: &Call, operation: OperationId) -> bool {
@@ -428,18 +415,12 @@ fn class_plan(
 
 fn service_plan(scenario: &Scenario, index: usize) -> ServicePlan {
     let service = &scenario.services[index];
-    let mut first = vec![false; scenario.operations.len()];
     let discipline = match &service.queue.discipline {
-        Discipline::Fifo => DisciplinePlan::Fifo,
+        // Who goes first is told apart by his request.
+        Discipline::Fifo | Discipline::Priority { .. } => DisciplinePlan::Fifo,
         Discipline::Lifo => DisciplinePlan::Lifo,
         Discipline::Codel { target, interval } => {
             DisciplinePlan::Codel { target_ns: target.0, interval_ns: interval.0 }
-        }
-        Discipline::Priority { first: operations } => {
-            for operation in operations {
-                first[operation.index()] = true;
-            }
-            DisciplinePlan::Fifo
         }
     };
     let store = scenario.stores.iter().position(|store| store.service.index() == index);
@@ -449,7 +430,6 @@ fn service_plan(scenario: &Scenario, index: usize) -> ServicePlan {
         holds_slot: service.while_calling == WhileCalling::Hold,
         discipline,
         warm_up: service.warm_up.as_ref().map(|warm| (warm.slowdown, warm.over.0)),
-        first,
         store: store.map(|store| store as u32),
     }
 }

@@ -132,7 +132,8 @@ impl Exact {
             self.respond(caller, false, Some(site), now, scene);
             return None;
         }
-        let plan = self.plan.request(class, service);
+        let operation = self.plan.classes[class as usize].operation;
+        let plan = self.plan.request(service, operation);
         let first = plan.first && !planted("priority-ignored");
         let key = self.jobs.insert(Job {
             caller,

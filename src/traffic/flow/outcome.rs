@@ -29,6 +29,7 @@ pub(super) enum Failure {
 
 /// How often an age has grown by half since it was `good_s`, and once more; 0 below it.
 fn age_bin(age_s: f64, good_s: f64) -> u32 {
+    // Of a millisecond that is six years.
     const TIMES_MAX: u32 = 64;
     let (mut times, mut grown_s) = (0, good_s);
     while grown_s <= age_s && times < TIMES_MAX {

@@ -370,7 +370,7 @@ impl Route<'_> {
 
     /// Adds what the visit `caller`, which is made at a site, calls.
     fn add_calls(&self, caller: usize, site: SiteId, visits: &mut Vec<Visit>) {
-        for index in self.plan.calls_of(visits[caller].service, self.operation) {
+        for index in self.plan.request(visits[caller].service, self.operation).calls.clone() {
             let call = &self.plan.calls[index as usize];
             let (least, most) = call.retry.wait_range_ns(1).unwrap_or_default();
             let again_s = u64::midpoint(least, most) as f64 / 1e9;
