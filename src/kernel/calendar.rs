@@ -8,10 +8,10 @@
 //! insertion order, so equal times need no sequence number while they wait.
 //!
 //! Events pushed into the stretch of time that is already due are put into the run at their place,
-//! or, once it is long, into a heap beside it. While the run is short, one that comes before all
-//! that waits in the wheel is put into it, too, and the stretch reaches as far as that. It is some
-//! 48 events long, and at most 285 ms, so a storm that starts in a quiet calendar cannot turn the
-//! heap into the whole queue.
+//! or, once it is long, into a heap beside it. While the run is short, one that would stand at a
+//! lower level than all that waits in the wheel is put into it, too, and the stretch reaches as far
+//! as that. It is at most 285 ms, so of a storm that starts in a quiet calendar the heap takes what
+//! is due within that time, and no more.
 //!
 //! **Cost.** See `benches/README.md`; no allocation in steady state; 24 bytes an event of 16, 16
 //! bytes of one of 8. **Validation.** Against an ordered map under random interleavings
@@ -240,8 +240,8 @@ impl<E: Copy> Calendar<E> {
 
     /// Makes the earliest slot due if it holds an event at or before `limit`.
     ///
-    /// The limit keeps the cursor from running ahead of the caller's clock: what is pushed behind
-    /// the cursor goes into the run or the heap, which is dearer.
+    /// The limit keeps the cursor from running further ahead of the caller's clock than it has to:
+    /// what is pushed behind the cursor goes into the run or the heap, which is dearer.
     #[inline(never)]
     fn refill(&mut self, limit: u64) -> bool {
         let mut base = None;

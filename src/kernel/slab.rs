@@ -183,17 +183,18 @@ impl<T> Slab<T> {
     #[inline]
     fn vacate(&mut self, index: u32) -> Option<T> {
         let place = &mut self.places[index as usize];
-        if matches!(place.content, Content::Vacant { .. }) {
-            return None;
-        }
         let vacant = Content::Vacant { next_vacant: self.first_vacant };
-        let before = std::mem::replace(&mut place.content, vacant);
-        place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.first_vacant = index;
-        self.occupied_count -= 1;
-        match before {
-            Content::Occupied(record) => Some(record),
-            Content::Vacant { .. } => None,
+        match std::mem::replace(&mut place.content, vacant) {
+            Content::Occupied(record) => {
+                place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+                self.first_vacant = index;
+                self.occupied_count -= 1;
+                Some(record)
+            }
+            before => {
+                place.content = before;
+                None
+            }
         }
     }
 

@@ -68,7 +68,7 @@ fn bent(z: f64, variance: f64, third: f64, fourth: f64) -> f64 {
     // Rounding adds a twelfth to the variance, and takes a 120th from the fourth cumulant.
     let variance = variance - 1.0 / 12.0;
     let spread = math::sqrt(variance);
-    // Reciprocals: a product is a fifth of a quotient.
+    // By reciprocals: a product costs less than a quotient.
     let inverse = 1.0 / variance;
     let skewness = third * inverse * inverse * spread;
     let excess = (fourth + 1.0 / 120.0) * inverse * inverse;
