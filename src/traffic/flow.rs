@@ -78,7 +78,7 @@ use alike::{Alike, alike};
 use beat::{Beats, CELL};
 use caches::Caches;
 use callers::Callers;
-use cohort::{Cohort, Kind, LaneKey, NOBODY, Row, SIGN_INS};
+use cohort::{Cohort, Kind, LaneKey, NOBODY, Row, SIGN_INS, Way};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
 use latency::Latencies;
@@ -166,7 +166,7 @@ pub struct Flow {
     pub cost: Cost,
     // Lists of one step or beat, kept for their memory.
     spare: Vec<Cohort>,
-    spare_rows: Vec<Vec<Row>>,
+    spare_lists: Vec<(Vec<Row>, Vec<Way>)>,
     /// Paths with their shares, and by how much their round trips are longer than the mean [s].
     paths: Vec<(PathId, f64, f64)>,
     /// Attempts that have not reached their site yet.
@@ -176,7 +176,9 @@ pub struct Flow {
     moved: Moved,
     drawn: Vec<Row>,
     resolved: Vec<Row>,
+    answered: Vec<(u64, f64)>,
     dealt: Vec<u64>,
+    homes_of_dealt: Vec<u64>,
     unparked: Vec<u64>,
     movers: Vec<(u32, SimTime)>,
 }
@@ -262,7 +264,7 @@ impl Flow {
             probe_results: Vec::new(),
             cost: Cost::default(),
             spare: Vec::new(),
-            spare_rows: Vec::new(),
+            spare_lists: Vec::new(),
             paths: Vec::new(),
             on_way: Vec::new(),
             arriving: Vec::new(),
@@ -270,7 +272,9 @@ impl Flow {
             moved: Vec::new(),
             drawn: Vec::new(),
             resolved: Vec::new(),
+            answered: Vec::new(),
             dealt: Vec::new(),
+            homes_of_dealt: Vec::new(),
             unparked: Vec::new(),
             movers: Vec::new(),
             plan,

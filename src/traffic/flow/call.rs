@@ -1,5 +1,6 @@
 //! From visit to visit: what a request does when one has ended.
 
+use super::cohort::Ended;
 use super::program::Step;
 use super::station::{Left, Moved};
 use super::token::Token;
@@ -14,15 +15,15 @@ impl Flow {
     /// What becomes of requests whose visit has ended.
     pub(super) fn go_on(
         &mut self,
-        token: Token,
+        token: &Token,
         left: Left,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         match left {
-            Left::Rejected => self.end(&token, false),
-            Left::ClientGone => self.finish(token.of_nobody(), false, scene),
+            Left::Rejected => self.end(token, false),
+            Left::ClientGone => self.finish(&token.of_nobody(), false, scene),
             Left::Done => self.visit_done(token, step, scene, moved),
             Left::Refused | Left::GivenUp => self.answer_call(token, left, step, scene, moved),
             Left::Answered => self.call_answered(token, step, scene, moved),
@@ -33,7 +34,8 @@ impl Flow {
     }
 
     /// A visit's work is done: well, or with the station's share of errors.
-    fn visit_done(&mut self, mut token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+    fn visit_done(&mut self, token: &Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let mut token = *token;
         let at_entry = token.visit == 0;
         if token.slack != u64::MAX && (at_entry || token.by_client) {
             token.until = step.middle().0 + token.left_when_done(step, &mut self.draws);
@@ -44,34 +46,28 @@ impl Flow {
         let index = token.station as usize;
         let share = scene.world.services.stations[index].error_share;
         let failed = binomial(&mut self.draws, token.count, share);
-        self.lines[index].window.errors += failed as u32;
-        let (bad, good) =
-            (Token { count: failed, ..token }, Token { count: token.count - failed, ..token });
-        if at_entry {
-            if failed > 0 {
-                self.finish(bad, false, scene);
-            }
-            if calls && !holds {
-                self.lines[index].busy -= good.count;
-            }
-            if good.count > 0 {
-                self.next_call_of_live(good, (0, 1), step, scene, moved);
-            }
-            return;
-        }
         if failed > 0 {
-            self.end_visit(bad, (false, true), step, scene, moved);
+            self.lines[index].window.errors += failed as u32;
+            let bad = Token { count: failed, ..token };
+            match at_entry {
+                true => self.finish(&bad, false, scene),
+                false => self.end_visit(&bad, (false, true), step, scene, moved),
+            }
+            token.count -= failed;
         }
-        if good.count == 0 {
+        if token.count == 0 {
             return;
         }
-        if calls && (!drops || self.is_waited_for(&good)) {
-            if !holds {
-                self.lines[index].busy -= good.count;
-            }
-            self.begin_calls(good, step, scene, moved);
-        } else {
-            self.end_visit(good, (true, true), step, scene, moved);
+        if !at_entry && !(calls && (!drops || self.is_waited_for(&token))) {
+            self.end_visit(&token, (true, true), step, scene, moved);
+            return;
+        }
+        if calls && !holds {
+            self.lines[index].busy -= token.count;
+        }
+        match at_entry {
+            true => self.next_call_of_live(&token, (0, 1), step, scene, moved),
+            false => self.begin_calls(&token, step, scene, moved),
         }
     }
 
@@ -79,14 +75,14 @@ impl Flow {
     /// whoever still waits for them is told.
     pub(super) fn end_visit(
         &mut self,
-        token: Token,
+        token: &Token,
         (ok, in_slots): (bool, bool),
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         let index = token.station as usize;
-        self.served(index, &token, scene);
+        self.served(index, token, scene);
         if in_slots {
             self.lines[index].busy -= token.count;
         }
@@ -97,8 +93,8 @@ impl Flow {
     }
 
     /// Callers have the answers to their calls.
-    fn call_answered(&mut self, token: Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
-        let visit = self.programs.visit_of(&token);
+    fn call_answered(&mut self, token: &Token, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let visit = self.programs.visit_of(token);
         let (call, from, next) = (visit.call, visit.from, (visit.caller, visit.end as usize));
         let cache = call.and_then(|call| self.plan.calls[call as usize].cache);
         self.caches.answered(cache, from, token.count);
@@ -108,14 +104,14 @@ impl Flow {
     /// The next call, if an entry that drops what nobody waits for has anybody who waits.
     fn next_call_of_live(
         &mut self,
-        token: Token,
+        token: &Token,
         (by, next): (u8, usize),
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         let drops = self.programs.all[token.program as usize].visits[0].drops;
-        if by == 0 && drops && !self.is_waited_for(&token) {
+        if by == 0 && drops && !self.is_waited_for(token) {
             self.finish_past_entry(token, step, scene);
         } else {
             self.next_call(token, (by, next), step, scene, moved);
@@ -146,7 +142,7 @@ impl Flow {
     /// who makes none has done with his calls.
     pub(super) fn next_call(
         &mut self,
-        token: Token,
+        token: &Token,
         (by, mut next): (u8, usize),
         step: Step,
         scene: &mut Scene,
@@ -165,29 +161,31 @@ impl Flow {
             let made = binomial(&mut self.draws, left, probability);
             if made > 0 {
                 let (visit, orphan) = (next as u8, false);
-                let token = Token { visit, tries: 1, orphan, count: made, ..token };
-                self.arrive(token, step, scene, moved);
+                let call = Token { visit, tries: 1, orphan, count: made, ..*token };
+                self.arrive(call, step, scene, moved);
             }
             left -= made;
             next = end;
         }
-        let token = Token { count: left, ..token };
-        if left > 0 && by == 0 {
-            self.finish_past_entry(token, step, scene);
-        } else if left > 0 {
-            self.return_to_caller(&token, true, step, scene, moved);
+        if left == 0 {
+            return;
+        }
+        let done = Token { count: left, ..*token };
+        match by {
+            0 => self.finish_past_entry(&done, step, scene),
+            _ => self.return_to_caller(&done, true, step, scene, moved),
         }
     }
 
     /// A request ends that is past its entry, even where it has made none of its calls: a slot that
     /// is not held while calling has been given back. Its client has the answer unless it gives up
     /// while that is on its way.
-    fn finish_past_entry(&mut self, token: Token, step: Step, scene: &mut Scene) {
+    fn finish_past_entry(&mut self, token: &Token, step: Step, scene: &mut Scene) {
         let last = self.programs.all[token.program as usize].visits.len() as u8 - 1;
         let visit = if planted("flow-slot-given-back-twice") { 0 } else { last };
-        self.leave_entry(&Token { visit, ..token }, scene);
+        self.leave_entry(&Token { visit, ..*token }, scene);
         if token.until.saturating_sub(token.back) > step.middle().0 {
-            self.end(&token, true);
+            self.end(token, true);
         }
     }
 
@@ -195,13 +193,13 @@ impl Flow {
     /// The law of the whole request may know of it, and of the wait that follows.
     fn call_failed(
         &mut self,
-        token: Token,
+        token: &Token,
         known: bool,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let visit = self.programs.visit_of(&token);
+        let visit = self.programs.visit_of(token);
         let (by, next) = (visit.caller, visit.end as usize);
         let Some(call) = visit.call else { return };
         let call = &self.plan.calls[call as usize];
@@ -212,20 +210,20 @@ impl Flow {
             let tries = token.tries.saturating_add(1);
             let waited = token.waited + if known { 0 } else { wait };
             let slack = u64::MAX;
-            self.call_again(Token { tries, waited, slack, ..token }, wait, step, scene, moved);
+            self.call_again(Token { tries, waited, slack, ..*token }, wait, step, scene, moved);
         } else if !call.required {
             self.next_call(token, (by, next), step, scene, moved);
         } else if by == 0 {
             self.finish(token, false, scene);
         } else {
-            self.return_to_caller(&token, false, step, scene, moved);
+            self.return_to_caller(token, false, step, scene, moved);
         }
     }
 
     /// A request ends at its entry, and its client is answered.
-    pub(super) fn finish(&mut self, token: Token, ok: bool, scene: &mut Scene) {
-        self.leave_entry(&token, scene);
-        self.end(&token, ok);
+    pub(super) fn finish(&mut self, token: &Token, ok: bool, scene: &mut Scene) {
+        self.leave_entry(token, scene);
+        self.end(token, ok);
     }
 
     fn leave_entry(&mut self, token: &Token, scene: &mut Scene) {
@@ -246,6 +244,9 @@ impl Flow {
     /// Puts down how requests of a cohort have ended: looked at when the beat is over.
     pub(super) fn ended(&mut self, (key, way): (Key, u8), ok: bool, count: u64, waited: u64) {
         let Some(cohort) = self.cohorts.get_mut(key) else { return };
+        if cohort.ended.len() <= way as usize {
+            cohort.ended.resize(way as usize + 1, Ended::default());
+        }
         let ended = &mut cohort.ended[way as usize];
         if ok {
             ended.ok.add(count, waited as f64 / 1e9);

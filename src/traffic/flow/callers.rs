@@ -103,12 +103,12 @@ impl Flow {
     /// Requests at a station in between have done their own work: they make their calls.
     pub(super) fn begin_calls(
         &mut self,
-        token: Token,
+        token: &Token,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let mut caller = token;
+        let mut caller = *token;
         if token.slack != u64::MAX {
             // What was waited for while it worked counts only if it is given up.
             let left = token.left_when_done(step, &mut self.draws);
@@ -120,8 +120,8 @@ impl Flow {
         let key = Some(self.callers.put(caller));
         let by = token.visit;
         let calling =
-            Token { caller: key, tries: 1, orphan: false, until, by_client, waited, ..token };
-        self.next_call(calling, (by, by as usize + 1), step, scene, moved);
+            Token { caller: key, tries: 1, orphan: false, until, by_client, waited, ..*token };
+        self.next_call(&calling, (by, by as usize + 1), step, scene, moved);
     }
 
     /// What requests in between have called has ended, and all they do with it: their callers are
@@ -138,7 +138,7 @@ impl Flow {
         let caller = self.callers.take(key, token.count);
         let caller = Token { waited: token.waited, ..caller };
         let holds = self.programs.visit_of(&caller).holds;
-        self.end_visit(caller, (ok, holds), step, scene, moved);
+        self.end_visit(&caller, (ok, holds), step, scene, moved);
     }
 
     /// Callers in between whose own calls are given up within a step, before anything else in it.

@@ -78,9 +78,6 @@ impl Row {
     }
 }
 
-/// Tries of a connection, the first included; and with data lost on the way, or without.
-pub(super) const WAYS: usize = 8;
-
 /// Kinds of times that are told apart.
 const KINDS: usize = 3;
 /// Times that differ by less are of one kind, as a part of them and [s].
@@ -120,7 +117,8 @@ impl Times {
     }
 }
 
-/// Attempts of a lane that have met the same in the network.
+/// Attempts of a lane that have met the same in the network. Number of a way: twice the tries of
+/// the connection before, and one more if data was lost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Way {
     /// At a station, or with their answer under way.
@@ -161,10 +159,20 @@ pub(super) struct Lane {
     /// Refused since the last beat; and those whose session was over.
     pub refused: u64,
     pub reset: u64,
-    pub ways: [Way; WAYS],
+    /// Of the ways that its attempts have had, and those before them.
+    pub ways: Vec<Way>,
 }
 
 impl Lane {
+    /// A lane without attempts, which takes over the lists of another one.
+    fn new(key: LaneKey, mut of: (Vec<Row>, Vec<Way>)) -> Lane {
+        of.0.clear();
+        of.1.clear();
+        let (rows, ways) = of;
+        let (near, unsent, open, pending, lost, refused, reset) = Default::default();
+        Lane { key, rows, near, unsent, open, pending, lost, refused, reset, ways }
+    }
+
     /// Attempts that their clients wait for.
     pub(super) fn standing(&self) -> u64 {
         self.unsent + self.open + self.pending + self.lost + self.refused + self.reset
@@ -247,8 +255,8 @@ pub(super) struct Cohort {
     /// Mean time of sending [ns].
     pub sent: u64,
     pub lanes: Vec<Lane>,
-    /// By the way that the attempts had.
-    pub ended: [Ended; WAYS],
+    /// By the way that the attempts had, up to the last of which some have ended.
+    pub ended: Vec<Ended>,
     /// It is in [`Flow::touched`](super::Flow).
     pub touched: bool,
 }
@@ -271,7 +279,7 @@ impl Flow {
             closes: 0,
             sent: 0,
             lanes: Vec::new(),
-            ended: Default::default(),
+            ended: Vec::new(),
             touched: false,
         });
         (cohort.program, cohort.closes) = (program as u16, closes);
@@ -300,21 +308,7 @@ impl Flow {
             found.add(row, now_s);
             return;
         }
-        let mut rows = self.spare_rows.pop().unwrap_or_default();
-        rows.clear();
-        let ways = [Way::default(); WAYS];
-        let mut new = Lane {
-            key: lane,
-            rows,
-            near: 0,
-            unsent: 0,
-            open: 0,
-            pending: 0,
-            lost: 0,
-            refused: 0,
-            reset: 0,
-            ways,
-        };
+        let mut new = Lane::new(lane, self.spare_lists.pop().unwrap_or_default());
         new.add(row, now_s);
         cohort.lanes.push(new);
     }
@@ -322,8 +316,10 @@ impl Flow {
     /// Forgets a cohort nobody waits for any more.
     pub(super) fn close_cohort(&mut self, key: Key) {
         if let Some(mut cohort) = self.cohorts.remove(key) {
-            self.spare_rows.extend(cohort.lanes.drain(..).map(|lane| lane.rows));
-            (cohort.ended, cohort.touched) = (Default::default(), false);
+            let lists = cohort.lanes.drain(..).map(|lane| (lane.rows, lane.ways));
+            self.spare_lists.extend(lists);
+            cohort.ended.clear();
+            cohort.touched = false;
             self.spare.push(cohort);
         }
     }

@@ -1,6 +1,6 @@
 //! The network between clients and sites: what attempts meet on their way, in counts.
 
-use super::cohort::{Lane, LaneKey, WAYS};
+use super::cohort::{Lane, LaneKey, Way};
 use super::crowds::ALL_FLOWS;
 use super::program::Step;
 use super::token::Token;
@@ -143,6 +143,7 @@ impl Flow {
             }
         }
         let opens = of.key.opens;
+        let opened_s = opening_s(2 * tries);
         let bits = if tries == 0 { self.plan.classes[of.key.class as usize].bits } else { 0.0 };
         let mut left = n;
         let mut share_left = match class.anycast {
@@ -182,7 +183,7 @@ impl Flow {
                 ways_s += 2.0 * view.delay.as_secs_f64() + view.connection_delay.as_secs_f64();
             }
             let late = binomial(&mut self.draws, through, 1.0 - arrived * arrived);
-            let network_s = ways_s + opening_s(2 * tries);
+            let network_s = ways_s + opened_s;
             let parts = [(0, through - late, 0.0), (1, late, RETRANSMISSION_S)];
             for (place, n, more_s) in parts {
                 let network_s = network_s + more_s;
@@ -196,7 +197,7 @@ impl Flow {
                     continue;
                 }
                 // Of that, what is still to come after this SYN.
-                let due = step.middle().0 + ((since_s - opening_s(2 * tries)) * 1e9) as u64;
+                let due = step.middle().0 + ((since_s - opened_s) * 1e9) as u64;
                 let due = if due <= step.to { 0 } else { due / GRAIN * GRAIN };
                 let way = 2 * tries + place;
                 of.arrive(way, n, network_s - longer_s);
@@ -332,7 +333,9 @@ impl Flow {
 impl Lane {
     /// Attempts that have got through, after so long in the network, with the answer's way.
     fn arrive(&mut self, way: usize, n: u64, network_s: f64) {
-        debug_assert!(way < WAYS);
+        if self.ways.len() <= way {
+            self.ways.resize(way + 1, Way::default());
+        }
         let way = &mut self.ways[way];
         way.open += n;
         way.sent += n;

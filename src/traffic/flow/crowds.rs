@@ -153,7 +153,7 @@ impl Crowd {
 
     /// Present members with neither a session nor a sign-in.
     pub(super) fn idle(&self) -> u64 {
-        self.cells.iter().map(Cell::idle).sum()
+        self.present - self.sessions() - self.signing()
     }
 
     /// Present members that sign in.
@@ -164,7 +164,8 @@ impl Crowd {
     /// Present members without a session.
     pub(super) fn out(&self) -> Out {
         let mut all = Out::default();
-        self.cells.iter().for_each(|cell| add(&mut all, &cell.out()));
+        self.cells.iter().for_each(|cell| add(&mut all[1..], &cell.signing));
+        all[0] = self.present - self.sessions() - all[1..].iter().sum::<u64>();
         all
     }
 

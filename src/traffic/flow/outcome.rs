@@ -85,9 +85,9 @@ impl Flow {
         let Some((program, sent, mut lanes)) = self.lanes_of(key) else { return };
         let cohort = self.cohorts.get_mut(key).expect("found above");
         cohort.touched = false;
-        let ended = std::mem::take(&mut cohort.ended);
+        let mut ended = std::mem::take(&mut cohort.ended);
         let closes = cohort.closes;
-        for (way, Ended { ok: waits, bad, home }) in ended.into_iter().enumerate() {
+        for (way, Ended { ok: waits, bad, home }) in ended.drain(..).enumerate() {
             let ok = waits.count();
             if ok + bad == 0 {
                 continue;
@@ -95,9 +95,13 @@ impl Flow {
             let home = home as f64 / (ok + bad) as f64;
             let mut left = [ok, bad];
             let mut kinds = waits.each();
-            let mut open: u64 = lanes.iter().map(|lane| lane.ways[way].open).sum();
+            let open_in = |lane: &Lane| lane.ways.get(way).map_or(0, |way| way.open);
+            let mut open: u64 = lanes.iter().map(open_in).sum();
             for lane in &mut lanes {
-                let here = lane.ways[way].open;
+                let here = open_in(lane);
+                if here == 0 {
+                    continue;
+                }
                 open -= here;
                 let good = hypergeometric(&mut self.draws, here, open, left[0]);
                 let rest = (here - good, open - (left[0] - good));
@@ -134,7 +138,8 @@ impl Flow {
                 self.resolve(program, sent, lane, scene);
             }
         }
-        self.cohorts.get_mut(key).expect("nothing closes it in between").lanes = lanes;
+        let cohort = self.cohorts.get_mut(key).expect("nothing closes it in between");
+        (cohort.lanes, cohort.ended) = (lanes, ended);
         if done {
             self.close_cohort(key);
         }
@@ -298,12 +303,15 @@ impl Flow {
             let spent: Vec<Row> = spent.copied().collect();
             self.sign_ins_given_up(lane, &spent, scene);
         }
-        let mut homes = signs_in.then(|| self.homes_of_dealt(lane.crowd, scene.world.sites));
+        let mut homes = std::mem::take(&mut self.homes_of_dealt);
+        if signs_in {
+            self.count_homes_of_dealt(lane.crowd, scene.world.sites, &mut homes);
+        }
         for row in rows.iter().filter(|row| row.count > 0) {
             if self.tries_again(lane.class, row, at) {
-                match &mut homes {
-                    Some(homes) => self.sign_ins_back_off(lane, homes, *row, failure, at),
-                    None => self.back_off(lane, site, *row, failure, at),
+                match signs_in {
+                    true => self.sign_ins_back_off(lane, &mut homes, *row, failure, at),
+                    false => self.back_off(lane, site, *row, failure, at),
                 }
             } else {
                 let lost = 1.0 - self.survived(lane.crowd, site, row);
@@ -314,6 +322,7 @@ impl Flow {
                 self.end_failed(lane, site, *row, out, scene);
             }
         }
+        self.homes_of_dealt = homes;
     }
 
     /// Whether an attempt that failed at `at` is followed by another.

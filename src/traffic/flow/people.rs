@@ -379,6 +379,9 @@ impl Flow {
         let deferred = self.plan.classes[class].deferred;
         let mut left = of.map(|n| binomial(&mut self.draws, n, deferred));
         let kept: u64 = left.iter().sum();
+        if kept == 0 {
+            return;
+        }
         scene.recorder.deferred.0 += kept;
         self.operations[class].begun += kept;
         let crowd = &mut self.crowds[crowd as usize];

@@ -38,8 +38,12 @@ impl Flow {
         self.put_stale_together(index, scene);
         if self.drops(index, scene) {
             self.cost.cells_updated += self.lines[index].queue.len() as u64;
-            for place in 0..self.lines[index].queue.len() {
-                self.drop_given_up((index, place), step.to, scene, moved);
+            let given_up =
+                |token: &Token| token.count > 0 && token.given_up_part(step.to).is_some();
+            let mut from = 0;
+            while let Some(after) = self.lines[index].queue.range(from..).position(given_up) {
+                self.drop_given_up((index, from + after), step.to, scene, moved);
+                from += after + 1;
             }
             return;
         }
@@ -161,7 +165,7 @@ impl Flow {
             self.forsake(key, !entry_drops, now, scene);
         }
         for token in ended {
-            self.finish(token.of_nobody(), false, scene);
+            self.finish(&token.of_nobody(), false, scene);
         }
     }
 

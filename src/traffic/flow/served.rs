@@ -3,7 +3,8 @@
 //! Which rows were answered is drawn once the lane has done with its answers: until then nothing
 //! depends on it but latencies. A row's intended starts are spread as its clients' are.
 
-use super::cohort::{Cohort, Kind, Lane, LaneKey, Row, Times};
+use super::backoff::Knowledge;
+use super::cohort::{Cohort, Kind, Lane, LaneKey, Row};
 use super::law::part_of;
 use super::{Flow, Scene};
 use crate::kernel::math;
@@ -29,15 +30,18 @@ impl Flow {
         if n == 0 {
             return;
         }
-        let times = lane.ways.each_mut().map(|way| std::mem::take(&mut way.answered));
-        let kinds = times.iter().flat_map(Times::each).filter(|kind| kind.0 > 0);
+        let mut kinds = std::mem::take(&mut self.answered);
+        for way in &mut lane.ways {
+            let answered = std::mem::take(&mut way.answered).each();
+            kinds.extend(answered.into_iter().filter(|kind| kind.0 > 0));
+        }
         let mut rows = std::mem::take(&mut self.resolved);
         lane.draw_rows(n, &mut self.draws, |row| rows.push(row));
         if lane.key.kind == Kind::Demanded {
             for row in &rows {
                 // Of all that were answered, this row has its part of each way and time.
                 let (mut left, mut others) = (row.count, n);
-                for (answered, attempt_s) in kinds.clone() {
+                for &(answered, attempt_s) in &kinds {
                     others -= answered;
                     let here = hypergeometric(&mut self.draws, answered, others, left);
                     left -= here;
@@ -50,7 +54,8 @@ impl Flow {
             }
         }
         rows.clear();
-        self.resolved = rows;
+        kinds.clear();
+        (self.resolved, self.answered) = (rows, kinds);
     }
 
     /// Which rows were answered of cohorts that never time out: some last for days.
@@ -144,21 +149,21 @@ impl Flow {
         let told_apart = across || spread_s >= ALIKE * (age_s + least_s).max(0.0);
         let alike = row.attempt == 1 || !told_apart;
         let n = if alike { 1 } else { PARTS.min(row.count) };
-        let mut parts = [(Row { count: 0, ..row }, row.know.intended_s); PARTS as usize];
         // Each part is anywhere in its place: what rows of many beats bring is spread evenly.
         let (luck, within) = match alike {
             true => (0.0, 0.5),
             false => (self.draws.uniform(), self.draws.uniform()),
         };
-        let up_to = |number: usize| number as f64 / n as f64;
-        for (number, (part, begun_s)) in parts.iter_mut().enumerate().take(n as usize) {
-            part.count = part_of(row.count, up_to(number), up_to(number + 1), luck);
+        let up_to = move |number: u64| number as f64 / n as f64;
+        (0..n).filter_map(move |number| {
+            let count = part_of(row.count, up_to(number), up_to(number + 1), luck);
             let place = 2.0 * (number as f64 + within) / n as f64 - 1.0;
-            *begun_s += spread_s * place;
-            part.know.intended_s += place * if across { within_s } else { spread_s };
-            part.know.spread_s = 0.0;
-        }
-        parts.into_iter().filter(|(part, _)| part.count > 0)
+            let begun_s = row.know.intended_s + spread_s * place;
+            let by_s = place * if across { within_s } else { spread_s };
+            let intended_s = row.know.intended_s + by_s;
+            let know = Knowledge { intended_s, spread_s: 0.0, ..row.know };
+            (count > 0).then_some((Row { count, know, ..row }, begun_s))
+        })
     }
 
     /// Demands of a row were answered: `before_s` after their intended start and the attempt's time

@@ -212,12 +212,12 @@ impl Flow {
 
     /// Of the sign-ins in [`Flow::dealt`], how many are of members whose name sends them now to
     /// each site.
-    pub(super) fn homes_of_dealt(&self, crowd: u32, sites: usize) -> Vec<u64> {
-        let mut homes = vec![0; sites];
+    pub(super) fn count_homes_of_dealt(&self, crowd: u32, sites: usize, homes: &mut Vec<u64>) {
+        homes.clear();
+        homes.resize(sites, 0);
         for (cell, dealt) in self.crowds[crowd as usize].cells.iter().zip(&self.dealt) {
             homes[cell.answered.index()] += dealt;
         }
-        homes
     }
 
     /// Sign-ins failed; of how many the user has gone.

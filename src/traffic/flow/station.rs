@@ -157,7 +157,7 @@ impl Flow {
         self.arriving = arriving;
         loop {
             while let Some((token, left)) = moved.pop() {
-                self.go_on(token, left, step, scene, &mut moved);
+                self.go_on(&token, left, step, scene, &mut moved);
             }
             for index in 0..self.lines.len() {
                 self.fill(index, step, scene, &mut moved);
@@ -173,7 +173,7 @@ impl Flow {
             self.reject(index, step, scene, &mut moved);
         }
         while let Some((token, left)) = moved.pop() {
-            self.go_on(token, left, step, scene, &mut moved);
+            self.go_on(&token, left, step, scene, &mut moved);
         }
         self.moved = moved;
         let step_s = step.seconds();
@@ -349,9 +349,9 @@ impl Flow {
                 if last { left } else { binomial(&mut self.draws, left, share / share_left) };
             (left, share_left) = (left - count, share_left - share);
             if count > 0 {
-                let entry = if token.visit == 0 { station as u16 } else { token.entry };
-                let station = station as u16;
-                self.send_call(Token { count, station, entry, ..token }, step, scene, moved);
+                (token.count, token.station) = (count, station as u16);
+                token.entry = if token.visit == 0 { token.station } else { token.entry };
+                self.send_call(&token, step, scene, moved);
             }
         }
         debug_assert!(left == 0, "requests of no station");
@@ -360,13 +360,13 @@ impl Flow {
     /// Requests that reach their station.
     pub(super) fn arrive_at(
         &mut self,
-        mut token: Token,
+        token: &Token,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        if self.is_isolated(&token, scene) {
-            moved.push((token, Left::CallFailed));
+        if self.is_isolated(token, scene) {
+            moved.push((*token, Left::CallFailed));
             return;
         }
         let index = token.station as usize;
@@ -378,7 +378,7 @@ impl Flow {
         line.window.arrived += token.count as u32;
         scene.recorder.stations[index].arrived += token.count;
         if !station.accepts {
-            self.turn_away(index, token, scene, moved);
+            self.turn_away(index, *token, scene, moved);
             return;
         }
         let free = line.limits(station).0.saturating_sub(line.busy);
@@ -387,10 +387,10 @@ impl Flow {
         if at_once > 0 {
             // Who does not wait ends it (RFC 8289).
             self.lines[index].rejects_after = None;
-            self.start(index, Token { count: at_once, ..token }, step, scene, moved);
-            token.count -= at_once;
+            self.start(index, Token { count: at_once, ..*token }, step, scene, moved);
         }
-        if token.count > 0 {
+        if token.count > at_once {
+            let token = Token { count: token.count - at_once, ..*token };
             let line = &mut self.lines[index];
             line.waiting += token.count;
             let of_step = line.queue.iter_mut().rev().take(LOOK_BACK);
@@ -431,7 +431,7 @@ impl Flow {
         if token.count > stay {
             moved.push((Token { count: token.count - stay, ..token }, Left::Done));
         }
-        self.put_in_service(index, Token { count: stay, ..token });
+        self.put_in_service(index, &Token { count: stay, ..token });
     }
 
     /// Requests take slots; some of them leave within the step.
@@ -472,19 +472,20 @@ impl Flow {
         if left > 0 {
             moved.push((Token { count: left, ..token }, Left::Done));
         }
-        self.put_in_service(index, Token { count: stay, ..token });
+        token.count = stay;
+        self.put_in_service(index, &token);
     }
 
-    fn put_in_service(&mut self, index: usize, token: Token) {
+    fn put_in_service(&mut self, index: usize, token: &Token) {
         if token.count == 0 {
             return;
         }
         let serving = &mut self.lines[index].serving;
         let of_step = serving.iter_mut().rev().take(LOOK_BACK);
-        let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&token));
-        match of_step.find(|last| last.is_like(&token)) {
-            Some(last) => last.absorb(&token),
-            None => serving.push(token),
+        let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(token));
+        match of_step.find(|last| last.is_like(token)) {
+            Some(last) => last.absorb(token),
+            None => serving.push(*token),
         }
     }
 }

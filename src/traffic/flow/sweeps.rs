@@ -298,7 +298,10 @@ impl Flow {
             return 1.0;
         }
         let survival = &self.crowds[crowd as usize].survival;
-        survival.get(site.index()).map_or(1.0, |now| math::exp((now - row.know.alive).min(0.0)))
+        match survival.get(site.index()) {
+            Some(&now) if now < row.know.alive => math::exp(now - row.know.alive),
+            _ => 1.0,
+        }
     }
 }
 

@@ -104,6 +104,7 @@ impl Token {
 
     /// How long of its starts' interval has run into its callers' timeout by `to` [ns]; `None`: not
     /// even the first.
+    #[inline]
     pub(super) fn given_up_part(&self, to: u64) -> Option<u64> {
         let first = self.start.saturating_add(self.slack);
         let any = self.slack != u64::MAX && !self.orphan && first < to;
@@ -140,11 +141,12 @@ impl Token {
     }
 
     /// Whether its requests are the same clients', and at the same.
+    #[inline]
     pub(super) fn is_of_the_same(&self, other: &Token) -> bool {
         let whose = |of: &Token| (of.cohort, of.way, of.program, of.entry);
         let what = |of: &Token| (of.visit, of.tries, of.caller, of.orphan, of.by_client);
-        whose(self) == whose(other)
-            && what(self) == what(other)
+        what(self) == what(other)
+            && whose(self) == whose(other)
             && self.unanswered.total_cmp(&other.unanswered).is_eq()
     }
 

@@ -269,35 +269,43 @@ impl Flow {
         }
         let class = &self.plan.classes[lane.class as usize];
         let n = row.count as f64;
-        // Who was sent to this site had it as his name's answer when his attempt was sent.
-        let timeout = match class.timeout {
-            TimeoutPlan::Queue(queue) => self.plan.timeout_lengths[queue as usize],
-            _ => 0,
-        };
-        let ended = (row.attempt, &row.know);
-        let sent = Some(Sent::by(ended, site, self.clock, timeout, (0, 0)));
         if class.signs_in {
             // Told as they change their states.
         } else if class.sessions {
             let held = n * self.survived(lane.crowd, site, &row);
             self.tell(lane.crowd, (At::Session(site), None), held, share, intended);
+            if held >= n {
+                return;
+            }
             let crowd = &self.crowds[lane.crowd as usize];
             let (idle, signing) = (crowd.idle(), crowd.signing());
             let idle = idle as f64 / (idle + signing).max(1) as f64;
             self.tell(lane.crowd, (At::Idle, None), idle * (n - held), share, intended);
             self.tell_signing_in(lane.crowd, (1.0 - idle) * (n - held), share, intended);
         } else {
-            self.tell(lane.crowd, (At::Session(SiteId(0)), sent), n, share, intended);
+            // Who was sent to this site had it as his name's answer when his attempt was sent.
+            let timeout = match class.timeout {
+                TimeoutPlan::Queue(queue) => self.plan.timeout_lengths[queue as usize],
+                _ => 0,
+            };
+            let sent = Sent::by((row.attempt, &row.know), site, self.clock, timeout, (0, 0));
+            let those = (At::Session(SiteId(0)), Some(sent));
+            self.tell(lane.crowd, those, n, share, intended);
         }
     }
 
     /// Tells tracers of a crowd that `n` of its members that sign in, of any kind, have demanded
     /// something, which a share `good` of them got.
     pub(super) fn tell_signing_in(&mut self, crowd: u32, n: f64, good: f64, intended: SimTime) {
-        let cells = &self.crowds[crowd as usize].cells;
-        let all = cells.iter().map(Cell::signing_in).sum::<u64>() as f64;
-        let of = |kind: Kind| cells.iter().map(|cell| cell.signing[kind.number()]).sum::<u64>();
-        for (kind, signing) in SIGN_INS.map(of).into_iter().enumerate() {
+        if n <= 0.0 {
+            return;
+        }
+        let mut signing = [0; SIGN_INS.len()];
+        for cell in &self.crowds[crowd as usize].cells {
+            signing.iter_mut().zip(&cell.signing).for_each(|(all, here)| *all += here);
+        }
+        let all = signing.iter().sum::<u64>() as f64;
+        for (kind, signing) in signing.into_iter().enumerate() {
             let n = n * signing as f64 / all.max(1.0);
             self.tell(crowd, (At::SigningIn(kind), None), n, good, intended);
         }

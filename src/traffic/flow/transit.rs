@@ -105,18 +105,18 @@ impl Flow {
     /// A call is sent to its station; within one site it is there at once.
     pub(super) fn send_call(
         &mut self,
-        mut token: Token,
+        token: &Token,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let (caller, at) = self.ends(&token, scene);
+        let (caller, at) = self.ends(token, scene);
         if token.visit == 0 || caller == at {
             self.arrive_at(token, step, scene, moved);
             return;
         }
-        if self.is_isolated(&token, scene) {
-            moved.push((token, Left::CallFailed));
+        if self.is_isolated(token, scene) {
+            moved.push((*token, Left::CallFailed));
             return;
         }
         let there = scene.world.network.between_sites(caller, at);
@@ -129,39 +129,40 @@ impl Flow {
             let known = arrives && token.tries == 1;
             let left = if known { Left::CallLost } else { Left::CallFailed };
             let waited = token.waited + if known { 0 } else { timeout };
-            let lost = Token { count: lost, waited, slack: u64::MAX, ..token };
+            let lost = Token { count: lost, waited, slack: u64::MAX, ..*token };
             let due = self.travel(Leg::Back(left), lost, timeout, step);
             if due.count > 0 {
                 moved.push((due, left));
             }
         }
-        token.count -= lost;
-        token.slack = timeout.saturating_sub(there.delay.0 + back.delay.0);
-        let arrived = self.travel(Leg::There, token, there.delay.0, step);
+        let (count, slack) =
+            (token.count - lost, timeout.saturating_sub(there.delay.0 + back.delay.0));
+        let sent = Token { count, slack, ..*token };
+        let arrived = self.travel(Leg::There, sent, there.delay.0, step);
         if arrived.count > 0 {
-            self.arrive_at(arrived, step, scene, moved);
+            self.arrive_at(&arrived, step, scene, moved);
         }
     }
 
     /// A call has ended at its station: its caller is told, or has lost patience itself.
     pub(super) fn answer_call(
         &mut self,
-        token: Token,
+        token: &Token,
         left: Left,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         let caller_knows = if left == Left::Done { Left::Answered } else { Left::CallFailed };
-        let Some(back) = self.way_back(&token, scene) else {
+        let Some(back) = self.way_back(token, scene) else {
             self.go_on(token, caller_knows, step, scene, moved);
             return;
         };
         let delay = if planted("flow-answers-at-once") { 0 } else { back.delay.0 };
-        let (delay, of) = (delay, Token { slack: u64::MAX, slow: 1.0, ..token });
+        let (delay, of) = (delay, Token { slack: u64::MAX, slow: 1.0, ..*token });
         if left != Left::GivenUp && !back.arrives {
             // Nobody hears of it before the timeout.
-            let timeout = self.programs.timeout_of(&token);
+            let timeout = self.programs.timeout_of(token);
             let due = token.due().max(step.middle().0);
             let start = due.saturating_add(delay);
             let waited = token.waited.saturating_add(timeout);
@@ -241,7 +242,7 @@ impl Flow {
             match leg {
                 Leg::There => {
                     let token = Token { start: step.from, width: step.length(), ..token };
-                    self.arrive_at(self.now_of_nobody(token), step, scene, moved);
+                    self.arrive_at(&self.now_of_nobody(token), step, scene, moved);
                 }
                 _ => self.arrive(token, step, scene, moved),
             }
