@@ -34,6 +34,8 @@ mod transient;
 mod closed;
 #[path = "theory_flow/overload.rs"]
 mod overload;
+#[path = "theory_flow/priority.rs"]
+mod priority;
 
 #[path = "theory/attempts.rs"]
 mod attempts;
@@ -96,6 +98,12 @@ const GAPS: &[(&str, &str, f64, &str)] = &[
         0.05,
         "who is given up in the next step is put anywhere in this one: some are late by that",
     ),
+    ("M/M/c priority c 20", "mean_sojourn", 0.02, "half a service time a step, near saturation"),
+    ("M/M/c priority c", "mean_sojourn", 0.005, "the same, with more servers"),
+    ("M/M/c priority c", "first wait", 0.15, "the same, of waits under a quarter of a service"),
+    ("M/M/c priority c", "later wait", 0.05, "the same"),
+    ("M/M/c/K priority c 25 and 10", "refused", 0.02, "half a service a step; as without ranks"),
+    ("M/M/c/K priority", "waiting", 0.003, "the same"),
     ("lambda=800 nu=1 for", "attempts", 0.05, "a retry due within a beat waits for the next"),
 ];
 

@@ -66,8 +66,10 @@ fn choose_for(asked: Fidelity, operations: f64, missing: Vec<String>) -> Result<
 mod tests {
     use super::*;
     use crate::kernel::time::SimDuration;
-    use crate::scenario::model::{Call, Discipline, ServiceId, SiteId, Store};
-    use crate::simulation::model::{Model, call, constant};
+    use crate::scenario::model::{
+        Call, Discipline, Jitter, OperationId, Retry, ServiceId, SiteId, Store,
+    };
+    use crate::simulation::model::{Model, call, constant, retry};
 
     #[test]
     fn auto_takes_counts_for_large_runs_that_they_can_do() {
@@ -131,12 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn counts_do_queues_but_for_those_with_priority() {
+    fn counts_do_every_queue_but_not_decorrelated_jitter() {
         let with = |discipline| missing(Model::new().discipline(discipline));
         let second = SimDuration::from_secs_f64(1.0);
         assert_eq!(with(Discipline::Lifo), None);
         assert_eq!(with(Discipline::Codel { target: second, interval: second }), None);
-        let named = "services.station.queue.discipline: priority";
-        assert_eq!(with(Discipline::Priority { first: Vec::new() }).as_deref(), Some(named));
+        assert_eq!(with(Discipline::Priority { first: vec![OperationId(0)] }), None);
+        let retries = Retry { jitter: Jitter::Decorrelated, ..retry(3, 1.0) };
+        let named = "operations.request.retry.jitter: decorrelated";
+        assert_eq!(missing(Model::new().retries(retries)).as_deref(), Some(named));
     }
 }

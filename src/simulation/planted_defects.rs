@@ -243,6 +243,11 @@ const DEFECTS: &[Defect] = &[
         "in counts, the answer of another site takes no time",
         flow_checks::a_slot_is_held_for_the_way_there_and_back
     ),
+    defect!(
+        "flow-priority-ignored",
+        "in counts, operations with priority wait with all others",
+        flow_checks::who_goes_first_does_not_wait_for_the_others
+    ),
 ];
 
 #[test]

@@ -38,6 +38,7 @@ mod crowds;
 mod databases;
 mod latency;
 mod law;
+mod line;
 mod missing;
 mod outcome;
 mod parts;
@@ -45,6 +46,7 @@ mod people;
 mod pipeline;
 mod program;
 mod queue;
+mod ranks;
 mod retry;
 mod served;
 mod signing;
@@ -68,11 +70,12 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::measure::outcome::Cost;
 use crate::scenario::model::{ClientId, PipelineId, Scenario};
 use crate::traffic::books::Operations;
-use crate::traffic::plan::Plan;
+use crate::traffic::plan::{DisciplinePlan, Plan};
 use crate::traffic::{ProbeResult, Scene};
 use crate::world::World;
 use crate::world::network::PathId;
 use crate::world::population::ClassKind;
+use crate::world::service::Station;
 use crate::world::steering::tag;
 use alike::{Alike, alike};
 use beat::{Beats, CELL};
@@ -82,11 +85,12 @@ use cohort::{Cohort, Kind, LaneKey, NOBODY, Row, SIGN_INS, Way};
 use connect::{SYN_WAITS, Syn};
 use crowds::{Crowd, Owner};
 use latency::Latencies;
+use line::Line;
 use parts::Parts;
 use people::Source;
 use pipeline::Mail;
 use program::{Programs, Step};
-use station::{Line, Moved};
+use station::Moved;
 use std::collections::VecDeque;
 use token::Token;
 use tracers::{At, Tracer};
@@ -245,7 +249,7 @@ impl Flow {
             tracers: vec![Tracer::default(); homes.len()],
             homes,
             tracers_of: tracers::firsts(&tracers),
-            lines: vec![Line::default(); world.services.stations.len()],
+            lines: lines(&plan, world),
             alike: alike(&plan, &programs, &world.services.stations),
             cohorts: Slab::new(),
             fresh: vec![None; programs.all.len()],
@@ -461,6 +465,12 @@ impl Flow {
     pub fn tracers(&self) -> u64 {
         self.tracers.len() as u64
     }
+}
+
+fn lines(plan: &Plan, world: &World) -> Vec<Line> {
+    let discipline = |station: &Station| plan.services[station.service.index()].discipline;
+    let line = |station| Line::new(discipline(station) == DisciplinePlan::Priority);
+    world.services.stations.iter().map(line).collect()
 }
 
 /// Adds the crowds of the pipelines' messages, one a part; what is kept of each pipeline.

@@ -199,8 +199,10 @@ impl ServicePlan {
 /// Who is served next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisciplinePlan {
-    /// First come, first served (with priority classes where the service has them).
+    /// First come, first served.
     Fifo,
+    /// The same of those whose requests go first ([`RequestPlan::first`]), then of the others.
+    Priority,
     /// Last come, first served.
     Lifo,
     /// Rejects what waited over `target_ns` once waits have been over it for `interval_ns`.
@@ -416,8 +418,8 @@ fn class_plan(
 fn service_plan(scenario: &Scenario, index: usize) -> ServicePlan {
     let service = &scenario.services[index];
     let discipline = match &service.queue.discipline {
-        // Who goes first is told apart by his request.
-        Discipline::Fifo | Discipline::Priority { .. } => DisciplinePlan::Fifo,
+        Discipline::Fifo => DisciplinePlan::Fifo,
+        Discipline::Priority { .. } => DisciplinePlan::Priority,
         Discipline::Lifo => DisciplinePlan::Lifo,
         Discipline::Codel { target, interval } => {
             DisciplinePlan::Codel { target_ns: target.0, interval_ns: interval.0 }

@@ -6,14 +6,24 @@ use crate::check::mean;
 use crate::model::{Model, call, exponential, seconds};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{
-    AbandonedWork, Discipline, FaultKind, LostJobs, Scenario, ServiceId, SiteId,
+    AbandonedWork, Discipline, FaultKind, LostJobs, OperationId, Scenario, ServiceId, SiteId,
 };
 
 /// Four hundred requests a second of two operations, one more patient than the other; for a minute
 /// three in five of the station's slots are lost.
 fn overloaded(discipline: Discipline, queue: Option<u32>, dropping: bool) -> Scenario {
+    overloaded_by(300.0, discipline, queue, dropping)
+}
+
+/// The same with so many a second of the first operation.
+fn overloaded_by(
+    rate: f64,
+    discipline: Discipline,
+    queue: Option<u32>,
+    dropping: bool,
+) -> Scenario {
     let again = jittered(3, 2.0);
-    let model = Model::new().mailboxes(20_000).rate(300.0).one_instance(40);
+    let model = Model::new().mailboxes(20_000).rate(rate).one_instance(40);
     let model = model.service_time(exponential(0.05)).discipline(discipline);
     let model = model.timeout(2.0).retries(again.clone()).clock(20.0, 300.0, 5.0);
     let model = model.operation("other", ServiceId(0)).rate(100.0).timeout(5.0).retries(again);
@@ -98,4 +108,99 @@ fn who_has_waited_too_long_is_rejected() {
     agree(&overloaded(codel(), None, true), FIGURES);
     println!("called");
     agree(&called(codel()), FIGURES);
+}
+
+/// One of the two operations goes first.
+fn priority(first: u32) -> Discipline {
+    Discipline::Priority { first: vec![OperationId(first)] }
+}
+
+/// Two operations at a front door whose calls have the rank of their client's request.
+fn called_by_two(first: u32, queue: Option<u32>, dropping: bool) -> Scenario {
+    let mut model = Model::new().mailboxes(20_000).rate(250.0).servers(2_000);
+    model = model.service_time(exponential(0.01)).timeout(4.0).retries(jittered(2, 2.0));
+    model = model.operation("other", ServiceId(0)).rate(120.0).timeout(4.0);
+    model = model.retries(jittered(2, 2.0)).clock(20.0, 300.0, 5.0);
+    model = model.service("data").one_instance(40).service_time(exponential(0.05));
+    model = model.discipline(priority(first)).with_service(|service| {
+        service.queue.limit = queue;
+        if dropping {
+            service.abandoned_work = AbandonedWork::Dropped;
+        }
+    });
+    let mut calling = call(model.service_id("data"));
+    (calling.timeout, calling.retry) = (seconds(1.0), jittered(2, 0.2));
+    with_loss(model.calls("station", calling), 1)
+}
+
+fn good((outcome, operation): (&Outcome, usize), from: usize, to: usize) -> f64 {
+    mean(&outcome.series.operations[operation].good_per_s[from..to])
+}
+
+fn attempts((outcome, operation): (&Outcome, usize), from: usize, to: usize) -> f64 {
+    mean(&outcome.series.operations[operation].attempts_per_s[from..to])
+}
+
+/// What becomes of each operation by itself.
+const OF_EACH: &[Figure] = &[
+    ("good then, 0", |o| good((o, 0), 14, 24), 0.02),
+    ("good then, 1", |o| good((o, 1), 14, 24), 0.02),
+    ("good after, 0", |o| good((o, 0), 24, 40), 0.02),
+    ("good after, 1", |o| good((o, 1), 24, 40), 0.02),
+    ("attempts then, 0", |o| attempts((o, 0), 14, 24), 0.02),
+    ("attempts then, 1", |o| attempts((o, 1), 14, 24), 0.02),
+    ("p50 during, 0", |o| latency(o, ("during", 0), 0.5), 0.05),
+    ("p50 during, 1", |o| latency(o, ("during", 1), 0.5), 0.05),
+    ("p90 during, 0", |o| latency(o, ("during", 0), 0.9), 0.1),
+    ("p90 during, 1", |o| latency(o, ("during", 1), 0.9), 0.1),
+    ("p99, 0", |o| latency(o, ("all", 0), 0.99), 0.05),
+    ("p99, 1", |o| latency(o, ("all", 1), 0.99), 0.05),
+];
+
+/// All figures but that of the first 10 s, in which luck decides when the others tip over: over 40
+/// seeds it is 0.35 % off, with a standard error of 1.9 %.
+fn figures_by_rank() -> Vec<Figure> {
+    let settled = FIGURES.iter().filter(|figure| figure.0 != "useful at once");
+    settled.chain(OF_EACH).copied().collect()
+}
+
+#[test]
+fn who_goes_first_is_served_while_others_are_not() {
+    let figures = figures_by_rank();
+    for (limit, dropping) in [(None, false), (None, true), (Some(400), false), (Some(100), true)] {
+        for first in [0, 1] {
+            println!("{first} first, limit {limit:?}, dropping {dropping}");
+            agree(&overloaded(priority(first), limit, dropping), &figures);
+        }
+    }
+}
+
+/// Those who go first are by themselves 1.4 times as many as the slots that are left can serve.
+#[test]
+fn too_many_who_go_first_leave_no_slot_to_others() {
+    let of_first = |o: &Outcome| {
+        let all = good((o, 0), 14, 24) + good((o, 1), 14, 24);
+        good((o, 0), 14, 24) / all
+    };
+    let figures: Vec<Figure> = vec![
+        ("good then, of those who go first", of_first, 0.02),
+        ("useful then", |o| of(o, 14, 24)[0], 0.02),
+        ("refused then", |o| of(o, 14, 24)[2], 0.02),
+        ("attempts then, 0", |o| attempts((o, 0), 14, 24), 0.02),
+    ];
+    for (limit, dropping) in [(Some(100), false), (None, true), (Some(100), true)] {
+        println!("limit {limit:?}, dropping {dropping}");
+        agree(&overloaded_by(450.0, priority(0), limit, dropping), &figures);
+    }
+}
+
+#[test]
+fn calls_go_first_with_whom_they_are_made_for() {
+    let figures = figures_by_rank();
+    for (limit, dropping) in [(None, false), (None, true), (Some(100), false)] {
+        for first in [0, 1] {
+            println!("{first} first, limit {limit:?}, dropping {dropping}");
+            agree(&called_by_two(first, limit, dropping), &figures);
+        }
+    }
 }

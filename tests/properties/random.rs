@@ -3,7 +3,7 @@
 use crate::model::{Model, constant, exponential};
 use crate::random_scenario::{Recipe, Sort, recipes};
 use blackstart::measure::outcome::Outcome;
-use blackstart::scenario::model::{Fidelity, Load, Scenario};
+use blackstart::scenario::model::{Discipline, Fidelity, Load, OperationId, Scenario};
 use blackstart::simulation::run;
 use blackstart::study;
 use proptest::prelude::*;
@@ -128,6 +128,29 @@ proptest! {
         }
         let outcome = run(&scenario, seed, &mut |_| {});
         check(&outcome.map_err(|error| TestCaseError::fail(error.to_string()))?, &scenario)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(20_140_625),
+        ..ProptestConfig::default()
+    })]
+
+    /// Those of one operation go first at every service, and half of the time with few places.
+    #[test]
+    fn books_of_priority_in_counts(recipe in recipes(Sort::InCounts), seed in 0_u64..1_000) {
+        let mut scenario = Scenario { fidelity: Fidelity::Flow, ..recipe.scenario() };
+        for service in &mut scenario.services {
+            service.queue.discipline = Discipline::Priority { first: vec![OperationId(0)] };
+            service.queue.limit = service.queue.limit.or((seed % 2 == 0).then_some(5));
+        }
+        let run = || run(&scenario, seed, &mut |_| {});
+        let outcome = run().map_err(|error| TestCaseError::fail(error.to_string()))?;
+        check(&outcome, &scenario)?;
+        prop_assert_eq!(&outcome.digest, &run().expect("it balanced before").digest);
     }
 }
 

@@ -157,6 +157,20 @@ pub(super) fn who_waits_for_a_dead_site_leaves_the_other_its_load() {
     assert_within(mean, 480.0..=520.0);
 }
 
+#[test]
+pub(super) fn who_goes_first_does_not_wait_for_the_others() {
+    // At 140 % only the others queue: of those who go first, a fifth of what can be done, each
+    // waits for one of a hundred slots, or for that of who went before: 1/800 s by Cobham's
+    // formula.
+    let priority = Discipline::Priority { first: vec![OperationId(1)] };
+    let model = hundred(1_200.0).discipline(priority).operation("urgent", ServiceId(0));
+    let outcome = in_counts(model.rate(200.0));
+    let urgent = outcome.latency.iter().find(|row| row.operation == "urgent").expect("answers");
+    assert!(urgent.count > 11_000, "{}", urgent.count);
+    assert_within(urgent.mean_s, 0.098..=0.105);
+    assert_within(all(&outcome).mean_s, 1.0..=100.0);
+}
+
 /// A front door at the first site whose requests call a service at two others, 100 ms away.
 fn calling_elsewhere(mut called: Call) -> Model {
     let mut model = hundred(500.0).servers(1_000);

@@ -126,7 +126,7 @@ impl Flow {
             let lines = || group.stations.iter().map(|&one| &self.lines[one as usize]);
             let fresh = lines().all(|line| line.window == StationCell::default());
             let present = lines().map(|line| line.busy).sum();
-            let waits = lines().any(|line| line.waiting > 0);
+            let waits = lines().any(|line| line.waiting() > 0);
             if group.joined || !fresh || waits {
                 continue;
             }
@@ -166,7 +166,7 @@ impl Flow {
             let line = &self.lines[group.first()];
             let stations = &scene.world.services.stations;
             let is_calm = || group.is_calm(line.busy, CALM_ROOTS.1, stations, self.clock);
-            let calm = || line.waiting == 0 && is_calm();
+            let calm = || line.waiting() == 0 && is_calm();
             if group.joined && !calm() {
                 self.separate(number, scene);
             }
@@ -214,7 +214,7 @@ impl Flow {
         }
         let mut gone: Vec<u64> = arrived.iter().zip(&group.held).map(|(a, b)| a + b).collect();
         let been = gone.clone();
-        group.held = take_from(&mut gone, line.busy + line.waiting, draws);
+        group.held = take_from(&mut gone, line.busy + line.waiting(), draws);
         let mut kind = |of| take_from(&mut gone, had(of), draws);
         let useful = kind(|of| of.useful);
         let stale = kind(|of| of.stale);
@@ -260,29 +260,32 @@ impl Flow {
         group.joined = false;
         let first = group.first();
         let line = &mut self.lines[first];
-        let queue = std::mem::take(&mut line.queue);
+        let lists = std::mem::take(&mut line.lists).map(|list| list.queue);
         let serving = std::mem::take(&mut line.serving);
-        (line.busy, line.waiting) = (0, 0);
+        line.busy = 0;
         for &station in &group.stations {
             let line = &mut self.lines[station as usize];
             (line.stands_for, line.busy_mean) = (1, 0.0);
             line.look_again();
         }
-        let serving = serving.into_iter().map(|token| (token, false));
-        for (token, waits) in serving.chain(queue.into_iter().map(|token| (token, true))) {
+        let serving = serving.into_iter().map(|token| (token, None));
+        let queued = lists.into_iter().enumerate();
+        let queued =
+            queued.flat_map(|(list, queue)| queue.into_iter().map(move |t| (t, Some(list))));
+        for (token, waits) in serving.chain(queued) {
             let dealt = take_from(&mut group.held, token.count, &mut self.draws);
             for (&station, count) in group.stations.iter().zip(dealt) {
                 let line = &mut self.lines[station as usize];
                 let token = Token { station: station as u16, count, ..token };
                 match (count, waits) {
                     (0, _) => {}
-                    (_, false) => {
+                    (_, None) => {
                         line.busy += count;
                         line.serving.push(token);
                     }
-                    (_, true) => {
-                        line.waiting += count;
-                        line.queue.push_back(token);
+                    (_, Some(list)) => {
+                        line.lists[list].waiting += count;
+                        line.lists[list].queue.push_back(token);
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! How long a beat is: short against all that clients wait for, and longer while none of them
 //! waits; and a step: a beat, or less where a station is near its limit.
 
+use super::line::BEHIND;
 use super::{Flow, Scene};
 use crate::traffic::plan::{DisciplinePlan, Plan};
 
@@ -81,7 +82,7 @@ impl Flow {
         self.clock >= self.changed.saturating_add(self.beats.settled)
             && self.sweeping.is_empty()
             && !scene.world.network.is_busy()
-            && self.lines.iter().all(|line| line.waiting == 0)
+            && self.lines.iter().all(|line| line.waiting() == 0)
             && !scene.world.services.stations.iter().any(|station| station.hung)
             && self.crowds.iter().all(|crowd| crowd.pools.is_empty())
     }
@@ -99,16 +100,20 @@ impl Flow {
             if station.hung {
                 continue;
             }
-            if line.waiting > 0 && slots > line.slots {
+            if line.waiting() > 0 && slots > line.slots {
                 // Slots that have just come are taken at once, not anywhen within a step.
                 length = length.min(NEAR.0);
-            } else if line.waiting > 0 {
-                let wait_s = line.waiting as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
+            } else if line.waiting() > 0 {
+                let mut wait_s = line.waiting() as f64 / (slots / hold_s.max(1e-6)).max(1e-6);
+                if let (Some(_), Some(head)) = (&line.ahead, line.lists[BEHIND].queue.front()) {
+                    // Others are served before him: he has waited for so long already.
+                    wait_s = wait_s.max(self.clock.saturating_sub(head.start) as f64 / 1e9);
+                }
                 let full = ((hold_s * 1e9) as u64).clamp(NEAR.1, QUIET);
                 let discipline = self.plan.services[station.service.index()].discipline;
                 length = length.min(match discipline {
                     // Who has just come waits for the next slot, however many wait behind him.
-                    DisciplinePlan::Lifo => near,
+                    DisciplinePlan::Lifo | DisciplinePlan::Priority => near,
                     DisciplinePlan::Codel { target_ns, .. } => {
                         near.min((target_ns / OF_TARGET).max(NEAR.0))
                     }

@@ -149,7 +149,7 @@ impl Flow {
         let mut in_slots = vec![0_u64; self.lines.len()];
         let lines = self.lines.iter().enumerate();
         for (index, line) in lines {
-            for token in &line.queue {
+            for token in line.queued() {
                 standing.waiting[index] += token.count;
             }
             for token in &line.serving {
@@ -157,7 +157,7 @@ impl Flow {
                 standing.holding[index] += token.count;
             }
         }
-        let in_lines = self.lines.iter().flat_map(|line| line.queue.iter().chain(&line.serving));
+        let in_lines = self.lines.iter().flat_map(|line| line.queued().chain(&line.serving));
         let under_way = self.under_way.iter().map(|one| &one.token);
         let mut below = 0;
         for token in in_lines.chain(under_way) {
@@ -196,7 +196,7 @@ impl Flow {
             let stands = standing.waiting[index] + standing.holding[index];
             check("server", || what("requests"), totals.arrived, gone + stands)?;
             check("server", || what("slots"), line.busy, in_slots[index])?;
-            check("server", || what("queue"), line.waiting, standing.waiting[index])?;
+            check("server", || what("queue"), line.waiting(), standing.waiting[index])?;
         }
         Ok(())
     }

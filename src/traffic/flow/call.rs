@@ -274,15 +274,17 @@ impl Flow {
         }
         // What stands at the station itself, then what its requests have called.
         for line in 0..self.lines.len() {
-            let queue = std::mem::take(&mut self.lines[line].queue);
-            for mut token in queue {
-                let lost = self.lose(&mut token, line == index, index, share, how, now, scene);
-                if line == index {
-                    self.lines[line].waiting -= lost;
+            for list in 0..self.lines[line].lists.len() {
+                let queue = std::mem::take(&mut self.lines[line].lists[list].queue);
+                for mut token in queue {
+                    let lost = self.lose(&mut token, line == index, index, share, how, now, scene);
+                    if line == index {
+                        self.lines[line].lists[list].waiting -= lost;
+                    }
+                    // What is for nobody now keeps its place.
+                    let kept = std::iter::once(token).chain(self.orphans.drain(..));
+                    self.lines[line].lists[list].queue.extend(kept);
                 }
-                // What is for nobody now keeps its place.
-                let kept = std::iter::once(token).chain(self.orphans.drain(..));
-                self.lines[line].queue.extend(kept);
             }
             self.lines[line].look_again();
             let mut serving = std::mem::take(&mut self.lines[line].serving);
@@ -382,17 +384,19 @@ impl Flow {
 
     /// Work that there is no slot for any more goes back to the head of the queue.
     fn requeue(&mut self, index: usize, now: u64, scene: &Scene) {
-        let line = &mut self.lines[index];
         let slots = u64::from(scene.world.services.stations[index].slots);
-        let mut in_service: u64 = line.serving.iter().map(|token| token.count).sum();
-        let mut over = line.busy.saturating_sub(slots).min(in_service);
-        for token in &mut line.serving {
+        let mut serving = std::mem::take(&mut self.lines[index].serving);
+        let mut in_service: u64 = serving.iter().map(|token| token.count).sum();
+        let mut over = self.lines[index].busy.saturating_sub(slots).min(in_service);
+        for token in &mut serving {
+            let list = self.list_of(token);
+            let line = &mut self.lines[index];
             in_service -= token.count;
             let n = hypergeometric(&mut self.draws, token.count, in_service, over);
             over -= n;
             token.count -= n;
             line.busy -= n;
-            line.waiting += n;
+            line.lists[list].waiting += n;
             if n > 0 {
                 let since = now - token.start - token.width / 2;
                 let slack = match token.slack {
@@ -400,10 +404,12 @@ impl Flow {
                     slack => slack.saturating_sub(since),
                 };
                 let back = Token { count: n, start: now, width: 0, slack, ..*token };
-                line.queue.push_front(back);
+                line.lists[list].queue.push_front(back);
             }
         }
+        serving.retain(|token| token.count > 0);
+        let line = &mut self.lines[index];
         line.look_again();
-        line.serving.retain(|token| token.count > 0);
+        line.serving = serving;
     }
 }

@@ -10,6 +10,7 @@
 //! of its beat. What those had called who are lost with instances goes on even where it waits at a
 //! service that drops abandoned work.
 
+use super::line::Line;
 use super::program::Step;
 use super::station::{Left, Moved};
 use super::token::{LOOK_BACK, Token};
@@ -194,8 +195,7 @@ impl Flow {
             self.lines[index].busy -= caller.count;
         }
         let called = |token: &Token| token.caller == Some(key);
-        let in_lines = self.lines.iter_mut();
-        let in_lines = in_lines.flat_map(|line| line.queue.iter_mut().chain(&mut line.serving));
+        let in_lines = self.lines.iter_mut().flat_map(Line::present_mut);
         for token in in_lines.filter(|token| called(token)) {
             *token = token.for_nobody();
         }

@@ -2,8 +2,7 @@
 
 use super::thinkers::LEAST_S;
 use crate::scenario::model::{
-    Call, Discipline, Fault, FaultKind, Jitter, Load, OperationId, Retry, Scenario, Service,
-    Timeout,
+    Call, Fault, FaultKind, Jitter, Load, OperationId, Retry, Scenario, Service, Timeout,
 };
 
 /// What this scenario uses that counts cannot do; empty: it can be run by `flow`.
@@ -17,10 +16,6 @@ pub fn missing(scenario: &Scenario) -> Vec<String> {
         let of = |what: &str| format!("services.{}.{what}", service.name);
         let is_store = scenario.stores.iter().any(|store| store.service.index() == index);
         let found = [
-            (
-                matches!(service.queue.discipline, Discipline::Priority { .. }),
-                of("queue.discipline: priority"),
-            ),
             (is_store && !service.calls.is_empty(), of("calls: of a store")),
             (
                 visits.iter().any(|visits| visits[index] > MOST_VISITS),

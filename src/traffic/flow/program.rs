@@ -354,6 +354,7 @@ impl Route<'_> {
             store,
             moves: store.is_some_and(|store| self.parts.databases.moves[store as usize]),
             drops: drops_abandoned,
+            first: self.plan.request(service, self.operation).first,
             law: service.0,
             cost: 1.0,
             probability: 1.0,

@@ -4,6 +4,7 @@
 //! stood in between is drawn ([`Flow::turned_away`]). Who comes to a slot: see `slots.rs`.
 
 use super::clumps::drawn;
+use super::line::{AHEAD, BEHIND, Line};
 use super::program::Step;
 use super::station::{Left, Moved};
 use super::token::Token;
@@ -37,41 +38,57 @@ impl Flow {
     ) {
         self.put_stale_together(index, scene);
         if self.drops(index, scene) {
-            self.cost.cells_updated += self.lines[index].queue.len() as u64;
             let given_up =
                 |token: &Token| token.count > 0 && token.given_up_part(step.to).is_some();
-            let mut from = 0;
-            while let Some(after) = self.lines[index].queue.range(from..).position(given_up) {
-                self.drop_given_up((index, from + after), step.to, scene, moved);
-                from += after + 1;
+            for list in 0..self.lines[index].lists.len() {
+                self.cost.cells_updated += self.lines[index].lists[list].queue.len() as u64;
+                let mut from = 0;
+                while let Some(after) =
+                    self.lines[index].lists[list].queue.range(from..).position(given_up)
+                {
+                    self.drop_given_up((index, list, from + after), step.to, scene, moved);
+                    from += after + 1;
+                }
             }
             return;
         }
-        // Of those with calls of one timeout from one site nobody gives up before those who came
-        // earlier, who are ahead unless what was lost with its slot goes back to the head of those
-        // who came last.
         let service = scene.world.services.stations[index].service;
         let in_order = self.plan.services[service.index()].discipline != DisciplinePlan::Lifo;
+        for list in 0..self.lines[index].lists.len() {
+            self.give_up_in_list((index, list), in_order, step, moved);
+        }
+    }
+
+    /// Those who wait in one list give up. Of those with calls of one timeout from one site nobody
+    /// does so before those who came earlier, who are ahead (`in_order`) unless what was lost with
+    /// its slot goes back to the head of those who came last.
+    fn give_up_in_list(
+        &mut self,
+        (index, list): (usize, usize),
+        in_order: bool,
+        step: Step,
+        moved: &mut Moved,
+    ) {
         let lengths = self.programs.patience[index].lengths.len();
-        self.lines[index].given_up.resize(lengths, 0);
+        self.lines[index].lists[list].given_up.resize(lengths, 0);
         for number in 0..lengths {
             let length = self.programs.patience[index].lengths[number];
-            let line = &mut self.lines[index];
+            let line = &mut self.lines[index].lists[list];
             let end = line.passed + line.queue.len() as u64;
             line.given_up[number] = line.given_up[number].clamp(line.passed, end);
             let mut place = (line.given_up[number] - line.passed) as usize;
             let mut all_have = true;
-            while let Some(token) = self.lines[index].queue.get(place) {
+            while let Some(token) = self.lines[index].lists[list].queue.get(place) {
                 let visit = self.programs.visit_of(token);
                 let waits = token.slack != u64::MAX && token.count > 0 && !token.orphan;
                 if token.visit > 0 && waits && (visit.timeout, visit.from) == length {
                     if in_order && token.start.saturating_add(token.slack) > step.to {
                         break;
                     }
-                    all_have &= self.give_up((index, place), step.to, moved);
+                    all_have &= self.give_up((index, list, place), step.to, moved);
                 }
                 place += 1;
-                let line = &mut self.lines[index];
+                let line = &mut self.lines[index].lists[list];
                 if all_have {
                     line.given_up[number] = line.passed + place as u64;
                 }
@@ -81,8 +98,13 @@ impl Flow {
 
     /// Callers of what is at a place in a queue give up: those who do by `to` are split off in
     /// front of the others, and go on for nobody. Whether anybody does.
-    fn give_up(&mut self, (index, place): (usize, usize), to: u64, moved: &mut Moved) -> bool {
-        let line = &mut self.lines[index];
+    fn give_up(
+        &mut self,
+        (index, list, place): (usize, usize, usize),
+        to: u64,
+        moved: &mut Moved,
+    ) -> bool {
+        let line = &mut self.lines[index].lists[list];
         let token = &mut line.queue[place];
         let Some(part) = token.given_up_part(to) else { return false };
         if part < token.width {
@@ -107,19 +129,24 @@ impl Flow {
     /// Drops, of what is at a place in a queue, those whose callers have given up by `to`.
     pub(super) fn drop_given_up(
         &mut self,
-        (index, place): (usize, usize),
+        (index, list, place): (usize, usize, usize),
         to: u64,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
         let line = &mut self.lines[index];
-        let token = &mut line.queue[place];
+        let is_first = list == AHEAD;
+        let list = &mut line.lists[list];
+        let token = &mut list.queue[place];
         let Some(part) = token.given_up_part(to) else { return };
         let share = if part == token.width { 1.0 } else { part as f64 / token.width as f64 };
         let count = binomial(&mut self.draws, token.count, share);
         (token.start, token.width) = (token.start + part, token.width - part);
         token.count -= count;
-        line.waiting -= count;
+        list.waiting -= count;
+        if let Some(ahead) = line.ahead.as_mut().filter(|_| is_first) {
+            ahead.gave_up += count;
+        }
         line.window.refused += count as u32;
         scene.recorder.stations[index].dropped += count;
         if token.visit > 0 && count > 0 {
@@ -146,8 +173,7 @@ impl Flow {
         for token in failing.into_iter().filter(|token| token.visit > 0 && !token.orphan) {
             self.fails_at(now, token, scene);
         }
-        let in_lines = self.lines.iter_mut();
-        let in_lines = in_lines.flat_map(|line| line.queue.iter_mut().chain(&mut line.serving));
+        let in_lines = self.lines.iter_mut().flat_map(Line::present_mut);
         for token in in_lines.filter(|token| token.count > 0 && ends(token)) {
             ended.push(*token);
             *token = token.for_nobody();
@@ -182,12 +208,17 @@ impl Flow {
                 continue;
             }
             let line = &mut self.lines[index];
-            for token in line.queue.iter_mut().filter(|token| token.count > 0 && which(token)) {
-                line.waiting -= token.count;
-                line.window.refused += token.count as u32;
-                scene.recorder.stations[index].dropped += token.count;
-                dropped.push(*token);
-                token.count = 0;
+            for (number, list) in line.lists.iter_mut().enumerate() {
+                for token in list.queue.iter_mut().filter(|token| token.count > 0 && which(token)) {
+                    list.waiting -= token.count;
+                    if let Some(ahead) = line.ahead.as_mut().filter(|_| number == AHEAD) {
+                        ahead.gave_up += token.count;
+                    }
+                    line.window.refused += token.count as u32;
+                    scene.recorder.stations[index].dropped += token.count;
+                    dropped.push(*token);
+                    token.count = 0;
+                }
             }
         }
         dropped
@@ -209,37 +240,52 @@ impl Flow {
         Token { count: late, ..token }.for_nobody()
     }
 
-    /// How many a station with a limited queue has turned away within a step, none of which has
-    /// left it yet.
+    /// How many more a station with a limited queue has turned away within a step, none of which
+    /// has left it yet; if so many slots that are free, or become so in the step, are still to be
+    /// taken.
     ///
     /// # Source
     /// Between the numbers that were there at the step's two ends, those in the system are taken as
     /// a Brownian bridge of as many moves as requests have come and gone; its maximum is drawn, and
     /// whatever that is over the limit was not let in (Asmussen, Glynn, Pitman, Annals of Applied
     /// Probability 5, 1995: reflected paths on a grid).
-    fn turned_away(&mut self, index: usize, scene: &Scene) -> u64 {
-        let line = &self.lines[index];
+    pub(super) fn turned_away(
+        &mut self,
+        index: usize,
+        (free, again): (u64, u64),
+        scene: &Scene,
+    ) -> u64 {
+        let line = &mut self.lines[index];
         let (slots, queue_limit) = line.limits(&scene.world.services.stations[index]);
         if queue_limit == u64::MAX {
             return 0;
         }
-        let over = line.waiting.saturating_sub(queue_limit);
+        // Those who go first and have been turned away already are counted with the others.
+        let known = line.ahead.as_ref().map_or(0, |ahead| ahead.turned);
+        let waiting = line.waiting() + known;
+        let over = waiting.saturating_sub(free + again + queue_limit);
         let most = (slots + queue_limit) as f64;
-        let (first, last) =
-            ((line.before.0 + line.before.1) as f64, (line.busy + line.waiting) as f64);
+        let (first, last) = (
+            (line.before.0 + line.before.1) as f64,
+            (line.busy + waiting).saturating_sub(again) as f64,
+        );
         let moves = 2.0 * line.arrived as f64 + first - last;
         // Where it was over the limit already, as after slots are lost, nothing is known of in
         // between.
         if first > most || line.arrived == 0 {
-            return over;
+            return over.saturating_sub(known);
         }
         let above = 2.0 * (most + 1.0 - first) * (most + 1.0 - last) / moves.max(1.0);
         if above > UNHEARD_OF {
-            return over;
+            return over.saturating_sub(known);
         }
-        let luck = -2.0 * moves * math::ln(self.draws.uniform().max(f64::MIN_POSITIVE));
+        let luck = match &mut line.ahead {
+            Some(ahead) => ahead.luck_of_limit(&mut self.draws),
+            None => self.draws.uniform(),
+        };
+        let luck = -2.0 * moves * math::ln(luck.max(f64::MIN_POSITIVE));
         let highest = 0.5 * (first + last + math::sqrt((last - first).powi(2) + luck));
-        over.max((highest - most).max(0.0) as u64)
+        over.max((highest - most).max(0.0) as u64).saturating_sub(known)
     }
 
     /// Turns away what has arrived in this step beyond the queue's limit: of those that wait, then
@@ -251,36 +297,92 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let mut over = self.turned_away(index, scene);
+        let over = self.turned_away(index, (0, 0), scene);
         if over == 0 {
             return;
         }
+        let ahead = self.ahead_of_turned(index, over);
+        let (mut turned, mut left) = (Vec::new(), over - ahead);
+        self.draw_newcomers((index, BEHIND), &mut left, step, &mut turned);
+        let mut busy = self.draw_started((index, BEHIND), &mut left, step, &mut turned);
+        let came = self.lines[index].ahead.as_ref().map_or(0, |ahead| ahead.came);
+        let ahead = (ahead + left).min(came);
+        // Who goes first may have a slot and still have come after others who wait.
+        let mut left = self.ahead_of_waiting(index, ahead, step);
+        let mut started = ahead - left;
+        self.draw_newcomers((index, AHEAD), &mut left, step, &mut turned);
+        started += left;
+        busy += self.draw_started((index, AHEAD), &mut started, step, &mut turned);
         self.lines[index].refusals.turned += over;
-        let is_new = |token: &Token| token.start >= step.from && token.width > 0;
-        // Whoever has been given up has waited: he did not come in this step.
-        let started = |token: &Token| is_new(token) && !token.orphan;
-        let line = &self.lines[index];
-        let parcels = line.queue.iter().rev().take_while(|token| is_new(token)).count();
-        let from = line.queue.len() - parcels;
-        let odds = |token: &Token| self.odds_of_token(token);
-        let of_queue: Vec<f64> = line.queue.range(from..).map(odds).collect();
-        let of_slots: Vec<f64> = line.serving.iter().filter(|t| started(t)).map(odds).collect();
-        let mut turned = Vec::new();
-        let line = &mut self.lines[index];
-        let queued = line.queue.range_mut(from..).zip(of_queue);
-        let waiting = draw_out(queued, &mut over, &mut self.draws, &mut turned);
-        let started = line.serving.iter_mut().filter(|token| started(token)).zip(of_slots);
-        let busy = draw_out(started, &mut over, &mut self.draws, &mut turned);
-        line.waiting -= waiting;
-        line.busy -= busy;
-        while line.queue.back().is_some_and(|token| token.count == 0) {
-            line.queue.pop_back();
-        }
-        line.serving.retain(|token| token.count > 0);
         for token in turned {
             self.turn_away(index, token, scene, moved);
         }
+        if let Some(ahead) = self.lines[index].ahead.as_mut().filter(|_| busy > 0) {
+            ahead.in_place = true;
+            ahead.opened += busy;
+            self.fill(index, step, scene, moved);
+        }
     }
+
+    /// Takes `n` of a list's who have come and found a slot in this step, or as many as there are,
+    /// out of their slots; how many.
+    fn draw_started(
+        &mut self,
+        (index, list): (usize, usize),
+        n: &mut u64,
+        step: Step,
+        out: &mut Vec<Token>,
+    ) -> u64 {
+        if *n == 0 {
+            return 0;
+        }
+        let mut serving = std::mem::take(&mut self.lines[index].serving);
+        // Whoever has been given up has waited: he did not come in this step.
+        let started = |token: &&mut Token| {
+            is_new(token, step) && !token.orphan && self.list_of(token) == list
+        };
+        let started = serving.iter_mut().filter(started);
+        let started: Vec<(&mut Token, f64)> = started
+            .map(|token| {
+                let odds = self.odds_of_token(token);
+                (token, odds)
+            })
+            .collect();
+        let busy = draw_out(started.into_iter(), n, &mut self.draws, out);
+        serving.retain(|token| token.count > 0);
+        let line = &mut self.lines[index];
+        line.serving = serving;
+        line.busy -= busy;
+        busy
+    }
+
+    /// Takes `n` of those who have come to a list in this step, or as many as there are, out of it.
+    pub(super) fn draw_newcomers(
+        &mut self,
+        (index, list): (usize, usize),
+        n: &mut u64,
+        step: Step,
+        out: &mut Vec<Token>,
+    ) {
+        if *n == 0 {
+            return;
+        }
+        let queue = &self.lines[index].lists[list].queue;
+        let parcels = queue.iter().rev().take_while(|token| is_new(token, step)).count();
+        let from = queue.len() - parcels;
+        let odds: Vec<f64> = queue.range(from..).map(|token| self.odds_of_token(token)).collect();
+        let list = &mut self.lines[index].lists[list];
+        let queued = list.queue.range_mut(from..).zip(odds);
+        list.waiting -= draw_out(queued, n, &mut self.draws, out);
+        while list.queue.back().is_some_and(|token| token.count == 0) {
+            list.queue.pop_back();
+        }
+    }
+}
+
+/// Whether it has come in this step.
+pub(super) fn is_new(token: &Token, step: Step) -> bool {
+    token.start >= step.from && token.width > 0
 }
 
 /// Takes `n` requests, or as many as there are, out of tokens with such odds; how many.

@@ -3,11 +3,13 @@
 //! Within a step nothing is known but what there was at its ends. First come, first served:
 //! requests come to slots in the order of their parcels, and where it matters what was in between,
 //! as callers' patience ends then, it is drawn ([`Flow::next_of_queue`]). Last come, first served:
-//! of those who came last any is as likely. CoDel: parcels that have waited too long are rejected
-//! as wholes, by the mean of their waits.
+//! of those who came last any is as likely. Priority: first come, first served of those who go
+//! first, then of the others (see `ranks.rs`). CoDel: parcels that have waited too long are
+//! rejected as wholes, by the mean of their waits.
 
+use super::line::{BEHIND, Line, List};
 use super::program::Step;
-use super::station::{Left, Line, Moved};
+use super::station::{Left, Moved};
 use super::token::{LOOK_BACK, Token};
 use super::{Flow, Scene};
 use crate::kernel::math;
@@ -30,19 +32,36 @@ impl Flow {
         let station = &scene.world.services.stations[index];
         let (slots, _) = self.lines[index].limits(station);
         let discipline = self.plan.services[station.service.index()].discipline;
-        // Of those who take slots now, a share leaves again within the step.
         let line = &self.lines[index];
-        let again = slots.saturating_sub(line.busy) as f64 * (1.0 / line.stays.1 - 1.0);
+        let free = slots.saturating_sub(line.busy);
+        // Of those who take slots now, a share leaves again within the step.
+        let again = line.again(free);
+        let left = match line.ahead {
+            Some(_) => self.left_waiting(index, (free, again), step, scene, moved),
+            None => 0,
+        };
+        let gave_up = self.lines[index].ahead_who_gave_up();
         loop {
             let line = &mut self.lines[index];
-            line.forget_empty();
+            line.lists.iter_mut().for_each(List::forget_empty);
+            // Who is dropped on the way to his slot is not left to wait for one.
+            let left = left.saturating_sub(line.ahead_who_gave_up() - gave_up);
             let free = slots.saturating_sub(line.busy);
-            let Some(head) = line.queue.front().filter(|_| free > 0) else { return };
-            let waited = head.start < step.from;
+            let next = line.next_list(left).filter(|_| free > 0);
+            let Some((number, most)) = next else { return };
+            let list = &mut line.lists[number];
+            let waited = list.queue[0].start < step.from;
             match discipline {
                 DisciplinePlan::Lifo => {
-                    for token in line.newest(free, &mut self.draws) {
-                        self.take_slots(index, token, step.middle().0, step, scene, moved);
+                    for token in list.newest(free, &mut self.draws) {
+                        self.take_slots(
+                            (index, number),
+                            token,
+                            step.middle().0,
+                            step,
+                            scene,
+                            moved,
+                        );
                     }
                     continue;
                 }
@@ -53,21 +72,21 @@ impl Flow {
                         continue;
                     }
                 }
-                DisciplinePlan::Fifo => {}
+                DisciplinePlan::Fifo | DisciplinePlan::Priority => {}
             }
-            let next = if waited && self.is_urgent(index, step) {
-                self.next_of_queue(index, (free, again), step, scene, moved)
+            let next = if waited && self.is_urgent((index, number), step) {
+                self.next_of_queue((index, number), (free, again, most), step, scene, moved)
             } else {
-                let line = &mut self.lines[index];
-                let head = &mut line.queue[0];
-                let count = head.count.min(free);
+                let list = &mut self.lines[index].lists[number];
+                let head = &mut list.queue[0];
+                let count = head.count.min(free).min(most);
                 head.count -= count;
                 let part = count as f64 / (free as f64 + again);
-                line.filled += ((step.to - line.filled) as f64 * part) as u64;
+                list.filled += ((step.to - list.filled) as f64 * part) as u64;
                 Some((Token { count, ..*head }, step.middle().0))
             };
             if let Some((token, at)) = next {
-                self.take_slots(index, token, at, step, scene, moved);
+                self.take_slots((index, number), token, at, step, scene, moved);
             }
         }
     }
@@ -75,14 +94,14 @@ impl Flow {
     /// Requests come out of the queue to slots at a time [ns].
     fn take_slots(
         &mut self,
-        index: usize,
+        (index, list): (usize, usize),
         token: Token,
         at: u64,
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        self.lines[index].waiting -= token.count;
+        self.lines[index].lists[list].waiting -= token.count;
         let mut token = self.now_of_nobody(token);
         if token.start < step.from {
             let wait = at.saturating_sub(token.start + token.width / 2);
@@ -102,11 +121,12 @@ impl Flow {
         let service = scene.world.services.stations[index].service;
         let discipline = self.plan.services[service.index()].discipline;
         let (line, cohorts) = (&mut self.lines[index], &self.cohorts);
-        if discipline != DisciplinePlan::Lifo || line.queue.len() < line.put_together_at {
+        let queue = &mut line.lists[BEHIND].queue;
+        if discipline != DisciplinePlan::Lifo || queue.len() < line.put_together_at {
             return;
         }
         let mut stale: Vec<Token> = Vec::new();
-        line.queue.retain(|token| {
+        queue.retain(|token| {
             // A call is somebody's until its caller gives it up.
             let of_client = || token.cohort.is_some_and(|key| cohorts.get(key).is_some());
             let live = !token.orphan && (token.visit > 0 || of_client());
@@ -124,19 +144,20 @@ impl Flow {
             }
             false
         });
-        stale.into_iter().rev().for_each(|token| line.queue.push_front(token));
-        line.put_together_at = 2 * line.queue.len() + LONG;
+        stale.into_iter().rev().for_each(|token| queue.push_front(token));
+        line.put_together_at = 2 * queue.len() + LONG;
         line.look_again();
     }
 
     /// What is at the head of a queue is rejected at a time [ns]: whoever waits for it is told.
     fn reject_head(&mut self, index: usize, at: u64, scene: &mut Scene, moved: &mut Moved) {
         let line = &mut self.lines[index];
-        let head = &mut line.queue[0];
+        let list = &mut line.lists[BEHIND];
+        let head = &mut list.queue[0];
         let waited = head.waited + at.saturating_sub(head.start + head.width / 2);
         let token = Token { waited, ..*head };
         head.count = 0;
-        line.waiting -= token.count;
+        list.waiting -= token.count;
         line.window.refused += token.count as u32;
         scene.recorder.stations[index].dropped += token.count;
         if !token.orphan {
@@ -146,19 +167,20 @@ impl Flow {
 
     /// Whether it matters when those at the head of a queue come to their slots: callers' patience
     /// ends then, or before their work may.
-    fn is_urgent(&self, index: usize, step: Step) -> bool {
-        let line = &self.lines[index];
+    fn is_urgent(&self, (index, list): (usize, usize), step: Step) -> bool {
+        let list = &self.lines[index].lists[list];
         let work = (self.programs.holds_s[index] * HOLDS * 1e9) as u64;
         let ends = |token: &Token| {
             let first = token.start.saturating_add(token.slack);
             first < step.to.saturating_add(work) && first.saturating_add(token.width) > step.from
         };
         let waited_for = |token: &&Token| token.slack != u64::MAX && !token.orphan;
-        line.queue.iter().take(line.together(step)).filter(waited_for).any(ends)
+        list.queue.iter().take(list.together(step)).filter(waited_for).any(ends)
     }
 
-    /// Who comes next to the `free` slots of a station, and when [ns], if about `again` more become
-    /// free within the step; `None`: it drops all who wait, as they have given up by then.
+    /// Who comes next to the `free` slots of a station, `most` of them at once, and when [ns], if
+    /// about `again` more become free within the step; `None`: it drops all who wait, as they have
+    /// given up by then.
     ///
     /// What is left of callers' patience at a slot is a small difference of long waits: slots
     /// become free one after another at any time of a step, and requests have come at any time of
@@ -173,54 +195,56 @@ impl Flow {
     /// the tests hold.
     fn next_of_queue(
         &mut self,
-        index: usize,
-        (free, again): (u64, f64),
+        (index, number): (usize, usize),
+        (free, again, most): (u64, f64, u64),
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) -> Option<(Token, u64)> {
         let drops = self.drops(index, scene);
-        let line = &mut self.lines[index];
-        let together = line.together(step);
-        let mut front = line.queue.iter().take(together).filter(|token| token.count > 0);
+        let list = &mut self.lines[index].lists[number];
+        let together = list.together(step);
+        let mut front = list.queue.iter().take(together).filter(|token| token.count > 0);
         let soon = drops && front.any(|token| token.given_up_part(step.to).is_some());
         let turn = match (soon, together) {
             (true, _) => free.div_ceil(TURNS),
-            (false, 1) => free.min(line.queue[0].count),
+            (false, 1) => free.min(list.queue[0].count),
             (false, _) => free.div_ceil(TURNS_OF_MANY),
         };
-        let (from, left) = (line.filled, (step.to - line.filled) as f64);
-        line.filled += (left * up_to(turn, free as f64 + again, &mut self.draws)) as u64;
-        let to = line.filled;
+        let turn = turn.min(most);
+        let (from, left) = (list.filled, (step.to - list.filled) as f64);
+        list.filled += (left * up_to(turn, free as f64 + again, &mut self.draws)) as u64;
+        let to = list.filled;
         if !soon {
             // Where some are served in the step in which they come, they are taken not to wait;
             // the mean wait is right if all others are served at its middle (Little's law).
-            let newer = line.queue.iter().rev().take_while(|token| token.start >= step.from);
-            let older = line.waiting - newer.map(|token| token.count).sum::<u64>();
+            let newer = list.queue.iter().rev().take_while(|token| token.start >= step.from);
+            let older = list.waiting - newer.map(|token| token.count).sum::<u64>();
             let all_have_waited = older as f64 >= free as f64 + again;
             let at = if all_have_waited { u64::midpoint(from, to) } else { step.middle().0 };
-            return Some((self.take_first(index, together, turn), at));
+            return Some((self.take_first((index, number), together, turn), at));
         }
         loop {
-            let together = self.lines[index].together(step);
+            let together = self.lines[index].lists[number].together(step);
             if together == 0 {
                 return None;
             }
             for place in 0..together {
-                self.drop_given_up((index, place), to, scene, moved);
+                self.drop_given_up((index, number, place), to, scene, moved);
             }
-            if self.lines[index].queue.iter().take(together).any(|token| token.count > 0) {
-                return Some((self.take_first(index, together, turn), to));
+            let list = &mut self.lines[index].lists[number];
+            if list.queue.iter().take(together).any(|token| token.count > 0) {
+                return Some((self.take_first((index, number), together, turn), to));
             }
-            self.lines[index].queue.drain(..together);
-            self.lines[index].passed += together as u64;
+            list.queue.drain(..together);
+            list.passed += together as u64;
         }
     }
 
     /// Takes up to `turn` of those who came first out of the first `together` of a queue: of one of
     /// them, as each may have come at any time of its interval.
-    fn take_first(&mut self, index: usize, together: usize, turn: u64) -> Token {
-        let queue = &mut self.lines[index].queue;
+    fn take_first(&mut self, (index, list): (usize, usize), together: usize, turn: u64) -> Token {
+        let queue = &mut self.lines[index].lists[list].queue;
         let mut first = (u64::MAX, 0, 0);
         for (place, token) in queue.iter().take(together).enumerate() {
             let count = token.count.min(turn);
@@ -240,7 +264,7 @@ impl Flow {
     }
 }
 
-impl Line {
+impl List {
     /// Parcels at the queue's head whose intervals of arrival, before this step, overlap.
     fn together(&self, step: Step) -> usize {
         let Some(head) = self.queue.iter().find(|token| token.count > 0) else { return 0 };
@@ -281,11 +305,13 @@ impl Line {
         }
         taken
     }
+}
 
+impl Line {
     /// CoDel's test at the head of the queue, as it comes to a slot: waits have been over the
     /// target for an interval.
     fn codel_rejects(&mut self, target_ns: u64, interval_ns: u64, now: u64) -> bool {
-        let Some(head) = self.queue.front() else { return false };
+        let Some(head) = self.lists[BEHIND].queue.front() else { return false };
         if now.saturating_sub(head.start + head.width / 2) <= target_ns {
             self.rejects_after = None;
             return false;

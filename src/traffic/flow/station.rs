@@ -6,8 +6,7 @@
 //! starts are taken as even over the step. So the number in service is right in the mean for every
 //! length of step (Little's law), and a hop costs no step.
 
-use super::clumps::Refusals;
-use super::law::Law;
+use super::line::{AHEAD, BEHIND};
 use super::program::Step;
 use super::token::{LOOK_BACK, Token, put_together};
 use super::visit::slowness;
@@ -15,99 +14,12 @@ use super::{Flow, Scene};
 use crate::kernel::defect::planted;
 use crate::kernel::math;
 use crate::kernel::sample::binomial;
-use crate::measure::recorder::StationCell;
-use crate::world::service::Station;
-use std::collections::VecDeque;
 
 /// Time over which busy slots are averaged [s].
 const MEAN_OVER_S: f64 = 1.0;
 
 /// [`Token::there`] of what is in a slot of a station that hangs.
 const STUCK: f64 = 0.0;
-
-/// What traffic keeps of one station.
-#[derive(Clone, Debug)]
-pub(super) struct Line {
-    /// Stations whose slots it has: all that are joined in it, or none where it is joined itself
-    /// (see `alike.rs`).
-    pub stands_for: u64,
-    pub busy: u64,
-    pub waiting: u64,
-    pub queue: VecDeque<Token>,
-    pub serving: Vec<Token>,
-    /// Parcels that have left the head of the queue, and for each length of its callers' patience,
-    /// parcels up to which it is over.
-    pub passed: u64,
-    pub given_up: Vec<u64>,
-    /// Busy slots and queue when the step began, and arrivals since.
-    pub before: (u64, u64),
-    pub arrived: u64,
-    pub refusals: Refusals,
-    /// Slots in the last step, and the mean of those busy over the last [`MEAN_OVER_S`].
-    pub slots: f64,
-    pub busy_mean: f64,
-    /// Up to when the slots that become free in this step have been filled [ns].
-    pub filled: u64,
-    /// Length of the queue's list at which it is looked through for what can be put together.
-    pub put_together_at: usize,
-    /// From when on CoDel rejects, if waits are over its target [ns].
-    pub rejects_after: Option<u64>,
-    /// Counts of the open window.
-    pub window: StationCell,
-    /// What [`Line::stays`] found last, and for which factor and length [ns].
-    pub stays: ((f64, u64), f64),
-}
-
-impl Default for Line {
-    fn default() -> Line {
-        Line {
-            stands_for: 1,
-            busy: 0,
-            waiting: 0,
-            queue: VecDeque::new(),
-            serving: Vec::new(),
-            passed: 0,
-            given_up: Vec::new(),
-            before: (0, 0),
-            arrived: 0,
-            refusals: Refusals::default(),
-            slots: 0.0,
-            busy_mean: 0.0,
-            filled: 0,
-            put_together_at: 0,
-            rejects_after: None,
-            window: StationCell::default(),
-            stays: ((0.0, 0), 1.0),
-        }
-    }
-}
-
-impl Line {
-    /// Slots that there are now, and the requests that may wait for them.
-    pub(super) fn limits(&self, station: &Station) -> (u64, u64) {
-        let all = |of: u32| self.stands_for * u64::from(of);
-        let queue =
-            if station.queue_limit == u32::MAX { u64::MAX } else { all(station.queue_limit) };
-        (all(station.slots), queue)
-    }
-
-    /// Share of what is begun within a step, and lasts `factor` times the law, that is there at its
-    /// end.
-    #[inline]
-    fn stays(&mut self, law: &Law, factor: f64, step: Step) -> f64 {
-        let of = (factor, step.length());
-        if self.stays.0 != of {
-            let dt = step.seconds();
-            self.stays = (of, law.there(0.0, dt, factor) / dt);
-        }
-        self.stays.1
-    }
-
-    /// Its parcels are no longer those that were looked at: all are, in the next step.
-    pub(super) fn look_again(&mut self) {
-        self.given_up.clear();
-    }
-}
 
 /// How a visit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,10 +49,7 @@ impl Flow {
     pub(super) fn serve(&mut self, step: Step, scene: &mut Scene) {
         self.separate_alike(scene);
         let mut moved = std::mem::take(&mut self.moved);
-        for line in &mut self.lines {
-            (line.before, line.arrived) = ((line.busy, line.waiting), 0);
-            line.filled = step.from;
-        }
+        self.lines.iter_mut().for_each(|line| line.begin_step(step.from));
         self.give_up_calling(step, scene, &mut moved);
         for index in 0..self.lines.len() {
             if !self.drops(index, scene) {
@@ -184,7 +93,7 @@ impl Flow {
             line.slots = line.limits(station).0 as f64;
             line.window.slot_s += line.slots * step_s;
             line.window.busy_s += busy * step_s;
-            line.window.queue_s += 0.5 * (line.before.1 + line.waiting) as f64 * step_s;
+            line.window.queue_s += 0.5 * (line.before.1 + line.waiting()) as f64 * step_s;
             line.busy_mean += (busy - line.busy_mean) * (step_s / MEAN_OVER_S).min(1.0);
         }
     }
@@ -382,7 +291,9 @@ impl Flow {
             return;
         }
         let free = line.limits(station).0.saturating_sub(line.busy);
-        let at_once = if line.waiting == 0 { token.count.min(free) } else { 0 };
+        // Where some go first, all who have come by then are looked at together.
+        let at_once = line.waiting() == 0 && line.ahead.is_none();
+        let at_once = if at_once { token.count.min(free) } else { 0 };
         let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
         if at_once > 0 {
             // Who does not wait ends it (RFC 8289).
@@ -391,15 +302,26 @@ impl Flow {
         }
         if token.count > at_once {
             let token = Token { count: token.count - at_once, ..*token };
+            let list = self.list_of(&token);
             let line = &mut self.lines[index];
-            line.waiting += token.count;
-            let of_step = line.queue.iter_mut().rev().take(LOOK_BACK);
+            if let Some(ahead) = line.ahead.as_mut().filter(|_| list == AHEAD) {
+                ahead.came += token.count;
+            }
+            let list = &mut line.lists[list];
+            list.waiting += token.count;
+            let of_step = list.queue.iter_mut().rev().take(LOOK_BACK);
             let mut of_step = of_step.take_while(|last| last.is_of_the_time_of(&token));
             match of_step.find(|last| last.is_like(&token)) {
                 Some(last) => last.absorb(&token),
-                None => line.queue.push_back(token),
+                None => list.queue.push_back(token),
             }
         }
+    }
+
+    /// The list in which requests wait.
+    pub(super) fn list_of(&self, token: &Token) -> usize {
+        let first = self.programs.visit_of(token).first && !planted("flow-priority-ignored");
+        if first { AHEAD } else { BEHIND }
     }
 
     pub(super) fn turn_away(
@@ -454,8 +376,9 @@ impl Flow {
         let law = &self.programs.laws[visit.law as usize];
         let free = planted("flow-stale-work-free") && token.cohort.is_none();
         let factor = if free { 1e-9 } else { visit.cost * token.slow };
-        let mut stays = if station.hung { 1.0 } else { line.stays(law, factor, step) };
-        if token.slack < step.length() && !token.orphan && !station.hung {
+        let all_stay = station.hung || line.keeps_all();
+        let mut stays = if all_stay { 1.0 } else { line.stays(law, factor, step) };
+        if token.slack < step.length() && !token.orphan && !all_stay {
             // Of these starts the last are not given up with the step.
             let (slack, all) = (token.slack as f64 / 1e9, step.seconds());
             let young = binomial(&mut self.draws, token.count, slack / all);

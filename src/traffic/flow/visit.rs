@@ -39,6 +39,8 @@ pub(super) struct Visit {
     pub moves: bool,
     /// What nobody waits for any more is dropped there.
     pub drops: bool,
+    /// It goes first there, under priority.
+    pub first: bool,
     /// Index into [`Programs::laws`](super::program::Programs).
     pub law: u32,
     /// Factor on the law: the operation's cost, at the entry.
