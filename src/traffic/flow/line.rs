@@ -1,5 +1,6 @@
 //! A station's line, in counts: who waits, and who is served.
 
+use super::clumps::Refusals;
 use super::law::Law;
 use super::program::Step;
 use super::ranks::Ahead;
@@ -40,7 +41,7 @@ pub(super) struct Line {
     pub arrived: u64,
     /// Under priority: those who go first within this step.
     pub ahead: Option<Ahead>,
-    pub refusals: super::clumps::Refusals,
+    pub refusals: Refusals,
     /// Slots in the last step, and the mean of those busy over the last second.
     pub slots: f64,
     pub busy_mean: f64,
@@ -65,7 +66,7 @@ impl Line {
             before: (0, 0),
             arrived: 0,
             ahead: ranked.then(Ahead::default),
-            refusals: super::clumps::Refusals::default(),
+            refusals: Refusals::default(),
             slots: 0.0,
             busy_mean: 0.0,
             put_together_at: 0,

@@ -313,13 +313,15 @@ impl Flow {
         self.draw_newcomers((index, AHEAD), &mut left, step, &mut turned);
         started += left;
         busy += self.draw_started((index, AHEAD), &mut started, step, &mut turned);
+        let ahead = ahead - started;
         self.lines[index].refusals.turned += over;
         for token in turned {
             self.turn_away(index, token, scene, moved);
         }
-        if let Some(ahead) = self.lines[index].ahead.as_mut().filter(|_| busy > 0) {
-            ahead.in_place = true;
-            ahead.opened += busy;
+        if let Some(of_step) = self.lines[index].ahead.as_mut().filter(|_| busy > 0) {
+            of_step.turn_away(ahead);
+            of_step.in_place = true;
+            of_step.opened += busy;
             self.fill(index, step, scene, moved);
         }
     }
@@ -374,9 +376,7 @@ impl Flow {
         let list = &mut self.lines[index].lists[list];
         let queued = list.queue.range_mut(from..).zip(odds);
         list.waiting -= draw_out(queued, n, &mut self.draws, out);
-        while list.queue.back().is_some_and(|token| token.count == 0) {
-            list.queue.pop_back();
-        }
+        list.forget_empty();
     }
 }
 

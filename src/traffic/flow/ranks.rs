@@ -46,6 +46,13 @@ impl Ahead {
         Ahead { waited, opened, ..Ahead::default() }
     }
 
+    /// So many of those who have come are turned away; it is known who is not.
+    pub(super) fn turn_away(&mut self, turned: u64) {
+        self.turned += turned;
+        self.came -= turned;
+        self.let_in = self.came;
+    }
+
     /// What is looked at more than once in a step is the same.
     pub(super) fn luck_of_limit(&mut self, draws: &mut Stream) -> f64 {
         *self.luck_of_limit.get_or_insert_with(|| draws.uniform())
@@ -93,11 +100,11 @@ impl Flow {
     ) -> u64 {
         self.turn_away_ahead(index, (free, again), step, scene, moved);
         let line = &mut self.lines[index];
+        let (slots, _) = line.limits(&scene.world.services.stations[index]);
         let Some(ahead) = &mut line.ahead else { return 0 };
         if line.lists.iter().any(|list| list.waiting == 0) {
             return 0;
         }
-        let slots = line.stands_for * u64::from(scene.world.services.stations[index].slots);
         let idle = slots.saturating_sub(line.before.0) as f64;
         let taken = (line.refusals.opened - ahead.opened + free) as f64 + again;
         let luck = *ahead.luck.get_or_insert_with(|| self.draws.uniform());
@@ -152,9 +159,7 @@ impl Flow {
         line.refusals.turned += turned;
         let ahead = line.ahead.as_mut().expect("found above");
         ahead.over = ahead.turned + over;
-        ahead.turned += turned;
-        ahead.came -= turned;
-        ahead.let_in = ahead.came;
+        ahead.turn_away(turned);
         for token in tokens {
             self.turn_away(index, token, scene, moved);
         }

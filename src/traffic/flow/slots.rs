@@ -274,7 +274,7 @@ impl List {
     }
 
     /// Forgets empty parcels at the queue's ends.
-    fn forget_empty(&mut self) {
+    pub(super) fn forget_empty(&mut self) {
         while self.queue.front().is_some_and(|token| token.count == 0) {
             self.queue.pop_front();
             self.passed += 1;
