@@ -230,8 +230,9 @@ fn who_is_served_as_he_gives_up_is_in_time_or_not() {
         let model = model.service_time(exponential(SERVICE_S)).timeout(timeout_s);
         let scenario = model.clock(20.0, 400.0, 5.0).build();
         let expected = answered_in_time(RATE, 38.0, 38 * 14, SERVICE_S, timeout_s);
-        for (fidelity, within) in [(Fidelity::Exact, 0.05), (Fidelity::Flow, 0.08)] {
-            let outcomes = runs(&scenario, fidelity, 48);
+        for (fidelity, seeds, within) in [(Fidelity::Exact, 48, 0.05), (Fidelity::Flow, 200, 0.08)]
+        {
+            let outcomes = runs(&scenario, fidelity, seeds);
             let answered = |o: &Outcome| mean(&o.series.operations[0].answered_per_s);
             let found = mean(&each(&outcomes, answered));
             println!("{timeout_s} s, {fidelity:?}: {found:.1}/s for {expected:.1}");

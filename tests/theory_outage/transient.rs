@@ -91,7 +91,7 @@ fn station(rate: f64, servers: u64, warmup_s: f64) -> Model {
 
 #[test]
 fn mm1_from_empty() {
-    compare("mm1_from_empty", station(0.8, 1, 0.0), &Change::Emptied, 100, 100.0, 0.5);
+    compare("mm1_from_empty", station(0.8, 1, 0.0), &Change::Emptied, 300, 100.0, 0.5);
 }
 
 #[test]
