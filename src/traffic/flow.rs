@@ -55,6 +55,7 @@ mod station;
 mod sweeps;
 mod think;
 mod thinkers;
+mod times;
 mod token;
 mod tracers;
 mod transit;
@@ -92,6 +93,7 @@ use pipeline::Mail;
 use program::{Programs, Step};
 use station::Moved;
 use std::collections::VecDeque;
+use times::Took;
 use token::Token;
 use tracers::{At, Tracer};
 use transit::UnderWay;
@@ -142,7 +144,11 @@ pub struct Flow {
     homes: Vec<u32>,
     /// [group]: its first tracer, and how many of them are present.
     tracers_of: Vec<(u32, u32)>,
+    /// Length of the step [s].
+    step_s: f64,
     lines: Vec<Line>,
+    /// Stations, those that are called before those that call them.
+    called_first: Vec<u32>,
     alike: Vec<Alike>,
     cohorts: Slab<Cohort>,
     /// [program]: cohort that takes in what is sent; cohorts in order of their timeouts.
@@ -180,7 +186,7 @@ pub struct Flow {
     moved: Moved,
     drawn: Vec<Row>,
     resolved: Vec<Row>,
-    answered: Vec<(u64, f64)>,
+    answered: Vec<(u64, Took)>,
     dealt: Vec<u64>,
     homes_of_dealt: Vec<u64>,
     unparked: Vec<u64>,
@@ -249,7 +255,9 @@ impl Flow {
             tracers: vec![Tracer::default(); homes.len()],
             homes,
             tracers_of: tracers::firsts(&tracers),
+            step_s: 0.0,
             lines: lines(&plan, world),
+            called_first: queue::called_first(&scenario.services, &world.services.stations),
             alike: alike(&plan, &programs, &world.services.stations),
             cohorts: Slab::new(),
             fresh: vec![None; programs.all.len()],
@@ -325,6 +333,7 @@ impl Flow {
 
     fn step(&mut self, step: Step, scene: &mut Scene) {
         self.cost.steps += 1;
+        self.step_s = step.seconds();
         if planted("flow-luck-of-a-step") {
             self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
         }
@@ -455,8 +464,7 @@ impl Flow {
         &self.present
     }
 
-    /// Longest felt downtime of every affected tracer [s], and whether it was still going on at
-    /// `end` (censored).
+    /// Longest felt downtime of every affected tracer [s], and whether it goes on at `end`.
     pub fn felt_downtime(&self, end: SimTime) -> impl Iterator<Item = (f64, bool)> + '_ {
         self.tracers.iter().filter_map(move |tracer| tracer.longest(end))
     }

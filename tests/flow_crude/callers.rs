@@ -20,6 +20,14 @@ fn calling(model: &Model, name: &str, timeout_s: f64, retry: Retry) -> Call {
     Call { timeout: seconds(timeout_s), retry, ..call(model.service_id(name)) }
 }
 
+/// Of a service in between while it is overloaded, and of those whom it answers in that time.
+const OVERLOADED: &[Figure] = &[
+    ("second done then", |o| useful(o, 1, 22, 26) + stale(o, 1, 22, 26), 0.01),
+    ("p50 during", |o| latency(o, "during", 0.5), 0.03),
+    ("p90 during", |o| latency(o, "during", 0.9), 0.03),
+    ("p99 during", |o| latency(o, "during", 0.99), 0.03),
+];
+
 /// Four hundred requests a second, and three services: the last has twice the slots it needs.
 fn services() -> Model {
     let model = Model::new().mailboxes(20_000).rate(400.0).servers(2_000);
@@ -46,6 +54,10 @@ fn with_loss(model: Model, service: u32, share: f64, jobs: LostJobs) -> Scenario
 
 fn useful(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
     mean(&outcome.series.stations[station].useful_per_s[from..to])
+}
+
+fn stale(outcome: &Outcome, station: usize, from: usize, to: usize) -> f64 {
+    mean(&outcome.series.stations[station].stale_per_s[from..to])
 }
 
 /// Windows of 5 s: the fault lasts from the 20th to the 26th.
@@ -123,6 +135,36 @@ fn callers_in_between_are_lost() {
         agree(&with_loss(tiers(3), 1, 0.7, jobs), FIGURES);
     }
     agree(&with_loss(tiers(3), 0, 0.99, LostJobs::Reset), FIGURES);
+}
+
+/// The last tier is full and turns away more than it takes: who has called it twice in vain gives a
+/// slot of the second back, which is full too, and for which there is always somebody.
+#[test]
+fn callers_of_a_full_tier_keep_their_slots_busy() {
+    let mut model = tiers(2);
+    for (service, servers, queue) in [(1, 60, 4), (2, 40, 2)] {
+        model.scenario.services[service].sites[0].instances = servers;
+        model.scenario.services[service].queue.limit = Some(queue);
+    }
+    let figures: Vec<Figure> = FIGURES.iter().chain(OVERLOADED).copied().collect();
+    agree(&with_loss(model, 2, 0.8, LostJobs::Reset), &figures);
+}
+
+/// Half of all calls are turned away, and made again after up to a second, each after its own wait.
+#[test]
+fn calls_made_again_have_waited_for_any_time() {
+    let model = Model::new().mailboxes(20_000).rate(400.0).servers(2_000);
+    let model = model.service_time(exponential(0.01)).timeout(20.0).clock(20.0, 300.0, 5.0);
+    let model = model.service("data").servers(16).queue_limit(32);
+    let model = model.service_time(exponential(0.05));
+    let again = calling(&model, "data", 5.0, jittered(2, 1.0));
+    let figures: &[Figure] = &[
+        ("visits", |o| o.cost.station_visits as f64, 0.01),
+        ("p50", |o| latency(o, "all", 0.5), 0.03),
+        ("p90", |o| latency(o, "all", 0.9), 0.03),
+        ("p99", |o| latency(o, "all", 0.99), 0.03),
+    ];
+    agree(&model.calls("station", again).build(), figures);
 }
 
 /// Each of the tiers may drop what nobody waits for.

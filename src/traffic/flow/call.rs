@@ -3,6 +3,7 @@
 use super::cohort::Ended;
 use super::program::Step;
 use super::station::{Left, Moved};
+use super::times::Took;
 use super::token::Token;
 use super::transit::UnderWay;
 use super::{Flow, Scene};
@@ -206,11 +207,12 @@ impl Flow {
         let tries = u32::from(token.tries);
         if call.retry.allows_after(tries) && !self.relieved {
             let (least, most) = call.retry.wait_range_ns(tries).unwrap_or_default();
-            let wait = u64::midpoint(least, most);
             let tries = token.tries.saturating_add(1);
-            let waited = token.waited + if known { 0 } else { wait };
-            let slack = u64::MAX;
-            self.call_again(Token { tries, waited, slack, ..*token }, wait, step, scene, moved);
+            let mut again = Token { tries, slack: u64::MAX, ..*token };
+            if !known {
+                again.wait_between(least, most);
+            }
+            self.call_again(again, (least, most), step, scene, moved);
         } else if !call.required {
             self.next_call(token, (by, next), step, scene, moved);
         } else if by == 0 {
@@ -237,19 +239,27 @@ impl Flow {
     /// Puts down how requests have ended, for their clients.
     fn end(&mut self, token: &Token, ok: bool) {
         if let Some(cohort) = token.cohort {
-            self.ended((cohort, token.way), ok, token.count, token.waited);
+            let step_s = if token.queued { self.step_s } else { 0.0 };
+            self.ended((cohort, token.way), ok, token.count, (token.time_waited(), step_s));
         }
     }
 
-    /// Puts down how requests of a cohort have ended: looked at when the beat is over.
-    pub(super) fn ended(&mut self, (key, way): (Key, u8), ok: bool, count: u64, waited: u64) {
+    /// Puts down how requests of a cohort have ended, how long they have waited, and in steps of
+    /// what length [s] that was counted, if so: looked at when the beat is over.
+    pub(super) fn ended(
+        &mut self,
+        (key, way): (Key, u8),
+        ok: bool,
+        count: u64,
+        (waited, step_s): (Took, f64),
+    ) {
         let Some(cohort) = self.cohorts.get_mut(key) else { return };
         if cohort.ended.len() <= way as usize {
             cohort.ended.resize(way as usize + 1, Ended::default());
         }
         let ended = &mut cohort.ended[way as usize];
         if ok {
-            ended.ok.add(count, waited as f64 / 1e9);
+            ended.ok.add(count, waited, step_s);
         } else {
             ended.bad += count;
         }

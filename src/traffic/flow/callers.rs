@@ -137,7 +137,8 @@ impl Flow {
     ) {
         let Some(key) = token.caller else { return };
         let caller = self.callers.take(key, token.count);
-        let caller = Token { waited: token.waited, ..caller };
+        let Token { waited, variance, below_s, queued, .. } = *token;
+        let caller = Token { waited, variance, below_s, queued, ..caller };
         let holds = self.programs.visit_of(&caller).holds;
         self.end_visit(&caller, (ok, holds), step, scene, moved);
     }

@@ -8,6 +8,7 @@
 
 use super::Flow;
 use super::backoff::Knowledge;
+use super::times::Times;
 use crate::kernel::sample::hypergeometric;
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
@@ -75,45 +76,6 @@ impl Row {
     /// Mean intended start.
     pub(super) fn intended(&self) -> SimTime {
         SimTime::from_secs_f64(self.know.intended_s)
-    }
-}
-
-/// Kinds of times that are told apart.
-const KINDS: usize = 3;
-/// Times that differ by less are of one kind, as a part of them and [s].
-const OF_ONE_KIND: (f64, f64) = (1.0 / 16.0, 0.005);
-
-/// How long answers took, in a few kinds that are each taken as alike: one call of two may have
-/// been made again, a request of a queue in which who came last goes first may have been buried.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Times {
-    /// (number, sum [s]).
-    kinds: [(u64, f64); KINDS],
-}
-
-impl Times {
-    /// All answers.
-    pub(super) fn count(&self) -> u64 {
-        self.kinds.iter().map(|kind| kind.0).sum()
-    }
-
-    /// (number, mean [s]) of each kind.
-    pub(super) fn each(&self) -> [(u64, f64); KINDS] {
-        self.kinds.map(|(count, sum_s)| (count, sum_s / count.max(1) as f64))
-    }
-
-    /// Adds answers that took so long each [s]: to the kind that is like them, else as one of their
-    /// own, else to the nearest.
-    pub(super) fn add(&mut self, count: u64, each_s: f64) {
-        let apart_s = |kind: &(u64, f64)| match kind.0 {
-            0 => OF_ONE_KIND.1 + OF_ONE_KIND.0 * each_s,
-            n => (kind.1 / n as f64 - each_s).abs(),
-        };
-        let nearest = |a: &&mut (u64, f64), b: &&mut (u64, f64)| apart_s(a).total_cmp(&apart_s(b));
-        if let Some(kind) = self.kinds.iter_mut().min_by(nearest) {
-            kind.0 += count;
-            kind.1 += each_s * count as f64;
-        }
     }
 }
 

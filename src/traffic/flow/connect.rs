@@ -3,6 +3,7 @@
 use super::cohort::{Lane, LaneKey, Way};
 use super::crowds::ALL_FLOWS;
 use super::program::Step;
+use super::times::Took;
 use super::token::Token;
 use super::{Flow, Scene};
 use crate::kernel::sample::binomial;
@@ -250,7 +251,7 @@ impl Flow {
                 admitted = self.tokens(index, admitted, step, scene);
             }
             if admitted < count {
-                self.ended((key, way), false, count - admitted, 0);
+                self.ended((key, way), false, count - admitted, (Took::default(), 0.0));
             }
             if admitted == 0 {
                 continue;

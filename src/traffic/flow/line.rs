@@ -3,6 +3,7 @@
 use super::clumps::Refusals;
 use super::law::Law;
 use super::program::Step;
+use super::queue::Met;
 use super::ranks::Ahead;
 use super::token::Token;
 use crate::measure::recorder::StationCell;
@@ -36,11 +37,13 @@ pub(super) struct Line {
     /// Those who go first under priority, then the others.
     pub lists: [List; 2],
     pub serving: Vec<Token>,
-    /// Busy slots and queue when the step began, and arrivals since.
+    /// Busy slots and queue when the step began, and what has come since.
     pub before: (u64, u64),
-    pub arrived: u64,
+    pub met: Met,
     /// Under priority: those who go first within this step.
     pub ahead: Option<Ahead>,
+    /// Whoever takes a slot now does so in place of somebody who has not left it.
+    pub in_place: bool,
     pub refusals: Refusals,
     /// Slots in the last step, and the mean of those busy over the last second.
     pub slots: f64,
@@ -64,8 +67,9 @@ impl Line {
             lists: Default::default(),
             serving: Vec::new(),
             before: (0, 0),
-            arrived: 0,
+            met: Met::default(),
             ahead: ranked.then(Ahead::default),
+            in_place: false,
             refusals: Refusals::default(),
             slots: 0.0,
             busy_mean: 0.0,
@@ -78,7 +82,7 @@ impl Line {
 
     /// A step begins at a time [ns].
     pub(super) fn begin_step(&mut self, from: u64) {
-        (self.before, self.arrived) = ((self.busy, self.waiting()), 0);
+        (self.before, self.met) = ((self.busy, self.waiting()), Met::default());
         self.lists.iter_mut().for_each(|list| list.filled = from);
         if let Some(ahead) = &mut self.ahead {
             *ahead = Ahead::new(self.lists[AHEAD].waiting, self.refusals.opened);
@@ -124,7 +128,7 @@ impl Line {
 
     /// How many of those who take `free` slots within a step leave them again in it.
     pub(super) fn again(&self, free: u64) -> f64 {
-        if self.keeps_all() { 0.0 } else { free as f64 * (1.0 / self.stays.1 - 1.0) }
+        if self.in_place { 0.0 } else { free as f64 * (1.0 / self.stays.1 - 1.0) }
     }
 
     /// Its parcels are no longer those that were looked at: all are, in the next step.

@@ -9,6 +9,7 @@ use super::backoff::{Knowledge, Pool, PoolKey, pool_of};
 use super::cohort::{Ended, Kind, Lane, LaneKey, Row};
 use super::crowds::Owner;
 use super::program::Program;
+use super::times::Took;
 use super::tracers::At;
 use super::{Flow, ProbeResult, Scene};
 use crate::kernel::defect::planted;
@@ -87,6 +88,7 @@ impl Flow {
         cohort.touched = false;
         let mut ended = std::mem::take(&mut cohort.ended);
         let closes = cohort.closes;
+        let mut kinds = std::mem::take(&mut self.answered);
         for (way, Ended { ok: waits, bad, home }) in ended.drain(..).enumerate() {
             let ok = waits.count();
             if ok + bad == 0 {
@@ -94,7 +96,8 @@ impl Flow {
             }
             let home = home as f64 / (ok + bad) as f64;
             let mut left = [ok, bad];
-            let mut kinds = waits.each();
+            kinds.clear();
+            kinds.extend(waits.each());
             let open_in = |lane: &Lane| lane.ways.get(way).map_or(0, |way| way.open);
             let mut open: u64 = lanes.iter().map(open_in).sum();
             for lane in &mut lanes {
@@ -108,14 +111,14 @@ impl Flow {
                 let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
                 left = [left[0] - good, left[1] - failed];
                 let (mut of_lane, mut others) = (good, left[0] + good);
-                for (all, waited_s) in &mut kinds {
+                for (all, waited) in &mut kinds {
                     others -= *all;
                     let count = hypergeometric(&mut self.draws, *all, others, of_lane);
                     (of_lane, *all) = (of_lane - count, *all - count);
                     if count > 0 {
                         let counted = (count, home);
                         let back = self.come_back((program, sent), (lane, way), counted, scene);
-                        self.answered(program, (lane, way), (back, *waited_s), at, scene);
+                        self.answered(program, (lane, way), (back, *waited), at, scene);
                     }
                 }
                 if failed > 0 {
@@ -124,6 +127,8 @@ impl Flow {
                 }
             }
         }
+        kinds.clear();
+        self.answered = kinds;
         for lane in &mut lanes {
             let refused = (std::mem::take(&mut lane.refused), Failure::Refused);
             let reset = (std::mem::take(&mut lane.reset), Failure::Reset);
@@ -227,7 +232,7 @@ impl Flow {
         &mut self,
         program: u16,
         (lane, way): (&mut Lane, usize),
-        (all, waited_s): (u64, f64),
+        (all, waited): (u64, Took),
         at: SimTime,
         scene: &mut Scene,
     ) {
@@ -237,12 +242,12 @@ impl Flow {
         let class = &self.plan.classes[class_index];
         let by = &mut lane.ways[way];
         let network_s = by.network_s / by.sent.max(1) as f64;
-        let attempt_s = network_s + waited_s;
-        by.answered.add(all, attempt_s);
+        let attempt = waited.later(network_s);
+        by.answered.add(all, attempt, 0.0);
         if let Kind::Probe(pair) = lane.key.kind {
             // One attempt: its answer is good or not by its own latency.
             let good_s = class.good_within.as_secs_f64();
-            let good = program.total.cdf(good_s - attempt_s);
+            let good = program.total.cdf(good_s - attempt.mean_s);
             for _ in 0..all {
                 let ok = self.draws.bernoulli(good);
                 self.probe_results.push(ProbeResult { pair, ok });

@@ -14,16 +14,63 @@ use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Stream;
+use crate::scenario::model::Service;
 use crate::traffic::plan::DisciplinePlan;
+use crate::world::service::Station;
+use std::cmp::Reverse;
 
 /// Natural logarithm of odds that never come up.
 const UNHEARD_OF: f64 = 30.0;
+
+/// What has come to a queue since the step began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Met {
+    /// Arrivals; and of these, those that were turned away.
+    pub arrived: u64,
+    pub turned: u64,
+    /// That of the highest number within the step, once it has been drawn.
+    luck: Option<f64>,
+}
+
+/// Stations in an order in which those that are called come before those that call them.
+pub(super) fn called_first(services: &[Service], stations: &[Station]) -> Vec<u32> {
+    let mut depth = vec![0_u32; services.len()];
+    // Calls have no cycle, so the longest way has been gone after as many rounds as there are
+    // services.
+    for _ in services {
+        for (caller, service) in services.iter().enumerate() {
+            for call in &service.calls {
+                let called = call.service.index();
+                depth[called] = depth[called].max(depth[caller] + 1);
+            }
+        }
+    }
+    let mut order: Vec<u32> = (0..stations.len() as u32).rev().collect();
+    order.sort_by_key(|&index| Reverse(depth[stations[index as usize].service.index()]));
+    order
+}
 
 impl Flow {
     /// Whether a station drops what nobody waits for any more.
     pub(super) fn drops(&self, index: usize, scene: &Scene) -> bool {
         let service = scene.world.services.stations[index].service;
         self.plan.services[service.index()].drops_abandoned
+    }
+
+    /// Requests that end in a queue within a step, in that of the first station where any does of
+    /// those that are called before those that call them: of whom has called, some give back slots
+    /// that others wait for, who call too.
+    pub(super) fn end_in_queues(&mut self, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        for place in 0..self.called_first.len() {
+            let index = self.called_first[place] as usize;
+            if self.drops(index, scene) {
+                self.give_up_waiting(index, step, scene, moved);
+            }
+            self.reject(index, step, scene, moved);
+            if !moved.is_empty() {
+                break;
+            }
+        }
     }
 
     /// Requests in a queue whose callers have waited for their timeout: they go on for nobody, or
@@ -240,9 +287,10 @@ impl Flow {
         Token { count: late, ..token }.for_nobody()
     }
 
-    /// How many more a station with a limited queue has turned away within a step, none of which
-    /// has left it yet; if so many slots that are free, or become so in the step, are still to be
-    /// taken.
+    /// How many a station with a limited queue has turned away within a step that have not left it
+    /// yet; if so many slots that are free, or become so in the step, are still to be taken. It is
+    /// asked again when some have: their callers' slots are others', who call too. Then those in
+    /// the system are counted with them, and its luck is that of the step.
     ///
     /// # Source
     /// Between the numbers that were there at the step's two ends, those in the system are taken as
@@ -256,36 +304,55 @@ impl Flow {
         scene: &Scene,
     ) -> u64 {
         let line = &mut self.lines[index];
+        let Met { arrived, turned, luck } = line.met;
         let (slots, queue_limit) = line.limits(&scene.world.services.stations[index]);
         if queue_limit == u64::MAX {
             return 0;
         }
-        // Those who go first and have been turned away already are counted with the others.
-        let known = line.ahead.as_ref().map_or(0, |ahead| ahead.turned);
-        let waiting = line.waiting() + known;
-        let over = waiting.saturating_sub(free + again + queue_limit);
+        let over = line.waiting().saturating_sub(free + again + queue_limit);
         let most = (slots + queue_limit) as f64;
-        let (first, last) = (
-            (line.before.0 + line.before.1) as f64,
-            (line.busy + waiting).saturating_sub(again) as f64,
-        );
-        let moves = 2.0 * line.arrived as f64 + first - last;
+        let first = (line.before.0 + line.before.1) as f64;
+        let last = (line.busy + line.waiting() + turned).saturating_sub(again) as f64;
+        let moves = 2.0 * arrived as f64 + first - last;
         // Where it was over the limit already, as after slots are lost, nothing is known of in
         // between.
-        if first > most || line.arrived == 0 {
-            return over.saturating_sub(known);
+        if first > most || arrived == 0 {
+            return over;
         }
         let above = 2.0 * (most + 1.0 - first) * (most + 1.0 - last) / moves.max(1.0);
         if above > UNHEARD_OF {
-            return over.saturating_sub(known);
+            return over;
         }
-        let luck = match &mut line.ahead {
-            Some(ahead) => ahead.luck_of_limit(&mut self.draws),
-            None => self.draws.uniform(),
-        };
-        let luck = -2.0 * moves * math::ln(luck.max(f64::MIN_POSITIVE));
+        let luck = luck.unwrap_or_else(|| self.draws.uniform().max(f64::MIN_POSITIVE));
+        line.met.luck = Some(luck);
+        let luck = -2.0 * moves * math::ln(luck);
         let highest = 0.5 * (first + last + math::sqrt((last - first).powi(2) + luck));
-        over.max((highest - most).max(0.0) as u64).saturating_sub(known)
+        over.max(((highest - most).max(0.0) as u64).saturating_sub(turned))
+    }
+
+    /// Turns away as large a part of requests that have just come as of those who have come before
+    /// them within the step, as any of them is as likely to be; how many.
+    pub(super) fn turn_away_as_others(
+        &mut self,
+        index: usize,
+        token: &Token,
+        scene: &mut Scene,
+        moved: &mut Moved,
+    ) -> u64 {
+        let is_first = self.list_of(token) == AHEAD;
+        let line = &mut self.lines[index];
+        let turned = line.sure_to_be_turned();
+        if turned == 0 {
+            return 0;
+        }
+        let before = line.met.arrived - token.count;
+        let share = turned as f64 / before.max(1) as f64;
+        let count = binomial(&mut self.draws, token.count, share);
+        if count > 0 {
+            line.also_turned(count, is_first);
+            self.turn_away(index, Token { count, ..*token }, scene, moved);
+        }
+        count
     }
 
     /// Turns away what has arrived in this step beyond the queue's limit: of those that wait, then
@@ -297,7 +364,9 @@ impl Flow {
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        let over = self.turned_away(index, (0, 0), scene);
+        // Whoever had come before is not turned away.
+        let Met { arrived, turned, .. } = self.lines[index].met;
+        let over = self.turned_away(index, (0, 0), scene).min(arrived.saturating_sub(turned));
         if over == 0 {
             return;
         }
@@ -313,16 +382,19 @@ impl Flow {
         self.draw_newcomers((index, AHEAD), &mut left, step, &mut turned);
         started += left;
         busy += self.draw_started((index, AHEAD), &mut started, step, &mut turned);
-        let ahead = ahead - started;
-        self.lines[index].refusals.turned += over;
+        let of = |list: usize| {
+            let mine = turned.iter().filter(|token| self.list_of(token) == list);
+            mine.map(|token| token.count).sum::<u64>()
+        };
+        let (ahead, all) = (of(AHEAD), of(AHEAD) + of(BEHIND));
+        self.lines[index].have_turned(all, ahead, busy);
         for token in turned {
             self.turn_away(index, token, scene, moved);
         }
-        if let Some(of_step) = self.lines[index].ahead.as_mut().filter(|_| busy > 0) {
-            of_step.turn_away(ahead);
-            of_step.in_place = true;
-            of_step.opened += busy;
+        if busy > 0 {
+            self.lines[index].in_place = true;
             self.fill(index, step, scene, moved);
+            self.lines[index].in_place = false;
         }
     }
 

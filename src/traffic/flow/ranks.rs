@@ -16,7 +16,6 @@ use super::station::Moved;
 use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::hypergeometric;
-use crate::kernel::stream::Stream;
 
 /// Those who go first at a station within one step.
 #[derive(Clone, Debug, Default)]
@@ -29,33 +28,18 @@ pub(super) struct Ahead {
     /// Of those who have come, those of whom it is known; and those who were turned away.
     let_in: u64,
     pub turned: u64,
-    /// Of how many of both ranks that were turned away the latter were.
+    /// Of how many of both ranks, turned away or sure to be, the latter are.
     over: u64,
-    /// Whoever takes a slot now does so in place of somebody who has not left it.
-    pub in_place: bool,
     /// Slots taken in its beat before it, and those that were given back in it.
-    pub opened: u64,
-    /// What decides how many of them are left, and how high the queue has stood.
+    opened: u64,
+    /// What decides how many of them are left.
     luck: Option<f64>,
-    luck_of_limit: Option<f64>,
 }
 
 impl Ahead {
     /// A step begins.
     pub(super) fn new(waited: u64, opened: u64) -> Ahead {
         Ahead { waited, opened, ..Ahead::default() }
-    }
-
-    /// So many of those who have come are turned away; it is known who is not.
-    pub(super) fn turn_away(&mut self, turned: u64) {
-        self.turned += turned;
-        self.came -= turned;
-        self.let_in = self.came;
-    }
-
-    /// What is looked at more than once in a step is the same.
-    pub(super) fn luck_of_limit(&mut self, draws: &mut Stream) -> f64 {
-        *self.luck_of_limit.get_or_insert_with(|| draws.uniform())
     }
 }
 
@@ -66,10 +50,33 @@ impl Line {
         self.ahead.as_ref().map_or(0, |ahead| ahead.gave_up)
     }
 
-    /// Whether whoever takes a slot now is still there when the step ends.
-    #[inline]
-    pub(super) fn keeps_all(&self) -> bool {
-        self.ahead.as_ref().is_some_and(|ahead| ahead.in_place)
+    /// Requests that have been turned away in this step, or are sure to be.
+    pub(super) fn sure_to_be_turned(&self) -> u64 {
+        self.ahead.as_ref().map_or(self.met.turned, |ahead| ahead.over.max(self.met.turned))
+    }
+
+    /// So many who have come are turned away, of whom so many go first, and so many had taken
+    /// slots.
+    pub(super) fn have_turned(&mut self, all: u64, first: u64, busy: u64) {
+        self.met.turned += all;
+        self.refusals.turned += all;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.turned += first;
+            ahead.came -= first;
+            ahead.let_in = ahead.let_in.min(ahead.came);
+            ahead.over = ahead.over.max(self.met.turned);
+            ahead.opened += busy;
+        }
+    }
+
+    /// So many more who come just now are turned away as others were, whether they go first or not.
+    pub(super) fn also_turned(&mut self, count: u64, is_first: bool) {
+        self.met.turned += count;
+        self.refusals.turned += count;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.over += count;
+            ahead.turned += if is_first { count } else { 0 };
+        }
     }
 
     /// The list that slots are filled from next, and with how many at the most, if so many who go
@@ -106,7 +113,8 @@ impl Flow {
             return 0;
         }
         let idle = slots.saturating_sub(line.before.0) as f64;
-        let taken = (line.refusals.opened - ahead.opened + free) as f64 + again;
+        let opened = line.refusals.opened.saturating_sub(ahead.opened);
+        let taken = (opened + free) as f64 + again;
         let luck = *ahead.luck.get_or_insert_with(|| self.draws.uniform());
         let before = ahead.waited as f64 - ahead.gave_up as f64 - idle;
         left_over(before, ahead.came as f64, (taken - idle).max(0.0), luck)
@@ -116,8 +124,8 @@ impl Flow {
     pub(super) fn ahead_of_turned(&mut self, index: usize, over: u64) -> u64 {
         let line = &self.lines[index];
         let Some(ahead) = &line.ahead else { return 0 };
-        let more = (over + ahead.turned).saturating_sub(ahead.over);
-        let others = line.arrived - ahead.came - ahead.turned;
+        let more = (over + line.met.turned).saturating_sub(ahead.over);
+        let others = line.met.arrived - ahead.came - ahead.turned;
         let others = others.saturating_sub(ahead.over - ahead.turned);
         hypergeometric(&mut self.draws, ahead.came, others, more).min(over)
     }
@@ -147,7 +155,8 @@ impl Flow {
         if new == 0 {
             return;
         }
-        let others = self.lines[index].arrived - ahead.came - ahead.turned;
+        let met = self.lines[index].met;
+        let others = (met.arrived - ahead.came).saturating_sub(met.turned);
         // So many are turned away however many leave: the others when that is known.
         let again = (again + SPREADS * math::sqrt(again)).ceil() as u64;
         let over = self.turned_away(index, (free, again), scene);
@@ -156,10 +165,10 @@ impl Flow {
         self.draw_newcomers((index, AHEAD), &mut left, step, &mut tokens);
         let turned = turned - left;
         let line = &mut self.lines[index];
-        line.refusals.turned += turned;
+        let known = line.met.turned + over;
+        line.have_turned(turned, turned, 0);
         let ahead = line.ahead.as_mut().expect("found above");
-        ahead.over = ahead.turned + over;
-        ahead.turn_away(turned);
+        (ahead.over, ahead.let_in) = (known, ahead.came);
         for token in tokens {
             self.turn_away(index, token, scene, moved);
         }

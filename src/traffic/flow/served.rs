@@ -6,14 +6,15 @@
 use super::backoff::Knowledge;
 use super::cohort::{Cohort, Kind, Lane, LaneKey, Row};
 use super::law::part_of;
+use super::times::{Spread, Took};
 use super::{Flow, Scene};
 use crate::kernel::math;
 use crate::kernel::sample::{binomial, hypergeometric};
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 
-/// Intended starts that differ by less than this part of the latency are taken as one; otherwise as
-/// so many.
+/// Intended starts, and times of attempts, that differ by less than this part of the latency are
+/// taken as one; otherwise as so many.
 const ALIKE: f64 = 0.01;
 const PARTS: u64 = 8;
 
@@ -32,8 +33,7 @@ impl Flow {
         }
         let mut kinds = std::mem::take(&mut self.answered);
         for way in &mut lane.ways {
-            let answered = std::mem::take(&mut way.answered).each();
-            kinds.extend(answered.into_iter().filter(|kind| kind.0 > 0));
+            kinds.extend(std::mem::take(&mut way.answered).each());
         }
         let mut rows = std::mem::take(&mut self.resolved);
         lane.draw_rows(n, &mut self.draws, |row| rows.push(row));
@@ -41,7 +41,7 @@ impl Flow {
             for row in &rows {
                 // Of all that were answered, this row has its part of each way and time.
                 let (mut left, mut others) = (row.count, n);
-                for &(answered, attempt_s) in &kinds {
+                for &(answered, attempt) in &kinds {
                     others -= answered;
                     let here = hypergeometric(&mut self.draws, answered, others, left);
                     left -= here;
@@ -49,7 +49,7 @@ impl Flow {
                         continue;
                     }
                     let row = Row { count: here, ..*row };
-                    self.row_served((program_index, sent), lane.key, row, attempt_s, scene);
+                    self.row_served((program_index, sent), lane.key, row, attempt, scene);
                 }
             }
         }
@@ -81,15 +81,16 @@ impl Flow {
         (program, sent): (u16, u64),
         lane: LaneKey,
         row: Row,
-        attempt_s: f64,
+        attempt: Took,
         scene: &mut Scene,
     ) {
         if row.attempt == 1 {
-            return self.first_served(program, lane, row, attempt_s, scene);
+            return self.first_served(program, lane, row, attempt, scene);
         }
-        for (part, begun_s) in self.parts_of(row, attempt_s, scene) {
+        for (part, begun_s) in self.parts_of(row, attempt.mean_s, scene) {
             let before_s = (sent as f64 / 1e9 - begun_s).max(0.0);
-            self.demands_served(program, lane, part, (before_s, attempt_s), scene);
+            let parts = if part.count < row.count { 1 } else { PARTS };
+            self.demands_served(program, lane, part, (before_s, attempt), parts, scene);
         }
     }
 
@@ -99,7 +100,7 @@ impl Flow {
         program: u16,
         lane: LaneKey,
         row: Row,
-        attempt_s: f64,
+        attempt: Took,
         scene: &mut Scene,
     ) {
         let site = self.programs.all[program as usize].site;
@@ -108,7 +109,7 @@ impl Flow {
         let crowd = lane.crowd as usize;
         let places = self.crowds.get(crowd).map_or(0, |crowd| crowd.attached.shares.len());
         if places < 2 {
-            return self.demands_served(program, lane, row, (0.0, attempt_s), scene);
+            return self.demands_served(program, lane, row, (0.0, attempt), PARTS, scene);
         }
         let luck = self.draws.uniform();
         let mut below = 0.0;
@@ -117,8 +118,8 @@ impl Flow {
             let up_to = if place + 1 == places { 1.0 } else { below + of.shares[place].1 };
             let later_s = round_trips * of.longer_s(site, place);
             let part = Row { count: part_of(row.count, below, up_to, luck), ..row };
-            let attempt_s = (attempt_s + later_s).max(0.0);
-            self.demands_served(program, lane, part, (0.0, attempt_s), scene);
+            let attempt = attempt.later(later_s.max(-attempt.least_s));
+            self.demands_served(program, lane, part, (0.0, attempt), PARTS, scene);
             below = up_to;
         }
     }
@@ -167,13 +168,14 @@ impl Flow {
     }
 
     /// Demands of a row were answered: `before_s` after their intended start and the attempt's time
-    /// but for work.
+    /// but for work, which is told apart in so many parts at the most.
     fn demands_served(
         &mut self,
         program_index: u16,
         lane: LaneKey,
         row: Row,
-        (before_s, attempt_s): (f64, f64),
+        (before_s, attempt): (f64, Took),
+        parts: u64,
         scene: &mut Scene,
     ) {
         let count = row.count;
@@ -181,21 +183,46 @@ impl Flow {
             return;
         }
         let program = &self.programs.all[program_index as usize];
-        let mut in_time = 1.0;
-        if program.timeout != u64::MAX {
-            in_time = program.total.cdf(program.timeout as f64 / 1e9 - attempt_s).max(1e-6);
-        }
-        let base_s = before_s + attempt_s;
+        let (site, timeout_s) = (program.site, program.timeout as f64 / 1e9);
+        let in_time = |attempt_s: f64| match program.timeout {
+            u64::MAX => 1.0,
+            _ => program.total.cdf(timeout_s - attempt_s).max(1e-6),
+        };
         let class_index = lane.class as usize;
         let good_within = self.plan.classes[class_index].good_within.as_secs_f64();
-        let good = (program.total.cdf(good_within - base_s) / in_time).min(1.0);
-        let good = binomial(&mut self.draws, count, good);
         let intended = row.intended();
+        let slice = scene.recorder.slice_of(intended);
+        let spread = attempt.spread();
+        let all_s = before_s + attempt.mean_s + program.total.mean();
+        let alike = spread.length_s < 2.0 * ALIKE * all_s;
+        let (spread, n, luck, within) = match alike {
+            true => (Spread::at(attempt.mean_s), 1, 0.0, 0.5),
+            false => (spread, parts.min(count), self.draws.uniform(), self.draws.uniform()),
+        };
+        // Of each part, as many were answered as could be in time.
+        let (mut told_apart, mut all, mut from) = ([(0.0, 1.0, 0.0); PARTS as usize], 0.0, 0.0);
+        for (number, part) in told_apart.iter_mut().take(n as usize).enumerate() {
+            let to = spread.up_to(number as u64, n);
+            let time_s = spread.quantile(from + within * (to - from));
+            let in_time = in_time(time_s);
+            *part = (time_s, in_time, in_time * (to - from));
+            (all, from) = (all + part.2, to);
+        }
+        let (mut below, mut good) = (0.0, 0.0);
+        for (number, &(time_s, in_time, weight)) in (1..=n).zip(&told_apart) {
+            let up_to = if number == n { 1.0 } else { below + weight / all };
+            let as_good = program.total.cdf(good_within - before_s - time_s) / in_time;
+            good += as_good.min(1.0) * weight / all;
+            let count = part_of(count, below, up_to, luck);
+            below = up_to;
+            if count > 0 {
+                let base_s = before_s + time_s;
+                self.latencies.add(lane.class, program_index, slice, base_s, in_time, count);
+            }
+        }
+        let good = binomial(&mut self.draws, count, good.min(1.0));
         scene.recorder.ended(class_index, intended, good, |cell| &mut cell.good);
         scene.recorder.ended(class_index, intended, count - good, |cell| &mut cell.late);
-        let slice = scene.recorder.slice_of(intended);
-        self.latencies.add(lane.class, program_index, slice, base_s, in_time, count);
-        let site = self.programs.all[program_index as usize].site;
         self.told(lane, site, row, good, intended, scene);
     }
 }

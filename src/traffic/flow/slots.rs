@@ -5,7 +5,9 @@
 //! as callers' patience ends then, it is drawn ([`Flow::next_of_queue`]). Last come, first served:
 //! of those who came last any is as likely. Priority: first come, first served of those who go
 //! first, then of the others (see `ranks.rs`). CoDel: parcels that have waited too long are
-//! rejected as wholes, by the mean of their waits.
+//! rejected as wholes, by the mean of their waits, between two steps: slots that many then give
+//! back at once are not taken by who comes later. **Leaves out.** With few slots, each held for
+//! longer than a step, `exact` rejects only once one becomes free.
 
 use super::line::{BEHIND, Line, List};
 use super::program::Step;
@@ -29,6 +31,10 @@ const LONG: usize = 256;
 impl Flow {
     /// Fills free slots from the queue.
     pub(super) fn fill(&mut self, index: usize, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        let line = &self.lines[index];
+        if line.ahead.is_none() && line.lists.iter().all(|list| list.queue.is_empty()) {
+            return;
+        }
         let station = &scene.world.services.stations[index];
         let (slots, _) = self.lines[index].limits(station);
         let discipline = self.plan.services[station.service.index()].discipline;
@@ -66,10 +72,11 @@ impl Flow {
                     continue;
                 }
                 DisciplinePlan::Codel { target_ns, interval_ns } => {
-                    let now = step.middle().0;
-                    if line.codel_rejects(target_ns, interval_ns, now) {
-                        self.reject_head(index, now, scene, moved);
-                        continue;
+                    let now = list.filled;
+                    if line.waits_too_long(target_ns, now) {
+                        line.rejects_after.get_or_insert(now + interval_ns);
+                    } else {
+                        line.rejects_after = None;
                     }
                 }
                 DisciplinePlan::Fifo | DisciplinePlan::Priority => {}
@@ -104,9 +111,12 @@ impl Flow {
         self.lines[index].lists[list].waiting -= token.count;
         let mut token = self.now_of_nobody(token);
         if token.start < step.from {
-            let wait = at.saturating_sub(token.start + token.width / 2);
-            scene.recorder.waits[index].0 += wait as f64 / 1e9 * token.count as f64;
+            let wait = token.age(at);
+            // Counted in whole steps (see `take_first`).
+            let counted_s = token.age(step.middle().0) as f64 / 1e9;
+            scene.recorder.waits[index].0 += counted_s * token.count as f64;
             token.waited += wait;
+            token.queued = true;
             if token.slack != u64::MAX {
                 token.slack = token.slack.saturating_sub(wait);
             }
@@ -149,20 +159,37 @@ impl Flow {
         line.look_again();
     }
 
-    /// What is at the head of a queue is rejected at a time [ns]: whoever waits for it is told.
-    fn reject_head(&mut self, index: usize, at: u64, scene: &mut Scene, moved: &mut Moved) {
-        let line = &mut self.lines[index];
-        let list = &mut line.lists[BEHIND];
-        let head = &mut list.queue[0];
-        let waited = head.waited + at.saturating_sub(head.start + head.width / 2);
-        let token = Token { waited, ..*head };
-        head.count = 0;
-        list.waiting -= token.count;
-        line.window.refused += token.count as u32;
-        scene.recorder.stations[index].dropped += token.count;
-        if !token.orphan {
-            moved.push((token, if token.visit == 0 { Left::Rejected } else { Left::Refused }));
+    /// A CoDel under which waits have been too long for an interval by about now, as a step begins,
+    /// rejects all who have waited too long, in this instant; whether there are any.
+    pub(super) fn reject_late(&mut self, step: Step, scene: &mut Scene, moved: &mut Moved) -> bool {
+        let mut any = false;
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            let station = &scene.world.services.stations[index];
+            let due = line.rejects_after.is_some_and(|after| after <= step.middle().0);
+            if !due || station.hung || station.slots == 0 {
+                continue;
+            }
+            line.rejects_after = None;
+            let discipline = self.plan.services[station.service.index()].discipline;
+            let DisciplinePlan::Codel { target_ns, .. } = discipline else { continue };
+            line.lists[BEHIND].forget_empty();
+            while line.waits_too_long(target_ns, step.from) {
+                any = true;
+                let list = &mut line.lists[BEHIND];
+                let head = &mut list.queue[0];
+                let token = Token { waited: head.waited + head.age(step.from), ..*head };
+                head.count = 0;
+                list.waiting -= token.count;
+                list.forget_empty();
+                line.window.refused += token.count as u32;
+                scene.recorder.stations[index].dropped += token.count;
+                if !token.orphan {
+                    let entry = token.visit == 0;
+                    moved.push((token, if entry { Left::Rejected } else { Left::Refused }));
+                }
+            }
         }
+        any
     }
 
     /// Whether it matters when those at the head of a queue come to their slots: callers' patience
@@ -222,7 +249,7 @@ impl Flow {
             let older = list.waiting - newer.map(|token| token.count).sum::<u64>();
             let all_have_waited = older as f64 >= free as f64 + again;
             let at = if all_have_waited { u64::midpoint(from, to) } else { step.middle().0 };
-            return Some((self.take_first((index, number), together, turn), at));
+            return Some((self.take_first((index, number), together, turn, scene), at));
         }
         loop {
             let together = self.lines[index].lists[number].together(step);
@@ -234,7 +261,7 @@ impl Flow {
             }
             let list = &mut self.lines[index].lists[number];
             if list.queue.iter().take(together).any(|token| token.count > 0) {
-                return Some((self.take_first((index, number), together, turn), to));
+                return Some((self.take_first((index, number), together, turn, scene), to));
             }
             list.queue.drain(..together);
             list.passed += together as u64;
@@ -242,9 +269,19 @@ impl Flow {
     }
 
     /// Takes up to `turn` of those who came first out of the first `together` of a queue: of one of
-    /// them, as each may have come at any time of its interval.
-    fn take_first(&mut self, (index, list): (usize, usize), together: usize, turn: u64) -> Token {
+    /// them, as each may have come at any time of its interval. By how much the others are taken to
+    /// have come later from here on is put down with the waits of all, which stay those between the
+    /// steps that they came in and were served in (Little's law).
+    fn take_first(
+        &mut self,
+        (index, list): (usize, usize),
+        together: usize,
+        turn: u64,
+        scene: &mut Scene,
+    ) -> Token {
         let queue = &mut self.lines[index].lists[list].queue;
+        let begun_s = |token: &Token| token.count as f64 * (token.begun() as f64 / 1e9);
+        let before_s: f64 = queue.iter().take(together).map(begun_s).sum();
         let mut first = (u64::MAX, 0, 0);
         for (place, token) in queue.iter().take(together).enumerate() {
             let count = token.count.min(turn);
@@ -260,7 +297,10 @@ impl Flow {
         for token in queue.iter_mut().take(together).filter(|token| token.start < up_to) {
             (token.start, token.width) = (up_to, (token.start + token.width).saturating_sub(up_to));
         }
-        Token { count, start, width: up_to - start, ..token }
+        let taken = Token { count, start, width: up_to - start, ..token };
+        let after_s = queue.iter().take(together).map(begun_s).sum::<f64>() + begun_s(&taken);
+        scene.recorder.waits[index].0 += after_s - before_s;
+        taken
     }
 }
 
@@ -308,15 +348,9 @@ impl List {
 }
 
 impl Line {
-    /// CoDel's test at the head of the queue, as it comes to a slot: waits have been over the
-    /// target for an interval.
-    fn codel_rejects(&mut self, target_ns: u64, interval_ns: u64, now: u64) -> bool {
-        let Some(head) = self.lists[BEHIND].queue.front() else { return false };
-        if now.saturating_sub(head.start + head.width / 2) <= target_ns {
-            self.rejects_after = None;
-            return false;
-        }
-        now >= *self.rejects_after.get_or_insert(now + interval_ns)
+    /// CoDel's test at the head of the queue: whether its wait is over the target.
+    fn waits_too_long(&self, target_ns: u64, now: u64) -> bool {
+        self.lists[BEHIND].queue.front().is_some_and(|head| head.age(now) > target_ns)
     }
 }
 

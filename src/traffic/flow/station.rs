@@ -50,6 +50,10 @@ impl Flow {
         self.separate_alike(scene);
         let mut moved = std::mem::take(&mut self.moved);
         self.lines.iter_mut().for_each(|line| line.begin_step(step.from));
+        if self.reject_late(step, scene, &mut moved) {
+            self.fill_slots(step, scene, &mut moved);
+            self.lines.iter_mut().for_each(|line| line.begin_step(step.from));
+        }
         self.give_up_calling(step, scene, &mut moved);
         for index in 0..self.lines.len() {
             if !self.drops(index, scene) {
@@ -65,24 +69,11 @@ impl Flow {
         }
         self.arriving = arriving;
         loop {
-            while let Some((token, left)) = moved.pop() {
-                self.go_on(&token, left, step, scene, &mut moved);
-            }
-            for index in 0..self.lines.len() {
-                self.fill(index, step, scene, &mut moved);
-            }
+            self.fill_slots(step, scene, &mut moved);
+            self.end_in_queues(step, scene, &mut moved);
             if moved.is_empty() {
                 break;
             }
-        }
-        for index in 0..self.lines.len() {
-            if self.drops(index, scene) {
-                self.give_up_waiting(index, step, scene, &mut moved);
-            }
-            self.reject(index, step, scene, &mut moved);
-        }
-        while let Some((token, left)) = moved.pop() {
-            self.go_on(&token, left, step, scene, &mut moved);
         }
         self.moved = moved;
         let step_s = step.seconds();
@@ -98,6 +89,21 @@ impl Flow {
         }
     }
 
+    /// Free slots are filled from the queues until nobody moves any more.
+    fn fill_slots(&mut self, step: Step, scene: &mut Scene, moved: &mut Moved) {
+        loop {
+            while let Some((token, left)) = moved.pop() {
+                self.go_on(&token, left, step, scene, moved);
+            }
+            for index in 0..self.lines.len() {
+                self.fill(index, step, scene, moved);
+            }
+            if moved.is_empty() {
+                return;
+            }
+        }
+    }
+
     /// Requests in slots at the step's beginning: who leaves, and whose caller gives up.
     fn leave_slots(&mut self, index: usize, step: Step, scene: &Scene, moved: &mut Moved) {
         let station = &scene.world.services.stations[index];
@@ -110,6 +116,10 @@ impl Flow {
         // Most tokens are of the time of the one before them.
         let mut last = ((u32::MAX, 0.0, 0, 0), 0.0);
         for token in &mut serving {
+            if token.start >= step.from {
+                // Has taken his slot as the step began: who leaves it again is known.
+                continue;
+            }
             let visit = self.programs.visit_of(token);
             let law = &self.programs.laws[visit.law as usize];
             let factor = visit.cost * token.slow;
@@ -282,7 +292,6 @@ impl Flow {
         self.cost.station_visits += token.count;
         let station = &scene.world.services.stations[index];
         let line = &mut self.lines[index];
-        line.arrived += token.count;
         line.refusals.came += token.count;
         line.window.arrived += token.count as u32;
         scene.recorder.stations[index].arrived += token.count;
@@ -290,18 +299,22 @@ impl Flow {
             self.turn_away(index, *token, scene, moved);
             return;
         }
-        let free = line.limits(station).0.saturating_sub(line.busy);
+        line.met.arrived += token.count;
+        let count = token.count - self.turn_away_as_others(index, token, scene, moved);
+        let line = &self.lines[index];
+        let slots = line.limits(&scene.world.services.stations[index]).0;
+        let free = slots.saturating_sub(line.busy);
         // Where some go first, all who have come by then are looked at together.
         let at_once = line.waiting() == 0 && line.ahead.is_none();
-        let at_once = if at_once { token.count.min(free) } else { 0 };
-        let at_once = if planted("flow-no-queue-state") { token.count } else { at_once };
+        let at_once = if at_once { count.min(free) } else { 0 };
+        let at_once = if planted("flow-no-queue-state") { count } else { at_once };
         if at_once > 0 {
             // Who does not wait ends it (RFC 8289).
             self.lines[index].rejects_after = None;
             self.start(index, Token { count: at_once, ..*token }, step, scene, moved);
         }
-        if token.count > at_once {
-            let token = Token { count: token.count - at_once, ..*token };
+        if count > at_once {
+            let token = Token { count: count - at_once, ..*token };
             let list = self.list_of(&token);
             let line = &mut self.lines[index];
             if let Some(ahead) = line.ahead.as_mut().filter(|_| list == AHEAD) {
@@ -376,7 +389,7 @@ impl Flow {
         let law = &self.programs.laws[visit.law as usize];
         let free = planted("flow-stale-work-free") && token.cohort.is_none();
         let factor = if free { 1e-9 } else { visit.cost * token.slow };
-        let all_stay = station.hung || line.keeps_all();
+        let all_stay = station.hung || line.in_place;
         let mut stays = if all_stay { 1.0 } else { line.stays(law, factor, step) };
         if token.slack < step.length() && !token.orphan && !all_stay {
             // Of these starts the last are not given up with the step.

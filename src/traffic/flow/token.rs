@@ -6,6 +6,7 @@
 
 use super::program::Step;
 use super::station::Left;
+use super::times::Took;
 use crate::kernel::slab::Key;
 use crate::kernel::stream::Stream;
 
@@ -41,6 +42,12 @@ pub(super) struct Token {
     pub back: u64,
     /// All that its requests have waited for but work: at queues, for calls given up [ns].
     pub waited: u64,
+    /// Variance of that [s²].
+    pub variance: f32,
+    /// By how much the least of that is below its mean [s].
+    pub below_s: f32,
+    /// Some of that was at queues, where it is counted in whole steps.
+    pub queued: bool,
     pub count: u64,
     /// How slow the station was when it was begun: its work lasts so many times as long.
     pub slow: f64,
@@ -75,6 +82,9 @@ impl Token {
             by_client: false,
             back,
             waited: 0,
+            variance: 0.0,
+            below_s: 0.0,
+            queued: false,
             count,
             slow: 1.0,
             there: -1.0,
@@ -92,9 +102,33 @@ impl Token {
         Token { cohort: None, way: 0, ..self }
     }
 
+    /// How long ago it was begun at a time, starts taken at their mean [ns].
+    pub(super) fn age(&self, at: u64) -> u64 {
+        at.saturating_sub(self.begun())
+    }
+
+    /// When it was begun, starts taken at their mean [ns].
+    pub(super) fn begun(&self) -> u64 {
+        self.start.saturating_add(self.width / 2)
+    }
+
+    /// How long its requests have waited.
+    pub(super) fn time_waited(&self) -> Took {
+        let (mean_s, variance) = (self.waited as f64 / 1e9, f64::from(self.variance));
+        Took { mean_s, variance, least_s: mean_s - f64::from(self.below_s) }
+    }
+
+    /// They have waited for any time between two as well [ns].
+    pub(super) fn wait_between(&mut self, least: u64, most: u64) {
+        let range_s = (most - least) as f64 / 1e9;
+        self.waited += u64::midpoint(least, most);
+        self.variance += (range_s * range_s / 12.0) as f32;
+        self.below_s += (range_s / 2.0) as f32;
+    }
+
     /// When its caller's patience is over, starts taken at their mean [ns].
     pub(super) fn due(&self) -> u64 {
-        self.start.saturating_add(self.width / 2).saturating_add(self.slack)
+        self.begun().saturating_add(self.slack)
     }
 
     /// Whether its caller's patience is over by `to`, starts taken at their mean [ns].
@@ -186,6 +220,15 @@ impl Token {
             let (a, b) = (a as f64 * self.count as f64, b as f64 * other.count as f64);
             ((a + b) / all) as u64
         };
+        let part = other.count as f64 / all;
+        let further_s = (other.waited as f64 - self.waited as f64) / 1e9;
+        let (a, b) = (f64::from(self.variance), f64::from(other.variance));
+        self.variance = (a + (b - a) * part + part * (1.0 - part) * further_s * further_s) as f32;
+        let others_s = f64::from(other.below_s) - further_s;
+        let is_empty = self.count == 0;
+        let below_s = if is_empty { others_s } else { others_s.max(f64::from(self.below_s)) };
+        self.below_s = (below_s + part * further_s) as f32;
+        self.queued = self.queued && !is_empty || other.queued;
         self.waited = mean(self.waited, other.waited);
         self.back = mean(self.back, other.back);
         if self.slack != u64::MAX {

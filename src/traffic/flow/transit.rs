@@ -15,6 +15,7 @@ use super::station::{Left, Moved};
 use super::token::{LOOK_BACK, Token};
 use super::{Flow, Scene};
 use crate::kernel::defect::planted;
+use crate::kernel::math;
 use crate::kernel::sample::binomial;
 use crate::kernel::stream::Stream;
 use crate::scenario::model::SiteId;
@@ -191,24 +192,27 @@ impl Flow {
         self.under_way.push(UnderWay { leg: Leg::Back(left), token });
     }
 
-    /// A call is made again after so long [ns]. What fails within a site does so where a station is
-    /// near its limit, and steps are short: it is made again at one time.
+    /// Calls that have failed at any time of a step are made again after waits between two times
+    /// [ns]: evenly over an interval of the mean and variance of both. **Leaves out.** What fails
+    /// in a step again has failed later in it than the first time.
     pub(super) fn call_again(
         &mut self,
         token: Token,
-        wait: u64,
+        (least, most): (u64, u64),
         step: Step,
         scene: &mut Scene,
         moved: &mut Moved,
     ) {
-        if self.programs.visit_of(&token).is_within_site() {
-            let token = Token { start: step.middle().0 + wait, width: 0, ..token };
-            self.under_way.push(UnderWay { leg: Leg::Again, token });
-            return;
-        }
-        let again = self.travel(Leg::Again, token, wait, step);
-        if again.count > 0 {
-            self.arrive(again, step, scene, moved);
+        let (range, length) = ((most - least) as f64, step.length() as f64);
+        let width = math::sqrt(range * range + length * length) as u64;
+        let middle = step.middle().0 + u64::midpoint(least, most);
+        let mut again = Token { start: middle - width / 2, width, ..token };
+        // Tries are counted up to 255: those could fail in this step for ever.
+        let last = token.tries == u8::MAX;
+        let count = if last { 0 } else { take_due(&mut again, step.to, &mut self.draws) };
+        self.put_under_way(Leg::Again, again);
+        if count > 0 {
+            self.arrive(Token { count, ..token }, step, scene, moved);
         }
     }
 
@@ -229,9 +233,7 @@ impl Flow {
         let mut under_way = std::mem::take(&mut self.under_way);
         for UnderWay { leg, token } in &mut under_way {
             let to = match leg {
-                Leg::There => step.to,
-                Leg::Again if token.width == 0 => step.middle().0,
-                Leg::Again => step.to,
+                Leg::There | Leg::Again => step.to,
                 Leg::Back(_) => continue,
             };
             let count = take_due(token, to, &mut self.draws);
