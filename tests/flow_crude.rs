@@ -40,6 +40,8 @@ mod steering;
 mod stores;
 #[path = "flow_crude/tipping.rs"]
 mod tipping;
+#[path = "flow_crude/ways.rs"]
+mod ways;
 
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{Fidelity, Jitter, Retry, Scenario};

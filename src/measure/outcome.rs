@@ -142,7 +142,8 @@ pub struct Impact {
 pub struct Tracers {
     /// Mailboxes followed.
     pub count: u64,
-    /// Half-width of the 95 % interval of the mailboxes affected, at full size.
+    /// Half-width of the 95 % interval of the mailboxes affected, at full size, as if they had been
+    /// drawn from all alike; it is less, as each crowd has its share of them.
     pub affected_within: f64,
     /// Half-width of the 95 % interval of the mean felt downtime of these [s].
     pub mean_within_s: f64,

@@ -137,8 +137,8 @@ pub struct Flow {
     /// Epochs of the catchments, when they were looked at last.
     catchments: usize,
     strays: anycast::Strays,
-    /// When some path changed last [ns].
-    paths_changed: u64,
+    /// Changes of ways through the network.
+    ways: connect::Changed,
     tracers: Vec<Tracer>,
     /// [tracer]: its crowd.
     homes: Vec<u32>,
@@ -251,7 +251,7 @@ impl Flow {
             broken_since: vec![None; world.network.region_pairs()],
             catchments: world.catchment_epochs(),
             strays: anycast::Strays::default(),
-            paths_changed: 0,
+            ways: connect::Changed::default(),
             tracers: vec![Tracer::default(); homes.len()],
             homes,
             tracers_of: tracers::firsts(&tracers),
@@ -333,7 +333,7 @@ impl Flow {
 
     fn step(&mut self, step: Step, scene: &mut Scene) {
         self.cost.steps += 1;
-        self.step_s = step.seconds();
+        (self.step_s, self.ways.delays) = (step.seconds(), scene.world.network.delay_changes());
         if planted("flow-luck-of-a-step") {
             self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
         }
@@ -361,7 +361,7 @@ impl Flow {
                 self.work_lost(station.index(), share, how, now.0, scene);
             }
             Change::Paths => {
-                self.paths_changed = now.0;
+                self.ways.paths = now.0;
                 self.sweep_broken(now, scene);
             }
             Change::SessionsLost { client, site, share } => {

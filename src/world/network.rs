@@ -176,6 +176,8 @@ pub struct Network {
     changed: bool,
     /// Something is over 80 % or has a queue.
     busy: bool,
+    /// How often the delay of any path has become another, or a pair has come to use other paths.
+    delay_changes: u64,
     /// For how long ticks are as short as they can be then.
     unsettled: SimDuration,
     /// Time between two ticks after that.
@@ -212,6 +214,7 @@ impl Network {
             grain: Grain::new(scale),
             changed: false,
             busy: false,
+            delay_changes: 0,
             unsettled: SimDuration::ZERO,
             tick_busy: tick_busy(scenario),
             lossy: false,

@@ -15,6 +15,8 @@ use crate::scenario::model::SiteId;
 
 /// Slots in the longest wait, at the most.
 const SLOTS: u64 = 512;
+/// Pools that are looked at from the one on that somebody was put to last.
+const LOOK_AT: usize = 4;
 
 /// What the members of a pool have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +24,7 @@ pub(super) struct PoolKey {
     pub class: u16,
     /// Attempts made; no longer counted once the backoff has settled.
     pub attempt: u16,
-    /// How often the age has grown by half since answers were good; of messages, when they were
-    /// begun.
+    /// How old they are, or when they were begun (see `outcome.rs`).
     pub bin: u32,
     /// Which of `cohort::SIGN_INS` they are, or would be.
     pub kind: u8,
@@ -132,17 +133,23 @@ pub(super) struct Pool {
     mass: Sums,
 }
 
-/// The pool of this key among pools in order of their keys; a new one where there is none.
-pub(super) fn pool_of(
-    pools: &mut Vec<Pool>,
+/// The pool of this key among pools in order of their keys; a new one where there is none. Most
+/// are asked for in that order: `near` is where the last one was.
+pub(super) fn pool_of<'a>(
+    pools: &'a mut Vec<Pool>,
+    near: &mut usize,
     key: PoolKey,
     new: impl FnOnce() -> Pool,
-) -> &mut Pool {
-    let place = pools.binary_search_by_key(&key, |pool| pool.key).unwrap_or_else(|place| {
-        pools.insert(place, new());
-        place
+) -> &'a mut Pool {
+    let is_at = |&place: &usize| pools.get(place).is_some_and(|pool| pool.key == key);
+    let place = (*near..*near + LOOK_AT).find(is_at);
+    *near = place.unwrap_or_else(|| {
+        pools.binary_search_by_key(&key, |pool| pool.key).unwrap_or_else(|place| {
+            pools.insert(place, new());
+            place
+        })
     });
-    &mut pools[place]
+    &mut pools[*near]
 }
 
 impl Pool {

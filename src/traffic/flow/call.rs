@@ -185,7 +185,10 @@ impl Flow {
         let last = self.programs.all[token.program as usize].visits.len() as u8 - 1;
         let visit = if planted("flow-slot-given-back-twice") { 0 } else { last };
         self.leave_entry(&Token { visit, ..*token }, scene);
-        if token.until.saturating_sub(token.back) > step.middle().0 {
+        let Some(cohort) = token.cohort else { return };
+        let later_s = self.later_s((cohort, token.way), &scene.world.network);
+        let back = token.back.saturating_add_signed((later_s * 1e9) as i64);
+        if token.until.saturating_sub(back) > step.middle().0 {
             self.end(token, true);
         }
     }

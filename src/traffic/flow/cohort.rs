@@ -85,9 +85,11 @@ impl Row {
 pub(super) struct Way {
     /// At a station, or with their answer under way.
     pub open: u64,
-    /// Ever, and the sum of their times in the network [s].
+    /// Ever; the sums of their times in the network, and of those that answers took in the mean of
+    /// all paths as these were sent [s].
     pub sent: u64,
     pub network_s: f64,
+    pub back_s: f64,
     /// Answered since rows were last looked at: their times but for work.
     pub answered: Times,
 }
@@ -123,6 +125,10 @@ pub(super) struct Lane {
     pub reset: u64,
     /// Of the ways that its attempts have had, and those before them.
     pub ways: Vec<Way>,
+    /// How long answers take in the mean of all paths, if they get there [s]; and after which
+    /// change of delays that was looked at (see `connect.rs`).
+    pub back_s: Option<f64>,
+    pub looked: u64,
 }
 
 impl Lane {
@@ -132,7 +138,8 @@ impl Lane {
         of.1.clear();
         let (rows, ways) = of;
         let (near, unsent, open, pending, lost, refused, reset) = Default::default();
-        Lane { key, rows, near, unsent, open, pending, lost, refused, reset, ways }
+        let (back_s, looked) = (None, u64::MAX);
+        Lane { key, rows, near, unsent, open, pending, lost, refused, reset, ways, back_s, looked }
     }
 
     /// Attempts that their clients wait for.
@@ -217,6 +224,8 @@ pub(super) struct Cohort {
     /// Mean time of sending [ns].
     pub sent: u64,
     pub lanes: Vec<Lane>,
+    /// Changes of delays when the first of them were sent (see `connect.rs`).
+    pub delays: u64,
     /// By the way that the attempts had, up to the last of which some have ended.
     pub ended: Vec<Ended>,
     /// It is in [`Flow::touched`](super::Flow).
@@ -241,10 +250,12 @@ impl Flow {
             closes: 0,
             sent: 0,
             lanes: Vec::new(),
+            delays: 0,
             ended: Vec::new(),
             touched: false,
         });
         (cohort.program, cohort.closes) = (program as u16, closes);
+        cohort.delays = self.ways.delays;
         cohort.sent = u64::midpoint(self.clock, closes);
         // When each client gives up, its requests know; then the last of them has.
         let due = closes.saturating_add(of.timeout);

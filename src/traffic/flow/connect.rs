@@ -1,7 +1,11 @@
 //! The network between clients and sites: what attempts meet on their way, in counts.
+//!
+//! What an attempt meets is known when it is sent. Its answer goes home as things are when that
+//! leaves: where some delay has changed since, it takes so much longer, or less long, as the mean
+//! of its lane's paths has become.
 
 use super::cohort::{Lane, LaneKey, Way};
-use super::crowds::ALL_FLOWS;
+use super::crowds::{ALL_FLOWS, Crowd};
 use super::program::Step;
 use super::times::Took;
 use super::token::Token;
@@ -10,7 +14,7 @@ use crate::kernel::sample::binomial;
 use crate::kernel::slab::Key;
 use crate::kernel::time::SimTime;
 use crate::scenario::model::SiteId;
-use crate::world::network::{Destination, PathId};
+use crate::world::network::{AnycastId, AttachmentId, Destination, Network, PathId};
 
 /// Waits before a lost SYN is sent again [s], then the attempt is lost (RFC 6298, section 2).
 pub(super) const SYN_WAITS: [f64; 3] = [1.0, 2.0, 4.0];
@@ -41,7 +45,7 @@ pub(super) struct OnWay {
     due: u64,
     /// How long after they were sent that is [ns].
     since: u64,
-    /// How long the answer takes [ns].
+    /// How long the answer takes, as things are [ns].
     back: u64,
     count: u64,
 }
@@ -64,6 +68,58 @@ fn put_on_way(on_way: &mut Vec<OnWay>, new: OnWay) {
         }
         None => on_way.push(new),
     }
+}
+
+/// Changes of ways through the network.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Changed {
+    /// When some path was last found to lead elsewhere [ns].
+    pub paths: u64,
+    /// How often some path's delay had become another by the step before.
+    pub delays: u64,
+}
+
+/// Whose a lane's attempts are, and their flow hashes.
+fn crowd_of(crowds: &[Crowd], lane: LaneKey) -> (Option<&Crowd>, (f64, f64)) {
+    let crowd = crowds.get(lane.crowd as usize);
+    (crowd, crowd.filter(|_| !lane.opens).map_or(ALL_FLOWS, |crowd| crowd.flows))
+}
+
+/// Adds the paths that requests take from an attachment, or from any of a crowd's, to a site or an
+/// anycast name there: each with its share, and by how much its round trip is longer than the
+/// crowd's mean [s].
+fn add_paths(
+    (from, site, anycast): (AttachmentId, SiteId, Option<AnycastId>),
+    (crowd, flows): (Option<&Crowd>, (f64, f64)),
+    network: &Network,
+    paths: &mut Vec<(PathId, f64, f64)>,
+) {
+    let of_one = |(path, share)| (path, share, 0.0);
+    match (anycast, crowd) {
+        (Some(name), _) => paths.extend(network.shares_of_name(from, name, site).map(of_one)),
+        (None, None) => paths.extend(network.shares(from, site).map(of_one)),
+        (None, Some(crowd)) => {
+            for (place, &(from, part)) in crowd.attached.shares.iter().enumerate() {
+                let longer_s = crowd.attached.longer_s(site, place);
+                let all = network.shares_within(from, site, flows);
+                paths.extend(all.map(|(path, share)| (path, share * part, longer_s)));
+            }
+        }
+    }
+}
+
+/// How long answers that leave now take over such paths, in the mean [s]; `None`: none of them gets
+/// there. Those are `asked` for by requests that arrive by the same path.
+fn way_back_s(paths: &[(PathId, f64, f64)], asked: bool, network: &Network) -> Option<f64> {
+    let (mut all, mut sum_s) = (0.0, 0.0);
+    for &(path, share, longer_s) in paths {
+        let back = network.delay_back(path).filter(|_| !asked || network.arrives(path));
+        if let Some(back) = back {
+            all += share;
+            sum_s += share * (back.as_secs_f64() - longer_s / 2.0);
+        }
+    }
+    (all > 0.0).then(|| sum_s / all)
 }
 
 impl Flow {
@@ -121,27 +177,18 @@ impl Flow {
         let timeout_s = self.programs.all[program as usize].timeout as f64 / 1e9;
         let of = &mut cohort.lanes[lane];
         let Some(from) = of.key.from else {
-            of.arrive(0, n, 0.0);
+            of.arrive(0, n, (0.0, 0.0));
             let new = OnWay { program, cohort: key, way: 0, due: 0, since: 0, back: 0, count: n };
             put_on_way(&mut self.on_way, new);
             return;
         };
         let class = &self.plan.classes[of.key.class as usize];
         let mut paths = std::mem::take(&mut self.paths);
-        let crowd = self.crowds.get(of.key.crowd as usize);
-        let flows = crowd.filter(|_| !of.key.opens).map_or(ALL_FLOWS, |crowd| crowd.flows);
+        let (crowd, flows) = crowd_of(&self.crowds, of.key);
         let network = &scene.world.network;
-        let of_one = |(path, share)| (path, share, 0.0);
-        match (class.anycast, crowd) {
-            (Some(name), _) => paths.extend(network.shares_of_name(from, name, site).map(of_one)),
-            (None, None) => paths.extend(network.shares(from, site).map(of_one)),
-            (None, Some(crowd)) => {
-                for (place, &(from, part)) in crowd.attached.shares.iter().enumerate() {
-                    let longer_s = crowd.attached.longer_s(site, place);
-                    let all = network.shares_within(from, site, flows);
-                    paths.extend(all.map(|(path, share)| (path, share * part, longer_s)));
-                }
-            }
+        add_paths((from, site, class.anycast), (crowd, flows), network, &mut paths);
+        if of.looked != self.ways.delays {
+            (of.looked, of.back_s) = (self.ways.delays, way_back_s(&paths, true, network));
         }
         let opens = of.key.opens;
         let opened_s = opening_s(2 * tries);
@@ -201,7 +248,8 @@ impl Flow {
                 let due = step.middle().0 + ((since_s - opened_s) * 1e9) as u64;
                 let due = if due <= step.to { 0 } else { due / GRAIN * GRAIN };
                 let way = 2 * tries + place;
-                of.arrive(way, n, network_s - longer_s);
+                let back_s = of.back_s.unwrap_or(view.delay.as_secs_f64());
+                of.arrive(way, n, (network_s - longer_s, back_s));
                 let (way, since) = (way as u8, (since_s * 1e9) as u64);
                 let back = view.delay.0;
                 let new = OnWay { program, cohort: key, way, due, since, back, count: n };
@@ -288,6 +336,62 @@ impl Flow {
         admitted
     }
 
+    /// How much longer answers that leave now take to the clients of a cohort's way than it was to
+    /// be expected when its attempts were sent, in the mean [s].
+    pub(super) fn later_s(&mut self, (key, way): (Key, u8), network: &Network) -> f64 {
+        let Some(cohort) = self.cohorts.get_mut(key) else { return 0.0 };
+        let (delays, sent) = (cohort.delays, cohort.sent);
+        if delays == self.ways.delays {
+            return 0.0;
+        }
+        let site = self.programs.all[cohort.program as usize].site;
+        let mut lanes = std::mem::take(&mut cohort.lanes);
+        let (mut all, mut later_s) = (0.0, 0.0);
+        for lane in &mut lanes {
+            let open = lane.ways.get(way as usize).map_or(0.0, |way| way.open as f64);
+            if open > 0.0 {
+                all += open;
+                let of = (lane, way as usize);
+                later_s += open * self.later_in_lane_s(of, (site, sent, delays), network);
+            }
+        }
+        self.cohorts.get_mut(key).expect("found above").lanes = lanes;
+        if all > 0.0 { later_s / all } else { 0.0 }
+    }
+
+    /// The same for one lane of a cohort that was sent to a site, at `sent` [ns], after so many
+    /// changes of delays.
+    pub(super) fn later_in_lane_s(
+        &mut self,
+        (lane, way): (&mut Lane, usize),
+        (site, sent, delays): (SiteId, u64, u64),
+        network: &Network,
+    ) -> f64 {
+        if delays == self.ways.delays {
+            return 0.0;
+        }
+        if lane.looked != self.ways.delays {
+            lane.looked = self.ways.delays;
+            lane.back_s = lane.key.from.and_then(|from| {
+                let of_class = self.plan.classes[lane.key.class as usize].anycast;
+                let (anycast, asked) = match sent <= self.ways.paths {
+                    // Answers go home as from any site, wherever requests would go now.
+                    true => (None, false),
+                    false => (of_class, true),
+                };
+                let mut paths = std::mem::take(&mut self.paths);
+                let crowd = crowd_of(&self.crowds, lane.key);
+                add_paths((from, site, anycast), crowd, network, &mut paths);
+                let back_s = way_back_s(&paths, asked, network);
+                paths.clear();
+                self.paths = paths;
+                back_s
+            });
+        }
+        let by = &lane.ways[way];
+        lane.back_s.map_or(0.0, |back_s| back_s - by.back_s / by.sent.max(1) as f64)
+    }
+
     /// Share of the answers to a lane's attempts, sent at `sent` [ns], that find their way back:
     /// over the paths of now, if these are others since; else over those by which requests arrived.
     /// If their path broke within this beat, a share `home` of them had left before.
@@ -306,12 +410,11 @@ impl Flow {
         let since = [to, Destination::Site(site)].into_iter().filter_map(broken_since).min();
         let Some(since) = since else { return 1.0 };
         let home = if since.0 + self.beat > self.clock { home } else { 0.0 };
-        let since_changed = sent <= self.paths_changed;
+        let since_changed = sent <= self.ways.paths;
         if !since_changed && lane.opens {
             return 1.0;
         }
-        let crowd = self.crowds.get(lane.crowd as usize);
-        let flows = crowd.filter(|_| !lane.opens).map_or(ALL_FLOWS, |crowd| crowd.flows);
+        let (_, flows) = crowd_of(&self.crowds, lane);
         let mut shares = (0.0, 0.0);
         let mut add = |(path, share): (PathId, f64)| {
             let view = network.view(path);
@@ -332,8 +435,9 @@ impl Flow {
 }
 
 impl Lane {
-    /// Attempts that have got through, after so long in the network, with the answer's way.
-    fn arrive(&mut self, way: usize, n: u64, network_s: f64) {
+    /// Attempts that have got through, after so long in the network, with the answer's way; and how
+    /// long this is in the mean [s].
+    fn arrive(&mut self, way: usize, n: u64, (network_s, back_s): (f64, f64)) {
         if self.ways.len() <= way {
             self.ways.resize(way + 1, Way::default());
         }
@@ -341,6 +445,7 @@ impl Lane {
         way.open += n;
         way.sent += n;
         way.network_s += network_s * n as f64;
+        way.back_s += back_s * n as f64;
         self.open += n;
     }
 }

@@ -110,6 +110,8 @@ pub(super) struct Crowd {
     /// Those who wait before their next attempt.
     /// In order of their keys.
     pub pools: Vec<Pool>,
+    /// Where among them somebody was put last.
+    pub near: usize,
     /// [site]: logarithm of what is left of the first sessions there.
     pub survival: Vec<f64>,
     pub pace: Pace,
@@ -130,6 +132,7 @@ impl Crowd {
             present: 0,
             signed: Vec::new(),
             pools: Vec::new(),
+            near: 0,
             survival: Vec::new(),
             pace: Pace::new(0),
             traced: Vec::new(),

@@ -7,7 +7,7 @@
 use super::anycast::GONE;
 use super::backoff::{Knowledge, Pool, PoolKey, pool_of};
 use super::cohort::{Ended, Kind, Lane, LaneKey, Row};
-use super::crowds::Owner;
+use super::crowds::{Crowd, Owner};
 use super::program::Program;
 use super::times::Took;
 use super::tracers::At;
@@ -28,11 +28,15 @@ pub(super) enum Failure {
     Reset,
 }
 
-/// How often an age has grown by half since it was `good_s`, and once more; 0 below it.
+/// Ages below this part of the time in which an answer is good are one.
+const YOUNG: f64 = 0.36;
+
+/// How often an age has grown by half since it was that part of `good_s`, and once more; 0 below.
+/// Who gives up after `good_s`, or after half of it, is in the midst of those of one number.
 fn age_bin(age_s: f64, good_s: f64) -> u32 {
-    // Of a millisecond that is six years.
+    // Of a millisecond that is two years.
     const TIMES_MAX: u32 = 64;
-    let (mut times, mut grown_s) = (0, good_s);
+    let (mut times, mut grown_s) = (0, YOUNG * good_s);
     while grown_s <= age_s && times < TIMES_MAX {
         grown_s *= 1.5;
         times += 1;
@@ -40,18 +44,19 @@ fn age_bin(age_s: f64, good_s: f64) -> u32 {
     times
 }
 
-/// Widths of the pieces of time of which messages stay together, each twice the one before.
-const LEVELS: u32 = 16;
-/// Such a piece is at most this part of their age.
-const OF_AGE: f64 = 8.0;
+/// Widths of the pieces of time that tell apart when somebody began, each twice the one before.
+const LEVELS: u32 = 32;
+/// Such a piece is at most this part of the age of people's demands, and of messages: that of the
+/// oldest of these is a measure.
+const OF_AGE: (f64, f64) = (1.0 / 2.0, 1.0 / 8.0);
 
-/// Messages of one time stay together, as the age of the oldest is a measure: those begun within
-/// one piece of the greatest width that is no more than an [`OF_AGE`]th part of their age, from
-/// `good_s` on.
-fn time_bin(intended_s: f64, age_s: f64, good_s: f64) -> u32 {
-    let width = |level: u32| good_s * f64::from(1_u32 << level);
-    let level = (1..LEVELS).take_while(|&level| width(level) * OF_AGE <= age_s).count() as u32;
-    (intended_s / width(level)) as u32 * LEVELS + level
+/// Those begun within one piece stay together, of the greatest width that is no more than a part
+/// of their age, from `good_s` on.
+fn time_bin(intended_s: f64, age_s: f64, good_s: f64, part: f64) -> u32 {
+    let level = ((age_s * part / good_s) as u64).max(1).ilog2().min(LEVELS - 1);
+    let piece = intended_s / (good_s * f64::from(1_u32 << level));
+    // Pieces of one number are a long time apart.
+    (piece as u32).wrapping_mul(LEVELS) + level
 }
 
 impl Flow {
@@ -87,7 +92,8 @@ impl Flow {
         let cohort = self.cohorts.get_mut(key).expect("found above");
         cohort.touched = false;
         let mut ended = std::mem::take(&mut cohort.ended);
-        let closes = cohort.closes;
+        let (closes, delays) = (cohort.closes, cohort.delays);
+        let site = self.programs.all[program as usize].site;
         let mut kinds = std::mem::take(&mut self.answered);
         for (way, Ended { ok: waits, bad, home }) in ended.drain(..).enumerate() {
             let ok = waits.count();
@@ -110,6 +116,8 @@ impl Flow {
                 let rest = (here - good, open - (left[0] - good));
                 let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
                 left = [left[0] - good, left[1] - failed];
+                let sent_to = (site, sent, delays);
+                let later_s = self.later_in_lane_s((lane, way), sent_to, &scene.world.network);
                 let (mut of_lane, mut others) = (good, left[0] + good);
                 for (all, waited) in &mut kinds {
                     others -= *all;
@@ -118,7 +126,7 @@ impl Flow {
                     if count > 0 {
                         let counted = (count, home);
                         let back = self.come_back((program, sent), (lane, way), counted, scene);
-                        self.answered(program, (lane, way), (back, *waited), at, scene);
+                        self.answered(program, (lane, way), (back, *waited), later_s, at, scene);
                     }
                 }
                 if failed > 0 {
@@ -233,6 +241,7 @@ impl Flow {
         program: u16,
         (lane, way): (&mut Lane, usize),
         (all, waited): (u64, Took),
+        later_s: f64,
         at: SimTime,
         scene: &mut Scene,
     ) {
@@ -242,7 +251,7 @@ impl Flow {
         let class = &self.plan.classes[class_index];
         let by = &mut lane.ways[way];
         let network_s = by.network_s / by.sent.max(1) as f64;
-        let attempt = waited.later(network_s);
+        let attempt = waited.later((network_s + later_s).max(0.0));
         by.answered.add(all, attempt, 0.0);
         if let Kind::Probe(pair) = lane.key.kind {
             // One attempt: its answer is good or not by its own latency.
@@ -402,8 +411,12 @@ impl Flow {
             attempt: attempt as u16,
             bin: match lane.from {
                 _ if !demanded || planted("flow-mean-birth-time") => 0,
-                None => time_bin(row.know.intended_s, age_s, good_s),
-                Some(_) => age_bin(age_s, good_s),
+                None => time_bin(row.know.intended_s, age_s, good_s, OF_AGE.1),
+                // Whose attempts are counted is told apart by these as well.
+                Some(_) if age_s < good_s || attempt < class.retry.settled_attempt() => {
+                    age_bin(age_s, good_s)
+                }
+                Some(_) => time_bin(row.know.intended_s, age_s, good_s, OF_AGE.0),
             },
             kind: lane.kind.number() as u8,
             refused: failure == Failure::Refused && (!class.signs_in || range.0 == range.1),
@@ -411,8 +424,8 @@ impl Flow {
         };
         self.cost.cells_updated += 1;
         let (clock, beat, short) = (self.clock, self.beat, self.beats.short);
-        let pools = &mut self.crowds[lane.crowd as usize].pools;
-        let pool = pool_of(pools, key, || Pool::new(key, range.1, clock, short));
+        let Crowd { pools, near, .. } = &mut self.crowds[lane.crowd as usize];
+        let pool = pool_of(pools, near, key, || Pool::new(key, range.1, clock, short));
         let crush = if key.refused { row.know.crush } else { 0.0 };
         pool.add(row.count, (at.0, beat), range, Knowledge { crush, ..row.know });
     }

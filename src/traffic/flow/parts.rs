@@ -240,6 +240,7 @@ pub(super) fn initial(
                     present: 0,
                     signed: vec![0; world.sites],
                     pools: Vec::new(),
+                    near: 0,
                     survival: vec![0.0; world.sites],
                     pace: Pace::new(world.sites),
                     traced: vec![0; At::places(world.sites)],

@@ -3,6 +3,7 @@
 //! Messages of one part of the directory are a crowd of their own; its deliveries are attempts like
 //! any other, already at their site. The backlog is what is not delivered or bounced yet.
 
+use super::backoff::Pool;
 use super::cohort::{Kind, Row};
 use super::crowds::Owner;
 use super::{Flow, Scene};
@@ -60,11 +61,16 @@ impl Flow {
         let mail = &self.mail[pipeline.index()];
         let lanes = self.cohorts.iter().flat_map(|(_, cohort)| &cohort.lanes);
         let under_way = lanes.filter(|lane| mine(lane.key.crowd)).flat_map(|lane| &lane.rows);
-        let under_way = under_way.map(|row| row.know.first_s());
+        let under_way = under_way.map(|row| row.know);
         let pools = self.crowds.iter().filter(|crowd| crowd.owner == Owner::Pipeline(pipeline));
         let waiting = pools.flat_map(|crowd| &crowd.pools).filter(|pool| pool.count > 0);
-        let oldest =
-            under_way.chain(waiting.map(|pool| pool.waiting().first_s())).min_by(f64::total_cmp);
-        (mail.backlog, oldest.map(SimTime::from_secs_f64))
+        let mut oldest_s = f64::INFINITY;
+        for know in under_way.chain(waiting.map(Pool::waiting)) {
+            if know.earliest_s < oldest_s {
+                oldest_s = oldest_s.min(know.first_s());
+            }
+        }
+        let oldest = oldest_s.is_finite().then(|| SimTime::from_secs_f64(oldest_s));
+        (mail.backlog, oldest)
     }
 }

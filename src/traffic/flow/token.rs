@@ -38,7 +38,7 @@ pub(super) struct Token {
     /// whether that is what ends this call, not its own timeout.
     pub until: u64,
     pub by_client: bool,
-    /// How long their answer takes back to the client [ns].
+    /// How long their answer was to take back to the client when they were sent [ns].
     pub back: u64,
     /// All that its requests have waited for but work: at queues, for calls given up [ns].
     pub waited: u64,

@@ -119,13 +119,26 @@ pub(super) fn deal(
         mailboxes += u64::from(group.count);
         let up_to = (mailboxes as f64 / all.max(1) as f64 * count as f64).round() as u32;
         dealt.push(up_to - up_to_now);
+        let mut places = places(u64::from(group.count), u64::from(up_to - up_to_now), draws);
         for tracer in up_to_now..up_to {
-            let place = draws.below(u64::from(group.count.max(1)));
+            // Whose mailbox it is has nothing to do with when its user comes.
+            let place = places.swap_remove(draws.below(places.len() as u64) as usize);
             homes.push(settle(crowds, index as u32, place, tracer));
         }
         up_to_now = up_to;
     }
     (dealt, homes)
+}
+
+/// `n` of `of` members, one of each `n`th part of them: so crowds have their share of the tracers,
+/// whose number in a small one luck would decide.
+///
+/// # Source
+/// Stratified sampling: W. G. Cochran, *Sampling Techniques*, third edition, 1977, chapter 5.
+fn places(of: u64, n: u64, draws: &mut Stream) -> Vec<u64> {
+    let part = of as f64 / n.max(1) as f64;
+    let place = |number: u64| ((number as f64 + draws.uniform()) * part) as u64;
+    (0..n).map(place).map(|place| place.min(of.saturating_sub(1))).collect()
 }
 
 /// Puts a tracer to the cell of the group's member number `place`; its crowd.

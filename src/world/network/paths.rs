@@ -106,6 +106,7 @@ impl Network {
         for path in paths {
             self.views[path.index()] = self.look(path.index());
         }
+        self.delay_changes += 1;
     }
 
     /// The ends of a pair, by its number.

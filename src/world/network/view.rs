@@ -89,7 +89,7 @@ impl Network {
     /// Looks at every path anew: after a change of what is up.
     pub(super) fn refresh_views(&mut self) {
         for index in 0..self.views.len() {
-            self.views[index] = self.look(index);
+            self.refresh_view(index);
         }
     }
 
@@ -98,9 +98,19 @@ impl Network {
     pub(super) fn refresh_live_views(&mut self) {
         self.table.note_live();
         for place in 0..self.table.live().len() {
-            let index = self.table.live()[place].index();
-            self.views[index] = self.look(index);
+            self.refresh_view(self.table.live()[place].index());
         }
+    }
+
+    fn refresh_view(&mut self, index: usize) {
+        let view = self.look(index);
+        self.delay_changes += u64::from(view.delay != self.views[index].delay);
+        self.views[index] = view;
+    }
+
+    /// How often the delay of any path has become another, or a pair has come to use other paths.
+    pub fn delay_changes(&self) -> u64 {
+        self.delay_changes
     }
 
     pub(super) fn look(&self, index: usize) -> PathView {
