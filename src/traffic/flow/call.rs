@@ -186,6 +186,9 @@ impl Flow {
         let visit = if planted("flow-slot-given-back-twice") { 0 } else { last };
         self.leave_entry(&Token { visit, ..*token }, scene);
         let Some(cohort) = token.cohort else { return };
+        if token.until == u64::MAX {
+            return self.end(token, true);
+        }
         let later_s = self.later_s((cohort, token.way), &scene.world.network);
         let back = token.back.saturating_add_signed((later_s * 1e9) as i64);
         if token.until.saturating_sub(back) > step.middle().0 {

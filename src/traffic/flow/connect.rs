@@ -2,7 +2,8 @@
 //!
 //! What an attempt meets is known when it is sent. Its answer goes home as things are when that
 //! leaves: where some delay has changed since, it takes so much longer, or less long, as the mean
-//! of its lane's paths has become.
+//! of its lane's paths has become. **Leaves out.** That of equal paths those that lose more bring
+//! fewer; and, once paths have changed, which of them requests had come by.
 
 use super::cohort::{Lane, LaneKey, Way};
 use super::crowds::{ALL_FLOWS, Crowd};

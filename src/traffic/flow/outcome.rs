@@ -50,13 +50,17 @@ const LEVELS: u32 = 32;
 /// oldest of these is a measure.
 const OF_AGE: (f64, f64) = (1.0 / 2.0, 1.0 / 8.0);
 
+/// Nor is it narrower than this part of the wait that follows: there are not many at a time.
+const OF_WAIT: f64 = 1.0 / 64.0;
+
 /// Those begun within one piece stay together, of the greatest width that is no more than a part
-/// of their age, from `good_s` on.
-fn time_bin(intended_s: f64, age_s: f64, good_s: f64, part: f64) -> u32 {
-    let level = ((age_s * part / good_s) as u64).max(1).ilog2().min(LEVELS - 1);
+/// of their age, from `good_s` on; `wait_s` is what they wait for next, at most.
+fn time_bin(intended_s: f64, (age_s, wait_s): (f64, f64), good_s: f64, part: f64) -> u32 {
+    let width_s = (age_s * part).max(wait_s * OF_WAIT);
+    let level = ((width_s / good_s) as u64).max(1).ilog2().min(LEVELS - 1);
     let piece = intended_s / (good_s * f64::from(1_u32 << level));
-    // Pieces of one number are a long time apart.
-    (piece as u32).wrapping_mul(LEVELS) + level
+    // Pieces of one number are a long time apart; the first numbers are those of ages.
+    (piece as u32).wrapping_add(2).wrapping_mul(LEVELS) + level
 }
 
 impl Flow {
@@ -117,7 +121,10 @@ impl Flow {
                 let failed = hypergeometric(&mut self.draws, rest.0, rest.1, left[1]);
                 left = [left[0] - good, left[1] - failed];
                 let sent_to = (site, sent, delays);
-                let later_s = self.later_in_lane_s((lane, way), sent_to, &scene.world.network);
+                let later_s = match good {
+                    0 => 0.0,
+                    _ => self.later_in_lane_s((lane, way), sent_to, &scene.world.network),
+                };
                 let (mut of_lane, mut others) = (good, left[0] + good);
                 for (all, waited) in &mut kinds {
                     others -= *all;
@@ -406,17 +413,18 @@ impl Flow {
         let good_s = class.good_within.as_secs_f64();
         let age_s = at.as_secs_f64() - row.know.intended_s;
         let range = class.retry.wait_range_ns(attempt).unwrap_or_default();
+        let ages = (age_s, range.1 as f64 / 1e9);
         let key = PoolKey {
             class: lane.class,
             attempt: attempt as u16,
             bin: match lane.from {
                 _ if !demanded || planted("flow-mean-birth-time") => 0,
-                None => time_bin(row.know.intended_s, age_s, good_s, OF_AGE.1),
+                None => time_bin(row.know.intended_s, ages, good_s, OF_AGE.1),
                 // Whose attempts are counted is told apart by these as well.
                 Some(_) if age_s < good_s || attempt < class.retry.settled_attempt() => {
                     age_bin(age_s, good_s)
                 }
-                Some(_) => time_bin(row.know.intended_s, age_s, good_s, OF_AGE.0),
+                Some(_) => time_bin(row.know.intended_s, ages, good_s, OF_AGE.0),
             },
             kind: lane.kind.number() as u8,
             refused: failure == Failure::Refused && (!class.signs_in || range.0 == range.1),
