@@ -14,9 +14,8 @@
 //! takes is drawn anew each time, but where a fault makes some of them silent (see `parts.rs`). Of
 //! users who leave, any is as likely. Databases of one class (see `databases.rs`) are not told
 //! apart: a demand that is tried again may find another one. What a sign-in has held up is sent one
-//! by one, not all of a mailbox at once, and not in the instant in which its answer frees a slot
-//! (see `tests/oracles/README.md`). Of the answers to what one beat has sent, waits are kept in
-//! three kinds. [`missing`] lists what it cannot do.
+//! by one, not all of a mailbox at once, nor in the instant in which its answer frees a slot (see
+//! `tests/oracles/README.md`). Waits of answers are of eight kinds. [`missing`]: what it cannot do.
 //! **Cost.** A step walks the lanes of what is sent and the tokens in service and under way, a beat
 //! the rows of retries and those who think; neither grows with the population.
 //! **Validation.** `tests/flow*.rs` and `tests/theory_flow.rs`: against closed forms and against
@@ -302,6 +301,7 @@ impl Flow {
 
     /// Moves all requests on until `until`.
     pub fn advance(&mut self, until: SimTime, scene: &mut Scene) {
+        self.ways.delays = scene.world.network.delay_changes();
         while self.clock < until.0 {
             if self.begun == self.clock && self.clock.is_multiple_of(CELL) {
                 self.choose_beat(scene);
@@ -333,7 +333,7 @@ impl Flow {
 
     fn step(&mut self, step: Step, scene: &mut Scene) {
         self.cost.steps += 1;
-        (self.step_s, self.ways.delays) = (step.seconds(), scene.world.network.delay_changes());
+        self.step_s = step.seconds();
         if planted("flow-luck-of-a-step") {
             self.sources.iter_mut().for_each(|source| _ = source.stream.next_u64());
         }

@@ -1,6 +1,6 @@
 //! Answers go home as the network is when they leave, not as it was when their requests came.
 
-use crate::model::{Model, constant, wide_link};
+use crate::model::{Model, constant, seconds, wide_link};
 use crate::{each, mean, runs};
 use blackstart::measure::outcome::Outcome;
 use blackstart::scenario::model::{FaultKind, Fidelity, LinkId, Router, RouterId};
@@ -50,10 +50,7 @@ fn answered_after(model: &Model, expected: &[(f64, f64)]) {
 /// opened his connection and asked by the slow way, and is answered by the fast one.
 #[test]
 fn who_asked_while_it_was_slow_is_answered_when_it_no_longer_is() {
-    let slow = FaultKind::LinkDelay {
-        link: LinkId(0),
-        add: blackstart::kernel::time::SimDuration::from_secs_f64(LONG_S),
-    };
+    let slow = FaultKind::LinkDelay { link: LinkId(0), add: seconds(LONG_S) };
     let model = by_two_ways().fault(40.0, Some(20.0), slow);
     let there_s = 3.0 * (LONG_S + SHORT_S) + WORK_S;
     let slow_s = 20.0 - there_s;

@@ -224,7 +224,7 @@ pub(super) struct Cohort {
     /// Mean time of sending [ns].
     pub sent: u64,
     pub lanes: Vec<Lane>,
-    /// Changes of delays that were known before the first of them were sent (see `connect.rs`).
+    /// Changes of delays when the first of them were sent (see `connect.rs`).
     pub delays: u64,
     /// By the way that the attempts had, up to the last of which some have ended.
     pub ended: Vec<Ended>,

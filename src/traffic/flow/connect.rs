@@ -76,7 +76,7 @@ fn put_on_way(on_way: &mut Vec<OnWay>, new: OnWay) {
 pub(super) struct Changed {
     /// When some path was last found to lead elsewhere [ns].
     pub paths: u64,
-    /// How often some path's delay had become another by the step before.
+    /// How often some path's delay has become another: between steps, as whatever the world does.
     pub delays: u64,
 }
 
